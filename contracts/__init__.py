@@ -1,0 +1,1 @@
+"""Solidity sources and their committed artifacts (`artifacts/<Name>.json`: abi, bytecode, deployedBytecode)."""
