@@ -1,0 +1,52 @@
+"""Named limits of the node, each with its unit. No I/O.
+
+Nothing that a stranger controls may grow without one of these.
+"""
+
+BLOCK_SIZE_BYTES_MAX = 16 * 1024 * 1024
+"""One encoded block; 60 Mgas of zero calldata (4 gas a byte) encode to 15 MB."""
+
+TRANSACTION_SIZE_BYTES_MAX = 128 * 1024
+"""One encoded transaction in the pool, as in other clients."""
+
+RLP_DEPTH_MAX = 16
+"""Nesting of lists in anything we decode; a message with blocks inside needs 8."""
+
+EXTRA_DATA_SIZE_BYTES_MAX = 64 * 1024
+"""extraData of one header: about 600 validators and their seals."""
+
+GAS_LIMIT_MIN = 5_000
+"""Smallest gas limit of a block, in gas."""
+
+GAS_LIMIT_MAX = 2**63 - 1
+"""Largest gas limit of a block, in gas."""
+
+GAS_LIMIT_BOUND_DIVISOR = 1024
+"""A gas limit moves by strictly less than parent / divisor from block to block."""
+
+CLOCK_SKEW_SECONDS_MAX = 1
+"""How far a block's timestamp may lie ahead of the verifier's clock."""
+
+ROUND_MAX = 1_000
+"""Largest round a message may name; larger ones are refused at decoding."""
+
+ROUNDS_AHEAD_MAX = 64
+"""Catch-up with f + 1 others jumps at most this many rounds at once."""
+
+HEIGHTS_AHEAD_MAX = 10
+"""Messages for heights further ahead are dropped."""
+
+FUTURE_MESSAGES_MAX = 1_000
+"""Messages kept for heights and rounds ahead, per node."""
+
+FUTURE_MESSAGES_SIZE_BYTES_MAX = 64 * 1024 * 1024
+"""Bytes of blocks inside the messages kept for heights and rounds ahead, per node."""
+
+ROUND_TIMEOUT_EXPONENT_MAX = 5
+"""Round timeouts double up to base * 2**this and stay there (4 s base: 128 s)."""
+
+ROUND_CHANGE_RESEND_MS = 2_000
+"""The current RoundChange is sent again after this time until its round ends."""
+
+MESSAGE_SIZE_BYTES_MAX = 2 * BLOCK_SIZE_BYTES_MAX
+"""One encoded consensus message; the largest holds a block and its justification."""
