@@ -1,0 +1,58 @@
+# Every target sets up what it needs; `make help` lists them.
+PYTHON ?= python3
+BIN := .venv/bin
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench contracts model-check soak format clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Tranchain needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv .venv
+
+.venv/run.stamp: requirements.lock pyproject.toml | .venv/bin/python
+	@echo "Installing the locked packages into .venv (once) ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+.venv/dev.stamp: requirements-dev.lock .venv/run.stamp
+	@echo "Installing the locked development packages into .venv (once) ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+.venv/train.stamp: requirements-train.lock .venv/dev.stamp
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-train.lock
+	@touch $@
+
+demo: .venv/run.stamp ## the main job on 6,069 real loans on a real node; KEEP=1 leaves everything running
+	@$(BIN)/python scripts/demo.py $(if $(KEEP),--keep)
+
+test: .venv/dev.stamp ## all tests (slow ones are in soak); ARGS='-k screening' for some
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/dev.stamp ## ruff, mypy --strict, import layering, solhint
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python scripts/lint_contracts.py
+
+format: .venv/dev.stamp ## format the Python sources
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+bench: .venv/run.stamp ## measure; BENCH=key for one figure; results in build/bench.json
+	@$(BIN)/python scripts/bench.py $(BENCH)
+
+contracts: .venv/dev.stamp ## compile the contracts; contracts/artifacts is reproduced byte for byte
+	@$(BIN)/python scripts/build_contracts.py
+
+model-check: .venv/train.stamp ## train the model again from DATA=loans.csv.gz and compare with the committed one
+	@$(BIN)/python scripts/train_model.py --data $(DATA) --check
+
+soak: .venv/dev.stamp ## the slow suites: exhaustive mutations, long fuzzing
+	@$(BIN)/python -m pytest -m slow --timeout 3600 $(ARGS)
+
+clean: ## remove what was built and installed (never a node's data)
+	rm -rf .venv build dist *.egg-info contracts/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
