@@ -1,0 +1,153 @@
+"""What goes into an execution engine and what comes out. No I/O.
+
+Everything is frozen; libraries' objects never appear here.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from chain_node.core.types import AccessList, Address, Hash32, Height, Receipt, Transaction
+from chain_node.execution.account import Account
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateChanges:
+    """What must be stored, together with the block, so that the block's state root can be opened."""
+
+    nodes: Mapping[Hash32, bytes]
+    """New trie nodes by hash."""
+    codes: Mapping[Hash32, bytes]
+    """New contract code by hash."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockContext:
+    """What a transaction can see of the block it is in."""
+
+    height: Height
+    timestamp: int
+    """Seconds since 1970."""
+    gas_limit: int
+    """Gas the block may use."""
+    coinbase: Address
+    base_fee_per_gas: int | None
+    """Wei; None before London."""
+    difficulty: int = 1
+    block_hash: Callable[[Height], Hash32 | None]
+    """Hash of an ancestor for BLOCKHASH; asked for the last 256 heights only. None where unknown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockLimits:
+    """When to stop filling a block."""
+
+    gas_per_transaction: int
+    """Gas one transaction may ask for; 0 means up to the block's limit."""
+    size_bytes: int
+    """Sum of the encoded transactions."""
+    should_stop: Callable[[], bool]
+    """Asked before each transaction; the proposer's time budget. The engine has no clock."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionResult:
+    """What a block's transactions did."""
+
+    state_root: Hash32
+    receipts: tuple[Receipt, ...]
+    """In the order of the transactions."""
+    gas_used: int
+    logs_bloom: int
+    """Union of the receipts' filters."""
+    changes: StateChanges
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkippedTransaction:
+    """A candidate that was not included."""
+
+    transaction: Transaction
+    reason: str
+    is_final: bool
+    """True if it can never be included on top of this state (drop it); False if it may be tried again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildResult:
+    """A block body and what executing it gave."""
+
+    included: tuple[Transaction, ...]
+    skipped: tuple[SkippedTransaction, ...]
+    execution: ExecutionResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRequest:
+    """A message to execute on a state without changing it."""
+
+    to: Address | None
+    """Called account; None runs `data` as creation code."""
+    gas: int
+    """Gas limit; the caller bounds it."""
+    sender: Address = Address(bytes(20))
+    data: bytes = b""
+    value: int = 0
+    """Wei; the sender must have it."""
+    gas_price: int = 0
+    """Wei per gas; seen by the contract, not paid."""
+    access_list: AccessList = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountOverride:
+    """Pretended state of one account during a call; None leaves what is there."""
+
+    balance: int | None = None
+    nonce: int | None = None
+    code: bytes | None = None
+    storage: Mapping[int, int] = field(default_factory=dict)
+    """Slots to change; the others stay."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallResult:
+    """What a call did."""
+
+    status: int
+    """1 success, 0 failure."""
+    return_data: bytes
+    """Returned by success, or by REVERT; empty for other failures."""
+    gas_used: int
+    """With the intrinsic gas, after refunds."""
+    error: str | None
+    """Why it failed; "execution reverted" for REVERT, None for success."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StorageProof:
+    """One slot and the trie nodes that prove it against the account's storage root."""
+
+    slot: int
+    value: int
+    nodes: tuple[bytes, ...]
+    """From the root down; they prove absence if the value is 0."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountProof:
+    """One account and the trie nodes that prove it against the state root."""
+
+    account: Account
+    """All zero and empty for an account that does not exist."""
+    nodes: tuple[bytes, ...]
+    """From the root down; they prove absence if the account does not exist."""
+    storage: tuple[StorageProof, ...]
+    """In the order asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenesisResult:
+    """State before the first block."""
+
+    state_root: Hash32
+    changes: StateChanges
