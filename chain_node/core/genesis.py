@@ -22,7 +22,8 @@ INITIAL_BASE_FEE_WEI = 1_000_000_000
 """Base fee per gas of the first London block, EIP-1559."""
 
 CHAIN_ID_DEFAULT = 170919
-_MIX_HASH = bytes.fromhex("63746963616c2062797a616e74696e65206661756c7420746f6c6572616e6365")
+QBFT_MIX_HASH = bytes.fromhex("63746963616c2062797a616e74696e65206661756c7420746f6c6572616e6365")
+"""Marks a header of the Istanbul family: the ASCII of \"ctical byzantine fault tolerance\"."""
 
 _EARLIER_FORKS = (
     "homesteadblock",
@@ -187,7 +188,7 @@ def parse_genesis(json_text: str) -> Genesis:
         gas_used=root.read_integer("gasused", default=0),
         timestamp=root.read_integer("timestamp", default=0),
         extra_data=root.read_bytes("extradata"),
-        mix_hash=root.read_bytes("mixhash", size=32, default=_MIX_HASH),
+        mix_hash=root.read_bytes("mixhash", size=32, default=QBFT_MIX_HASH),
         nonce=root.read_integer("nonce", default=0, maximum=2**64 - 1).to_bytes(8, "big"),
         base_fee_per_gas=_read_base_fee(root, schedule),
     )
