@@ -1,4 +1,4 @@
-"""Integer codes of the categorical fields. A code, once given out, never changes its meaning: models are trained on it."""
+"""Integer codes of the categorical fields. A code never changes its meaning: models are trained on it."""
 
 from types import MappingProxyType
 from typing import Final

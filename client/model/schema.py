@@ -1,7 +1,7 @@
 """The raw records the model reads: field names, units and ranges of an asset row and of a credit record.
 
-Bureau upload, pack submission, vault records and the feature spec all use exactly these ordered field lists. Every field is an integer.
-A field that is not known is `None` in a record and `MISSING` in an int64 array. Pure: no I/O.
+Bureau upload, pack submission, vault records and the feature spec all use exactly these ordered field lists. Every
+field is an integer; one that is not known is `None` in a record and `MISSING` in an int64 array. Pure: no I/O.
 """
 
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ MISSING: Final = -(2**63)
 """A field that is not known, in an int64 array. Outside the range of every field."""
 
 Kind = Literal["asset", "credit"]
+Adverse = Literal["high", "low"]
 Unit = Literal["cents", "ppm", "months", "years", "days", "day", "count", "code"]
 
 _MONEY_MAX: Final = 10**12
@@ -41,6 +42,8 @@ class Field:
     nullable: bool
     """Whether the field may be unknown."""
     meaning: str
+    adverse: Adverse | None = None
+    """Of several bureaus' values the worst counts: the highest or the lowest; None: the first bureau's that has it."""
 
     def problem(self, value: int | None) -> str | None:
         """Say why `value` is not acceptable (got and expected), or None when it is."""
@@ -56,9 +59,26 @@ def _asset(name: str, unit: Unit, limits: tuple[int, int], meaning: str, *, null
     return Field(name=name, kind="asset", unit=unit, minimum=low, maximum=high, nullable=nullable, meaning=meaning)
 
 
-def _credit(name: str, unit: Unit, limits: tuple[int, int], meaning: str, *, nullable: bool = True) -> Field:
+def _credit(
+    name: str,
+    unit: Unit,
+    limits: tuple[int, int],
+    meaning: str,
+    *,
+    adverse: Adverse | None = None,
+    nullable: bool = True,
+) -> Field:
     low, high = limits
-    return Field(name=name, kind="credit", unit=unit, minimum=low, maximum=high, nullable=nullable, meaning=meaning)
+    return Field(
+        name=name,
+        kind="credit",
+        unit=unit,
+        minimum=low,
+        maximum=high,
+        nullable=nullable,
+        meaning=meaning,
+        adverse=adverse,
+    )
 
 
 ASSET_KEYS: Final = ("loan_id", "subject_id")
@@ -97,18 +117,39 @@ CREDIT_FIELDS: Final = (
         "observed_day", "day", (0, _DAY_MAX), "Date the bureau observed the file; never a model input", nullable=False
     ),
     _credit("credit_age_months", "months", (0, 1_500), "Months from the oldest credit line to the observation"),
-    _credit("delinquencies_2y", "count", (0, 1_000), "Times 30 or more days past due in the last two years"),
-    _credit("inquiries_6m", "count", (0, 1_000), "Inquiries in the last six months, without car loans and mortgages"),
-    _credit("months_since_delinquency", "months", (0, 1_500), "Months since the last delinquency; none known: missing"),
-    _credit("months_since_public_record", "months", (0, 1_500), "Months since the last public record; none: missing"),
+    _credit(
+        "delinquencies_2y", "count", (0, 1_000), "Times 30 or more days past due in the last two years", adverse="high"
+    ),
+    _credit(
+        "inquiries_6m",
+        "count",
+        (0, 1_000),
+        "Inquiries in the last six months, without car loans and mortgages",
+        adverse="high",
+    ),
+    _credit(
+        "months_since_delinquency",
+        "months",
+        (0, 1_500),
+        "Months since the last delinquency; none known: missing",
+        adverse="low",
+    ),
+    _credit(
+        "months_since_public_record",
+        "months",
+        (0, 1_500),
+        "Months since the last public record; none: missing",
+        adverse="low",
+    ),
     _credit("open_accounts", "count", (0, 1_000), "Open credit lines"),
     _credit("total_accounts", "count", (0, 1_000), "Credit lines ever"),
-    _credit("public_records", "count", (0, 1_000), "Derogatory public records"),
-    _credit("bankruptcies", "count", (0, 1_000), "Bankruptcies among the public records"),
+    _credit("public_records", "count", (0, 1_000), "Derogatory public records", adverse="high"),
+    _credit("bankruptcies", "count", (0, 1_000), "Bankruptcies among the public records", adverse="high"),
     _credit("revolving_balance_cents", "cents", (0, _MONEY_MAX), "Total revolving balance"),
     _credit("revolving_utilisation_ppm", "ppm", (0, 100_000_000), "Revolving balance divided by revolving limits"),
 )
-"""Fields of a credit record, in the order of its canonical encoding."""
+"""Fields of a credit record, in the order of its canonical encoding: `observed_day` comes first, so the encoding is
+[SCHEMA_VERSION, observed_day, ...]."""
 
 FIELDS: Final = {field.name: field for field in (*ASSET_FIELDS, *CREDIT_FIELDS)}
 """Every field by name."""
