@@ -1,0 +1,103 @@
+"""What risk control sends with a query and what a bureau answers with: request blobs and bundles. Pure: no I/O.
+
+Both sides of the exchange use this module, so that they agree by construction. Source: docs/protocol.md, 5.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from client.sdk import canonical, cipher, leaf, merkle
+from client.sdk.errors import DecodeError, TamperedError
+from client.sdk.hashing import keccak
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditRequest:
+    """The subjects of a query, and what each of them agreed to."""
+
+    handles: tuple[bytes, ...]
+    """Ascending and distinct."""
+    receipts: tuple[bytes, ...]
+    """Signed consent receipts, in the order of the handles."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BundleEntry:
+    """How to open one credit record, and the proof that it is the published one."""
+
+    handle: bytes
+    key: bytes
+    """The record's own AES-256-GCM key."""
+    salt: bytes
+    batch_id: int
+    index: int
+    """Position in the batch."""
+    proof: bytes
+    """Siblings from leaf to batch root, 32·k bytes."""
+    blob_hash: bytes
+    """Vault address of the encrypted record."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """A bureau's answer to one query for one recipient."""
+
+    query_id: int
+    pack_id: int
+    entries: tuple[BundleEntry, ...]
+
+
+def encrypt_request(request_key: bytes, request: CreditRequest) -> bytes:
+    """Return the request blob."""
+    return cipher.encrypt(request_key, canonical.encode([list(request.handles), list(request.receipts)]))
+
+
+def decrypt_request(request_key: bytes, blob: bytes) -> CreditRequest:
+    """Open a request blob; TamperedError or DecodeError when it is not one made with this key."""
+    match canonical.decode_array(cipher.decrypt(request_key, blob, what="request blob"), what="request blob"):
+        case [list(handles), list(receipts)] if len(handles) == len(receipts) and _all_bytes(handles, receipts):
+            return CreditRequest(handles=tuple(handles), receipts=tuple(receipts))  # type: ignore[arg-type]  # checked
+    raise DecodeError("request blob", got="another shape", expected="[handles, receipts] of equal length")
+
+
+def encode_bundle(bundle: Bundle) -> bytes:
+    """Return the canonical bytes that are sealed to each recipient."""
+    entries = [[e.handle, e.key, e.salt, e.batch_id, e.index, e.proof, e.blob_hash] for e in bundle.entries]
+    return canonical.encode([bundle.query_id, bundle.pack_id, entries])
+
+
+def decode_bundle(data: bytes) -> Bundle:
+    """Read an opened bundle; DecodeError when it is not one."""
+    match canonical.decode_array(data, what="bundle", length=3):
+        case [int(query_id), int(pack_id), list(items)]:
+            entries = tuple(_entry(item) for item in items)
+            return Bundle(query_id=query_id, pack_id=pack_id, entries=entries)
+    raise DecodeError("bundle", got="another shape", expected="[query, pack, entries]")
+
+
+def open_record(entry: BundleEntry, encrypted: bytes, *, batch_root: bytes) -> bytes:
+    """Return the canonical credit record of an entry, checked against the batch root on the chain.
+
+    Raises:
+        TamperedError: the blob, the key, the salt or the proof is not that of the record published at this place.
+    """
+    what = f"credit record {entry.batch_id}/{entry.index}"
+    if keccak(encrypted) != entry.blob_hash:
+        raise TamperedError(what, got="a blob with another hash", expected="the blob the bureau named")
+    record = cipher.decrypt(entry.key, encrypted, what=what)
+    proof = merkle.split_proof(entry.proof)
+    merkle.check_proof(batch_root, leaf.leaf(entry.salt, record), index=entry.index, proof=proof, what=what)
+    return record
+
+
+def _entry(item: canonical.Value) -> BundleEntry:
+    match item:
+        case [bytes(handle), bytes(key), bytes(salt), int(batch), int(index), bytes(proof), bytes(blob_hash)]:
+            return BundleEntry(
+                handle=handle, key=key, salt=salt, batch_id=batch, index=index, proof=proof, blob_hash=blob_hash
+            )
+    raise DecodeError("bundle entry", got="another shape", expected="seven fields of docs/protocol.md, 5")
+
+
+def _all_bytes(*lists: Sequence[object]) -> bool:
+    return all(isinstance(item, bytes) for items in lists for item in items)

@@ -1,0 +1,59 @@
+"""Credit records: canonical bytes, and one record out of several bureaus' records of a borrower. Pure: no I/O.
+
+Source: docs/protocol.md, 5 and 7.
+"""
+
+from collections.abc import Sequence
+
+from client.model.schema import CREDIT_FIELDS, SCHEMA_VERSION
+from client.sdk import canonical
+from client.sdk.errors import DecodeError
+
+CreditValues = tuple[int | None, ...]
+"""Values in the order of CREDIT_FIELDS; None where unknown. The first is the day of observation."""
+
+
+def encode_record(values: Sequence[int | None]) -> bytes:
+    """Return the canonical record."""
+    return canonical.encode([SCHEMA_VERSION, *values])
+
+
+def parse_record(data: bytes) -> CreditValues:
+    """Read a canonical record; DecodeError when it is not one of this schema version, or a value is out of range."""
+    version, *values = canonical.decode_array(data, what="credit record", length=1 + len(CREDIT_FIELDS))
+    if version != SCHEMA_VERSION:
+        raise DecodeError("credit record", got=f"schema version {version}", expected=str(SCHEMA_VERSION))
+    checked: list[int | None] = []
+    for field, value in zip(CREDIT_FIELDS, values, strict=True):
+        if not (value is None or isinstance(value, int)) or field.problem(value):
+            raise DecodeError(f"credit record: {field.name}", got="a value out of its range", expected=field.meaning)
+        checked.append(value)
+    return tuple(checked)
+
+
+def observed_day(values: CreditValues) -> int:
+    """Return the day the bureau observed the file."""
+    day = values[0]
+    if day is None:
+        raise DecodeError("credit record: observed_day", got="nothing", expected="a day")
+    return day
+
+
+def merge_records(records: Sequence[CreditValues]) -> CreditValues:
+    """Return one record of several bureaus' records, given in the order in which bureaus are preferred.
+
+    Per field the first bureau that knows it counts; for adverse fields the worst of all; the merged record is as old
+    as its oldest part. A value nobody knows stays missing.
+    """
+    if len(records) == 1:
+        return records[0]
+    merged: list[int | None] = [min(observed_day(record) for record in records)]
+    for index, field in enumerate(CREDIT_FIELDS[1:], start=1):
+        known = [value for record in records if (value := record[index]) is not None]
+        if not known:
+            merged.append(None)
+        elif field.adverse is None:
+            merged.append(known[0])
+        else:
+            merged.append(max(known) if field.adverse == "high" else min(known))
+    return tuple(merged)
