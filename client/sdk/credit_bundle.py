@@ -57,7 +57,8 @@ def decrypt_request(request_key: bytes, blob: bytes) -> CreditRequest:
     match canonical.decode_array(cipher.decrypt(request_key, blob, what="request blob"), what="request blob"):
         case [list(handles), list(receipts)] if len(handles) == len(receipts) and _all_bytes(handles, receipts):
             return CreditRequest(handles=tuple(handles), receipts=tuple(receipts))  # type: ignore[arg-type]  # checked
-    raise DecodeError("request blob", got="another shape", expected="[handles, receipts] of equal length")
+        case _:
+            raise DecodeError("request blob", got="another shape", expected="[handles, receipts] of equal length")
 
 
 def encode_bundle(bundle: Bundle) -> bytes:
@@ -72,7 +73,8 @@ def decode_bundle(data: bytes) -> Bundle:
         case [int(query_id), int(pack_id), list(items)]:
             entries = tuple(_entry(item) for item in items)
             return Bundle(query_id=query_id, pack_id=pack_id, entries=entries)
-    raise DecodeError("bundle", got="another shape", expected="[query, pack, entries]")
+        case _:
+            raise DecodeError("bundle", got="another shape", expected="[query, pack, entries]")
 
 
 def open_record(entry: BundleEntry, encrypted: bytes, *, batch_root: bytes) -> bytes:
@@ -96,7 +98,8 @@ def _entry(item: canonical.Value) -> BundleEntry:
             return BundleEntry(
                 handle=handle, key=key, salt=salt, batch_id=batch, index=index, proof=proof, blob_hash=blob_hash
             )
-    raise DecodeError("bundle entry", got="another shape", expected="seven fields of docs/protocol.md, 5")
+        case _:
+            raise DecodeError("bundle entry", got="another shape", expected="seven fields of docs/protocol.md, 5")
 
 
 def _all_bytes(*lists: Sequence[object]) -> bool:

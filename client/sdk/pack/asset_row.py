@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from client.model.schema import ASSET_FIELDS, SCHEMA_VERSION
 from client.sdk import canonical
 from client.sdk.errors import DecodeError
+from client.sdk.pack.values import checked_values
 
 HANDLE_SIZE = 32
 BUCKETS_SIZE = 4
@@ -50,19 +51,12 @@ class AssetRow:
 
 def parse_row(data: bytes) -> AssetRow:
     """Read a canonical row; DecodeError when it is not one of this schema version, or a value is out of its range."""
-    match canonical.decode_array(data, what="asset row", length=3 + len(ASSET_FIELDS)):
-        case [version, bytes(handle), str(loan_id), *values] if (
-            version == SCHEMA_VERSION and len(handle) == HANDLE_SIZE
-        ):
-            checked: list[int | None] = []
-            for field, value in zip(ASSET_FIELDS, values, strict=True):
-                if not (value is None or isinstance(value, int)) or field.problem(value):
-                    raise DecodeError(
-                        f"asset row: {field.name}", got="a value out of its range", expected=field.meaning
-                    )
-                checked.append(value)
-            return AssetRow(handle, loan_id, tuple(checked))
-    raise DecodeError("asset row", got="another shape", expected=f"schema version {SCHEMA_VERSION}")
+    version, handle, loan_id, *values = canonical.decode_array(data, what="asset row", length=3 + len(ASSET_FIELDS))
+    if version != SCHEMA_VERSION:
+        raise DecodeError("asset row", got=f"schema version {version}", expected=str(SCHEMA_VERSION))
+    if not (isinstance(handle, bytes) and len(handle) == HANDLE_SIZE and isinstance(loan_id, str)):
+        raise DecodeError("asset row", got="another shape", expected="[version, handle, loan id, values]")
+    return AssetRow(handle, loan_id, checked_values(ASSET_FIELDS, values, what="asset row"))
 
 
 def principal_class(balance_cents: int, class_unit: int) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from client.model.schema import CREDIT_FIELDS, SCHEMA_VERSION
 from client.sdk import canonical
 from client.sdk.errors import DecodeError
+from client.sdk.pack.values import checked_values
 
 CreditValues = tuple[int | None, ...]
 """Values in the order of CREDIT_FIELDS; None where unknown. The first is the day of observation."""
@@ -23,12 +24,7 @@ def parse_record(data: bytes) -> CreditValues:
     version, *values = canonical.decode_array(data, what="credit record", length=1 + len(CREDIT_FIELDS))
     if version != SCHEMA_VERSION:
         raise DecodeError("credit record", got=f"schema version {version}", expected=str(SCHEMA_VERSION))
-    checked: list[int | None] = []
-    for field, value in zip(CREDIT_FIELDS, values, strict=True):
-        if not (value is None or isinstance(value, int)) or field.problem(value):
-            raise DecodeError(f"credit record: {field.name}", got="a value out of its range", expected=field.meaning)
-        checked.append(value)
-    return tuple(checked)
+    return checked_values(CREDIT_FIELDS, values, what="credit record")
 
 
 def observed_day(values: CreditValues) -> int:
