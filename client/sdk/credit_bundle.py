@@ -56,14 +56,16 @@ def decrypt_request(request_key: bytes, blob: bytes) -> CreditRequest:
     """Open a request blob; TamperedError or DecodeError when it is not one made with this key."""
     match canonical.decode_array(cipher.decrypt(request_key, blob, what="request blob"), what="request blob"):
         case [list(handles), list(receipts)] if len(handles) == len(receipts) and _all_bytes(handles, receipts):
-            return CreditRequest(handles=tuple(handles), receipts=tuple(receipts))  # type: ignore[arg-type]  # checked
+            return CreditRequest(handles=tuple(handles), receipts=tuple(receipts))
         case _:
             raise DecodeError("request blob", got="another shape", expected="[handles, receipts] of equal length")
 
 
 def encode_bundle(bundle: Bundle) -> bytes:
     """Return the canonical bytes that are sealed to each recipient."""
-    entries = [[e.handle, e.key, e.salt, e.batch_id, e.index, e.proof, e.blob_hash] for e in bundle.entries]
+    entries: list[canonical.Value] = [
+        [e.handle, e.key, e.salt, e.batch_id, e.index, e.proof, e.blob_hash] for e in bundle.entries
+    ]
     return canonical.encode([bundle.query_id, bundle.pack_id, entries])
 
 

@@ -53,7 +53,7 @@ def parse_row(data: bytes) -> AssetRow:
     """Read a canonical row; DecodeError when it is not one of this schema version, or a value is out of its range."""
     version, handle, loan_id, *values = canonical.decode_array(data, what="asset row", length=3 + len(ASSET_FIELDS))
     if version != SCHEMA_VERSION:
-        raise DecodeError("asset row", got=f"schema version {version}", expected=str(SCHEMA_VERSION))
+        raise DecodeError("asset row", got=f"schema version {version!r}", expected=str(SCHEMA_VERSION))
     if not (isinstance(handle, bytes) and len(handle) == HANDLE_SIZE and isinstance(loan_id, str)):
         raise DecodeError("asset row", got="another shape", expected="[version, handle, loan id, values]")
     return AssetRow(handle, loan_id, checked_values(ASSET_FIELDS, values, what="asset row"))

@@ -23,7 +23,7 @@ def parse_record(data: bytes) -> CreditValues:
     """Read a canonical record; DecodeError when it is not one of this schema version, or a value is out of range."""
     version, *values = canonical.decode_array(data, what="credit record", length=1 + len(CREDIT_FIELDS))
     if version != SCHEMA_VERSION:
-        raise DecodeError("credit record", got=f"schema version {version}", expected=str(SCHEMA_VERSION))
+        raise DecodeError("credit record", got=f"schema version {version!r}", expected=str(SCHEMA_VERSION))
     return checked_values(CREDIT_FIELDS, values, what="credit record")
 
 
