@@ -1,6 +1,6 @@
 """The reference executor: the integer network in numpy. No I/O."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -42,7 +42,7 @@ class NumpyExecutor:
         return divide_truncating(hidden @ self._weights_out + network.bias_out, network.output_divisor)
 
 
-def check_features(features: Int64Array, feature_count: int, feature_limit: int) -> None:
+def check_features(features: Any, feature_count: int, feature_limit: int) -> None:
     """Refuse features the network is not defined for; the same rule for every executor.
 
     Raises:

@@ -228,7 +228,8 @@ def divide_truncating(dividend: Int64Array, divisor: Int64Array | int) -> Int64A
     """Divide toward zero, as ONNX Div and Solidity do (numpy's // rounds down). No divisor may be 0."""
     quotient = dividend // divisor
     inexact_negative = (quotient < 0) & (quotient * divisor != dividend)
-    return quotient + inexact_negative
+    result: Int64Array = quotient + inexact_negative
+    return result
 
 
 def ratio_ppm(numerator: Int64Array, denominator: Int64Array) -> Int64Array:
@@ -239,7 +240,7 @@ def ratio_ppm(numerator: Int64Array, denominator: Int64Array) -> Int64Array:
     return np.where(missing, MISSING, divide_truncating(num, den))
 
 
-def _define(known: set[str], name: str) -> None:
+def _define(known: set[str], name: Any) -> None:
     if not isinstance(name, str) or name in known:
         raise SpecError(part="name", got=repr(name), expected="a new name")
     known.add(name)
@@ -269,7 +270,7 @@ def _feature_from(row: list[Any]) -> Feature:
     return Lookup(source, tuple(cuts), tuple(values), missing)
 
 
-def _check_columns(columns: Mapping[str, Int64Array], names: Sequence[str]) -> int:
+def _check_columns(columns: Mapping[str, Any], names: Sequence[str]) -> int:
     row_count: int | None = None
     for name in names:
         column = columns.get(name)

@@ -115,7 +115,7 @@ def record_expressions() -> dict[str, pl.Expr]:
         "income_verification_code": _coded("verification_status", _VERIFICATION_NAMES),
         "debt_to_income_ppm": _scaled("dti", 10_000),
         "observed_day": pl.concat_str(pl.col("issue_d"), pl.lit("-01")).str.to_date().cast(pl.Int32),
-        "credit_age_months": _months("issue_d") - _months("earliest_cr_line"),
+        "credit_age_months": months_between("earliest_cr_line", "issue_d"),
         "delinquencies_2y": pl.col("delinq_2yrs"),
         "inquiries_6m": pl.col("inq_last_6mths"),
         "months_since_delinquency": pl.col("mths_since_last_delinq"),
@@ -127,6 +127,11 @@ def record_expressions() -> dict[str, pl.Expr]:
         "revolving_balance_cents": _scaled("revol_bal", 100),
         "revolving_utilisation_ppm": _scaled("revol_util", 1_000_000),
     }
+
+
+def months_between(first: str, last: str) -> pl.Expr:
+    """Count the months between two `YYYY-MM` columns."""
+    return _months(last) - _months(first)
 
 
 def _columns(frame: pl.DataFrame) -> dict[str, Int64Array]:
