@@ -3,12 +3,13 @@
 Both sides of the exchange use this module, so that they agree by construction. Source: docs/protocol.md, 5.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from client.sdk import canonical, cipher, leaf, merkle
 from client.sdk.errors import DecodeError, TamperedError
 from client.sdk.hashing import keccak
+from client.sdk.hpke import decode_key_blob, encode_key_blob
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,18 +48,35 @@ class Bundle:
     entries: tuple[BundleEntry, ...]
 
 
-def encrypt_request(request_key: bytes, request: CreditRequest) -> bytes:
-    """Return the request blob."""
-    return cipher.encrypt(request_key, canonical.encode([list(request.handles), list(request.receipts)]))
+def encode_request(request: CreditRequest, request_key: bytes, sealed_by_bureau: Mapping[str, bytes]) -> bytes:
+    """Return the request blob; `sealed_by_bureau` is the request key sealed to each bureau that is asked."""
+    body = cipher.encrypt(request_key, canonical.encode([list(request.handles), list(request.receipts)]))
+    return canonical.encode([encode_key_blob(sealed_by_bureau), body])
 
 
-def decrypt_request(request_key: bytes, blob: bytes) -> CreditRequest:
+def sealed_request_keys(blob: bytes) -> dict[str, bytes]:
+    """Return the sealed request key of each bureau (checksummed address) of a request blob."""
+    return decode_key_blob(_request_parts(blob)[0])
+
+
+def open_request(request_key: bytes, blob: bytes) -> CreditRequest:
     """Open a request blob; TamperedError or DecodeError when it is not one made with this key."""
-    match canonical.decode_array(cipher.decrypt(request_key, blob, what="request blob"), what="request blob"):
-        case [list(handles), list(receipts)] if len(handles) == len(receipts) and _all_bytes(handles, receipts):
-            return CreditRequest(handles=tuple(handles), receipts=tuple(receipts))
+    opened = cipher.decrypt(request_key, _request_parts(blob)[1], what="request blob")
+    match canonical.decode_array(opened, what="request blob"):
+        case [list(handles), list(receipts)] if len(handles) == len(receipts):
+            return CreditRequest(handles=_byte_strings(handles), receipts=_byte_strings(receipts))
         case _:
             raise DecodeError("request blob", got="another shape", expected="[handles, receipts] of equal length")
+
+
+def encode_answer(bundle_hash_by_recipient: Mapping[str, bytes]) -> bytes:
+    """Return the answer blob, whose hash the bureau's answer carries."""
+    return encode_key_blob(bundle_hash_by_recipient)
+
+
+def decode_answer(blob: bytes) -> dict[str, bytes]:
+    """Return the hash of each recipient's bundle blob, by checksummed address."""
+    return decode_key_blob(blob)
 
 
 def encode_bundle(bundle: Bundle) -> bytes:
@@ -104,5 +122,16 @@ def _entry(item: canonical.Value) -> BundleEntry:
             raise DecodeError("bundle entry", got="another shape", expected="seven fields of docs/protocol.md, 5")
 
 
-def _all_bytes(*lists: Sequence[object]) -> bool:
-    return all(isinstance(item, bytes) for items in lists for item in items)
+def _request_parts(blob: bytes) -> tuple[bytes, bytes]:
+    match canonical.decode_array(blob, what="request blob"):
+        case [bytes(keys), bytes(body)]:
+            return keys, body
+        case _:
+            raise DecodeError("request blob", got="another shape", expected="[sealed keys, encrypted request]")
+
+
+def _byte_strings(items: Sequence[canonical.Value]) -> tuple[bytes, ...]:
+    strings = tuple(item for item in items if isinstance(item, bytes))
+    if len(strings) != len(items):
+        raise DecodeError("request blob", got="another type", expected="byte strings")
+    return strings
