@@ -1,6 +1,7 @@
 """Keccak-256 and the forms in which addresses and hashes cross borders. Pure: no I/O."""
 
 from eth_hash.backends.pysha3 import keccak256
+from eth_typing import ChecksumAddress
 from eth_utils.address import to_checksum_address
 
 from client.sdk.errors import InvalidInputError
@@ -23,6 +24,6 @@ def address_bytes(address: str) -> bytes:
     return raw
 
 
-def address_text(address: bytes | str) -> str:
+def address_text(address: bytes | str) -> ChecksumAddress:
     """Return the checksummed 0x text of 20 bytes or of an address in any case."""
-    return str(to_checksum_address(address if isinstance(address, bytes) else address_bytes(address)))
+    return to_checksum_address(address if isinstance(address, bytes) else address_bytes(address))

@@ -115,7 +115,7 @@ def encode_key_blob(sealed_by_recipient: Mapping[str, bytes]) -> bytes:
 
 def decode_key_blob(blob: bytes) -> dict[str, bytes]:
     """Return the sealed message of each recipient (checksummed address) of a key blob."""
-    sealed_by_recipient = {}
+    sealed_by_recipient: dict[str, bytes] = {}
     for item in canonical.decode_array(blob, what="key blob"):
         match item:
             case [bytes(recipient), bytes(sealed)] if len(recipient) == 20:

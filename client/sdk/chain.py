@@ -1,0 +1,303 @@
+"""The chain as roles see it: contracts by name, calls, transactions, events. Standard `eth_` methods only.
+
+Start with `ChainClient`. Every failure is one of `client.sdk.errors`.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from eth_account.signers.local import LocalAccount
+from eth_utils.abi import function_signature_to_4byte_selector
+from web3.contract import Contract
+from web3.exceptions import BadFunctionCallOutput, ContractLogicError, Web3ValidationError
+from web3.types import TxReceipt
+
+from client.sdk import event_log, revert, rpc
+from client.sdk.artifacts import load_artifact
+from client.sdk.errors import ConfigError, ContractRefusedError, InvalidInputError, RefusedError
+from client.sdk.event_log import Event
+from client.sdk.hashing import address_text
+from client.sdk.role import role_text
+from client.sdk.rpc import NodeRefusedError, translated
+from client.sdk.transactions import Submission, TransactionSender
+
+NO_ADDRESS = "0x" + "00" * 20
+IN_FLIGHT_DEFAULT = 16
+"""Transactions under way at once in `send_many`; a node holds at most 64 of one account."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContractCall:
+    """One call to make as a transaction."""
+
+    contract: str
+    """Name in the ContractRegistry."""
+    function: str
+    args: Sequence[Any] = ()
+    """Structs as dicts or tuples, hashes and byte strings as bytes, addresses as text."""
+    gas: int | None = None
+    """Gas limit. None asks the node to estimate against the latest block, so calls of one `send_many` that depend on
+    each other must state it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """A transaction that is in a block and did what it should."""
+
+    transaction_hash: str
+    block_number: int
+    gas_used: int
+    events: tuple[Event, ...]
+    """Events of the project's contracts in the order they were emitted."""
+
+    def event(self, name: str) -> Event:
+        """Return the first event of this name; InvalidInputError when the transaction emitted none."""
+        for each in self.events:
+            if each.name == name:
+                return each
+        raise InvalidInputError(f"transaction {self.transaction_hash}", got=f"no event {name}", expected="one")
+
+
+class ChainClient:
+    """One connection to one chain. Thread-safe; nonces of all accounts used through it are kept here."""
+
+    def __init__(self, rpc_url: str, registry: str | None = None, *, timeout_s: float = 30.0):
+        """Use the node at `rpc_url`; `registry` is the ContractRegistry. Nothing is sent before it is needed.
+
+        `timeout_s` bounds one request; a transaction waits up to 120 s for its block.
+        """
+        self.rpc_url = rpc_url
+        self.web3 = rpc.connect(rpc_url, timeout_s=timeout_s)
+        self._registry = address_text(registry) if registry else None
+        self._contracts: dict[str, Contract] = {}
+        self.receipt_timeout_s = 120.0
+
+    @property
+    def registry(self) -> str:
+        """Address of the ContractRegistry; ConfigError when none was given."""
+        if self._registry is None:
+            raise ConfigError("ContractRegistry", got="no address", expected="--registry or TRANCHAIN_REGISTRY")
+        return self._registry
+
+    @cached_property
+    def chain_id(self) -> int:
+        """The chain's id, asked once."""
+        with translated():
+            return int(self.web3.eth.chain_id)
+
+    @cached_property
+    def sender(self) -> TransactionSender:
+        """The owner of nonces and fees."""
+        return TransactionSender(self.web3, self.chain_id)
+
+    def head(self) -> int:
+        """Return the number of the latest block."""
+        with translated():
+            return int(self.web3.eth.block_number)
+
+    def block_second(self, number: int | None = None) -> int:
+        """Return the Unix second of a block, of the latest where none is named."""
+        with translated():
+            return int(self.web3.eth.get_block("latest" if number is None else number)["timestamp"])
+
+    def finality(self, block_number: int) -> Mapping[str, Any] | None:
+        """Return what the node says of a block's finality; None when it has no such method."""
+        try:
+            with translated():
+                answer = self.web3.manager.request_blocking("tranchain_getFinality", [hex(block_number)])  # type: ignore[arg-type]  # not a standard method
+        except NodeRefusedError as error:
+            if error.code == rpc.METHOD_NOT_FOUND:
+                return None
+            raise
+        return dict(answer)
+
+    def has_code(self, address: str) -> bool:
+        """Return whether there is a contract at the address."""
+        with translated():
+            return len(self.web3.eth.get_code(address_text(address))) > 0
+
+    def address_of(self, name: str) -> str:
+        """Return the address registered for a contract; RefusedError when none is."""
+        return self.contract(name).address
+
+    def contract(self, name: str) -> Contract:
+        """Return the contract of this name; its address is looked up once."""
+        if name not in self._contracts:
+            self._contracts[name] = self.contract_at(name, self._look_up(name))
+        return self._contracts[name]
+
+    def contract_at(self, name: str, address: str) -> Contract:
+        """Return a contract with the interface `name` at a known address."""
+        return self.web3.eth.contract(
+            address=address_text(address),
+            abi=load_artifact(name).abi,
+            decode_tuples=True,
+        )
+
+    def call(self, contract: str | Contract, function: str, *args: Any, block: int | None = None) -> Any:
+        """Read a view function at the latest block or at `block`; structs come as named tuples.
+
+        Raises:
+            ContractRefusedError: it reverted.
+            InvalidInputError: the arguments do not fit the function.
+        """
+        bound, name = self._bound(contract)
+        try:
+            with translated():
+                return bound.functions[function](*args).call(block_identifier="latest" if block is None else block)
+        except ContractLogicError as error:
+            raise self._refusal(error, bound, name, function) from error
+
+    def send(
+        self,
+        contract: str | Contract,
+        function: str,
+        args: Sequence[Any],
+        account: LocalAccount,
+        *,
+        gas: int | None = None,
+    ) -> Receipt:
+        """Send one transaction and wait for its block.
+
+        Raises:
+            ContractRefusedError: the contract reverted; most reverts are found before anything is sent.
+            RefusedError: the node did not take it, for instance because the account is not enrolled.
+            UnavailableError: no node, or no block in time.
+            InvalidInputError: the arguments do not fit the function.
+        """
+        bound, name = self._bound(contract)
+        return self._settle(self._submit(bound, name, function, args, account, gas), bound, name, function)
+
+    def send_many(
+        self, calls: Iterable[ContractCall], account: LocalAccount, *, in_flight: int = IN_FLIGHT_DEFAULT
+    ) -> Iterator[Receipt]:
+        """Send transactions one after the other, up to `in_flight` before their blocks; yield receipts in order.
+
+        A lost connection is waited out within the receipt timeout. On the first failure the error of `send` is raised
+        and nothing further is sent; those in flight may still take effect, so a caller resumes from the chain's state.
+        """
+        under_way: deque[tuple[Submission, Contract, str, str]] = deque()
+        for call in calls:
+            bound = self.contract(call.contract)
+            submission = self._submit(bound, call.contract, call.function, call.args, account, call.gas)
+            under_way.append((submission, bound, call.contract, call.function))
+            if len(under_way) >= in_flight:
+                yield self._settle(*under_way.popleft())
+        while under_way:
+            yield self._settle(*under_way.popleft())
+
+    def events(
+        self,
+        contract: str,
+        name: str,
+        *,
+        first_block: int = 0,
+        last_block: int | None = None,
+        filters: Mapping[str, Any] | None = None,
+    ) -> Iterator[Event]:
+        """Yield the events of a contract in a closed range of blocks (up to the latest), oldest first.
+
+        `filters` are values of indexed parameters by name.
+        """
+        bound = self.contract(contract)
+        yield from event_log.scan(
+            self.web3,
+            address=bound.address,
+            abi=load_artifact(contract).abi,
+            name=name,
+            first_block=first_block,
+            last_block=self.head() if last_block is None else last_block,
+            filters=filters,
+        )
+
+    def _look_up(self, name: str) -> str:
+        if name == "ContractRegistry":
+            return self.registry
+        if name == "AccessManager":
+            return str(self.call("ContractRegistry", "authority"))
+        try:
+            address = str(self.call("ContractRegistry", "addressOf", name))
+        except BadFunctionCallOutput as error:
+            raise ConfigError("ContractRegistry", got=f"no such contract at {self.registry}") from error
+        if address == NO_ADDRESS:
+            raise RefusedError("ContractRegistry", f"no contract {name} is registered", "`tranchain admin deploy` does")
+        return address
+
+    def _bound(self, contract: str | Contract) -> tuple[Contract, str]:
+        if isinstance(contract, str):
+            return self.contract(contract), contract
+        return contract, f"the contract at {contract.address}"
+
+    def _submit(
+        self, bound: Contract, name: str, function: str, args: Sequence[Any], account: LocalAccount, gas: int | None
+    ) -> Submission:
+        try:
+            data = bytes.fromhex(bound.encode_abi(function, args=list(args)).removeprefix("0x"))
+        except (Web3ValidationError, ValueError, TypeError) as error:
+            raise InvalidInputError(f"arguments of {name}.{function}", got=str(error).splitlines()[0]) from error
+        if gas is None:
+            gas = self._estimate(bound, name, function, data, account.address)
+        return self.sender.submit(account, to=bound.address, data=data, gas=gas)
+
+    def _estimate(self, bound: Contract, name: str, function: str, data: bytes, sender: str) -> int:
+        try:
+            with translated():
+                needed = self.web3.eth.estimate_gas({"from": sender, "to": bound.address, "data": data})
+        except ContractLogicError as error:
+            raise self._refusal(error, bound, name, function) from error
+        return needed + needed // 4 + 20_000
+
+    def _settle(self, submission: Submission, bound: Contract, name: str, function: str) -> Receipt:
+        receipt = self.sender.wait(submission, timeout_s=self.receipt_timeout_s)
+        if receipt["status"] != 1:
+            raise self._failure(submission, receipt, bound, name, function)
+        events = (event_log.decode_log(self.web3, log) for log in receipt["logs"])
+        return Receipt(
+            transaction_hash="0x" + submission.transaction_hash.hex(),
+            block_number=receipt["blockNumber"],
+            gas_used=receipt["gasUsed"],
+            events=tuple(event for event in events if event is not None),
+        )
+
+    def _failure(
+        self, submission: Submission, receipt: TxReceipt, bound: Contract, name: str, function: str
+    ) -> ContractRefusedError:
+        """Find out why a transaction in a block failed, by calling again on the state before its block."""
+        if receipt["gasUsed"] >= submission.gas:
+            out_of_gas = revert.Revert(error="", arguments={}, meaning=f"{function} ran out of gas ({submission.gas})")
+            return revert.refusal(name, out_of_gas)
+        try:
+            with translated():
+                self.web3.eth.call(
+                    {"from": submission.sender, "to": submission.to, "data": submission.data, "gas": submission.gas},
+                    receipt["blockNumber"] - 1,
+                )
+        except ContractLogicError as error:
+            return self._refusal(error, bound, name, function)
+        changed = "it failed on what another transaction of the same block changed; try again"
+        return revert.refusal(name, revert.Revert(error="", arguments={}, meaning=changed))
+
+    def _refusal(self, error: ContractLogicError, bound: Contract, name: str, function: str) -> ContractRefusedError:
+        data = error.data if isinstance(error.data, str) and error.data.startswith("0x") else "0x"
+        decoded = revert.decode_revert(bytes.fromhex(data[2:]))
+        if not data[2:] and error.message:
+            decoded = revert.Revert(error="", arguments={}, meaning=error.message)
+        remedy = self._missing_role(bound, function) if decoded.error == revert.UNAUTHORIZED else None
+        return revert.refusal(name, decoded, remedy=remedy)
+
+    def _missing_role(self, bound: Contract, function: str) -> str | None:
+        """Name the role that a restricted function asks for, as far as the chain says."""
+        try:
+            with translated():
+                manager = self.contract_at("AccessManager", bound.functions["authority"]().call())
+                signature = bound.get_function_by_name(function).signature
+                selector = function_signature_to_4byte_selector(signature)
+                role_id = manager.functions["getTargetFunctionRole"](bound.address, selector).call()
+        except (ContractLogicError, RefusedError, InvalidInputError):
+            return None
+        if role_id == 0:
+            return f"{function} is for governance: propose it with `tranchain admin propose`"
+        return f"{function} needs an account with the role {role_text(role_id)}"
