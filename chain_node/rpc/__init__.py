@@ -1,0 +1,41 @@
+"""JSON-RPC over HTTP and WebSocket, as Ethereum tools expect it.
+
+`dispatcher.py` is pure over the seams of `queries.py`: bytes in, bytes out; methods are plain functions in tables
+(`methods_*.py`). `http_app.py` and `websocket.py` put it on the network as an ASGI application. Hex strings exist in
+this package and in config only. May import `txpool`, `execution`, `core`. Start reading with `dispatcher.py`.
+"""
+
+from chain_node.rpc.dispatcher import METHODS, Dispatcher
+from chain_node.rpc.http_app import HTTPOptions, Readiness, RPCApp
+from chain_node.rpc.queries import (
+    Backend,
+    BlockFinality,
+    ChainBlock,
+    ChainQueries,
+    ConsensusQueries,
+    Evidence,
+    Limits,
+    NodeInfo,
+    Peer,
+    TransactionIntake,
+)
+from chain_node.rpc.subscriptions import SubscriptionHub
+
+__all__ = [
+    "METHODS",
+    "Backend",
+    "BlockFinality",
+    "ChainBlock",
+    "ChainQueries",
+    "ConsensusQueries",
+    "Dispatcher",
+    "Evidence",
+    "HTTPOptions",
+    "Limits",
+    "NodeInfo",
+    "Peer",
+    "RPCApp",
+    "Readiness",
+    "SubscriptionHub",
+    "TransactionIntake",
+]

@@ -1,0 +1,166 @@
+"""The ASGI application: JSON-RPC over HTTP and WebSocket, health, metrics, and whatever is mounted beside them.
+
+`POST /` is answered here without a framework: a node answers hundreds of single requests a second on one core, and
+a framework's request and response objects would cost more than the request itself. Everything else goes through
+Starlette. Slow methods run in worker threads, all others on the event loop, which makes them one at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+import structlog
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from starlette.applications import Starlette
+from starlette.requests import Request as HTTPRequest
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from chain_node.rpc.dispatcher import Dispatcher, Request, internal_error
+from chain_node.rpc.json_value import JsonValue
+from chain_node.rpc.method import Session
+from chain_node.rpc.subscriptions import SubscriptionHub
+from chain_node.rpc.websocket import serve_websocket
+
+_log = structlog.get_logger("rpc")
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether the node can do its work now."""
+
+    is_ready: bool
+    details: Mapping[str, JsonValue]
+    """Head, and why it is not ready."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HTTPOptions:
+    """What the server shows beside the RPC."""
+
+    readiness: Callable[[], Readiness]
+    metrics: CollectorRegistry
+    allowed_origins: tuple[str, ...] = ()
+    """Web pages of these origins may call; "*" allows all."""
+    mounts: Mapping[str, ASGIApp]
+    """Applications by path prefix, the vault for one."""
+
+
+class RPCApp:
+    """The application that uvicorn serves."""
+
+    def __init__(self, dispatcher: Dispatcher, hub: SubscriptionHub, options: HTTPOptions, executor: Executor) -> None:
+        self.dispatcher = dispatcher
+        self.hub = hub
+        self._options = options
+        self._executor = executor
+        routes: list[BaseRoute] = [
+            Route("/health", self._health),
+            Route("/ready", self._ready),
+            Route("/metrics", self._metrics),
+        ]
+        routes += [Mount(prefix, app) for prefix, app in options.mounts.items()]
+        self._starlette = Starlette(routes=routes)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection or request, as ASGI demands."""
+        if scope["type"] == "http" and scope["path"] == "/":
+            await self._serve_rpc(scope, receive, send)
+        elif scope["type"] == "websocket" and scope["path"] in ("/", "/ws"):
+            await serve_websocket(self, scope, receive, send)
+        else:
+            await self._starlette(scope, receive, send)
+
+    async def handle(self, raw: bytes, session: Session | None = None) -> bytes:
+        """Answer a body; empty when it asks for no answer."""
+        body = self.dispatcher.read(raw)
+        answers = [await self._answer(request, session) for request in body.requests]
+        return self.dispatcher.write(body, answers)
+
+    async def _answer(self, request: Request, session: Session | None) -> bytes:
+        try:
+            if not request.is_slow:
+                return self.dispatcher.answer(request, session)
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._executor, self.dispatcher.answer, request, session)
+        except Exception:
+            _log.exception("method_failed", method=request.method_name)
+            return internal_error(request)
+
+    async def _serve_rpc(self, scope: Scope, receive: Receive, send: Send) -> None:
+        cors = self._cors_headers(scope)
+        if scope["method"] == "OPTIONS":
+            await _respond(send, 204, b"", cors)
+            return
+        if scope["method"] != "POST":
+            await _respond(send, 405, b'{"error":"JSON-RPC is served by POST /"}', [(b"allow", b"POST"), *cors])
+            return
+        raw = await self._read_body(scope, receive)
+        if raw is None:
+            limit = self.dispatcher.backend.limits.body_size_bytes
+            await _respond(send, 413, b'{"error":"the body is larger than %d bytes"}' % limit, cors)
+            return
+        await _respond(send, 200, await self.handle(raw), cors)
+
+    async def _read_body(self, scope: Scope, receive: Receive) -> bytes | None:
+        """The whole body; None when it is too large or the caller went away."""
+        limit = self.dispatcher.backend.limits.body_size_bytes
+        for name, value in scope["headers"]:
+            if name == b"content-length" and (not value.isdigit() or int(value) > limit):
+                return None
+        chunks: list[bytes] = []
+        size = 0
+        while True:
+            message = await receive()
+            if message["type"] != "http.request":
+                return None
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size > limit:
+                return None
+            if not message.get("more_body", False):
+                return b"".join([*chunks, chunk]) if chunks else chunk
+            chunks.append(chunk)
+
+    def _cors_headers(self, scope: Scope) -> list[tuple[bytes, bytes]]:
+        allowed = self._options.allowed_origins
+        if not allowed:
+            return []
+        origin = next((value for name, value in scope["headers"] if name == b"origin"), None)
+        if origin is None or not ("*" in allowed or origin.decode("latin-1") in allowed):
+            return []
+        return [
+            (b"access-control-allow-origin", origin),
+            (b"access-control-allow-methods", b"POST"),
+            (b"access-control-allow-headers", b"content-type"),
+            (b"vary", b"origin"),
+        ]
+
+    async def _health(self, _request: HTTPRequest) -> Response:
+        return JSONResponse({"status": "alive"})
+
+    async def _ready(self, _request: HTTPRequest) -> Response:
+        readiness = self._options.readiness()
+        return JSONResponse(dict(readiness.details), status_code=200 if readiness.is_ready else 503)
+
+    async def _metrics(self, _request: HTTPRequest) -> Response:
+        return Response(generate_latest(self._options.metrics), media_type=CONTENT_TYPE_LATEST)
+
+
+async def _respond(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [
+                (b"content-type", b"application/json"),
+                (b"content-length", str(len(body)).encode()),
+                *headers,
+            ],
+        }
+    )
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,146 @@
+"""Which logs a query means, and finding them. No I/O.
+
+Source: Ethereum execution-apis, "Filter"; EIP-234 (blockHash).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from chain_node.core.trie import logs_bloom
+from chain_node.core.types import Address, Hash32, Height, Log, Receipt
+from chain_node.rpc.block_choice import height_of, need_block
+from chain_node.rpc.errors import LIMIT_EXCEEDED, InvalidParamsError, RPCError
+from chain_node.rpc.json_value import JsonObject, JsonValue
+from chain_node.rpc.params import BlockChoice, parse_address, parse_block, parse_data, parse_list
+from chain_node.rpc.queries import ChainBlock, ChainQueries, Limits
+from chain_node.rpc.views import log_view
+
+_ALTERNATIVES_MAX = 1_000
+"""Addresses, or topics at one position, in one query."""
+
+_TOPICS_MAX = 4
+
+
+@dataclass(frozen=True, slots=True)
+class LogQuery:
+    """Addresses and topics to look for."""
+
+    addresses: frozenset[Address]
+    """Any of these; empty means all."""
+    topics: tuple[frozenset[bytes], ...]
+    """Per position any of these; an empty set means all. A log with fewer topics does not match."""
+
+    def is_match(self, log: Log) -> bool:
+        """Whether a log is meant."""
+        if self.addresses and log.address not in self.addresses:
+            return False
+        if len(self.topics) > len(log.topics):
+            return False
+        return all(not wanted or topic in wanted for wanted, topic in zip(self.topics, log.topics, strict=False))
+
+    def bloom_choices(self) -> list[list[int]]:
+        """For each condition the filter bits of its alternatives; a bloom must hold one of each."""
+        conditions: list[list[bytes]] = [sorted(wanted) for wanted in (self.addresses, *self.topics) if wanted]
+        return [
+            [logs_bloom([Log(address=Address(word), topics=(), data=b"")]) for word in words] for words in conditions
+        ]
+
+
+def read_log_query(fields: JsonObject) -> LogQuery:
+    """Addresses and topics of a filter object.
+
+    Raises:
+        InvalidParamsError: not of the form of the specification.
+    """
+    addresses = _alternatives(fields.get("address"), "address")
+    topics = [] if fields.get("topics") is None else parse_list(fields["topics"], "topics")
+    if len(topics) > _TOPICS_MAX:
+        raise InvalidParamsError("topics", f"at most {_TOPICS_MAX} positions, got {len(topics)}")
+    return LogQuery(
+        addresses=frozenset(parse_address(address, "address") for address in addresses),
+        topics=tuple(
+            frozenset(parse_data(topic, "topic", size=32) for topic in _alternatives(position, "topics"))
+            for position in topics
+        ),
+    )
+
+
+def _alternatives(value: JsonValue, name: str) -> list[JsonValue]:
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        return [value]
+    if len(value) > _ALTERNATIVES_MAX:
+        raise InvalidParamsError(name, f"at most {_ALTERNATIVES_MAX} alternatives, got {len(value)}")
+    return [] if None in value else value
+
+
+def find_logs(chain: ChainQueries, fields: JsonObject, limits: Limits) -> list[JsonObject]:
+    """All logs that a filter object of eth_getLogs means.
+
+    Raises:
+        InvalidParamsError: malformed, or both a hash and a range.
+        RPCError: unknown block, or more blocks or logs than one query may cover.
+    """
+    query = read_log_query(fields)
+    if fields.get("blockHash") is not None:
+        if fields.get("fromBlock") is not None or fields.get("toBlock") is not None:
+            raise InvalidParamsError("filter", "either blockHash or fromBlock and toBlock")
+        block_hash = Hash32(parse_data(fields["blockHash"], "blockHash", size=32))
+        return list(logs_of_block(chain, need_block(chain, BlockChoice(hash=block_hash)), query))
+    first = height_of(chain, read_bound(fields, "fromBlock"))
+    last = height_of(chain, read_bound(fields, "toBlock"))
+    return find_logs_between(chain, query, first, last, limits)
+
+
+def read_bound(fields: JsonObject, name: str) -> BlockChoice:
+    """One end of a range; the newest block when missing."""
+    value = fields.get(name)
+    return BlockChoice(tag="latest") if value is None else parse_block(value, name)
+
+
+def find_logs_between(
+    chain: ChainQueries, query: LogQuery, first: Height, last: Height, limits: Limits
+) -> list[JsonObject]:
+    """Logs of the blocks from `first` to `last`, both included; blocks above the head have none.
+
+    Raises:
+        RPCError: the range or the result is larger than one query may be.
+    """
+    if first > last:
+        raise InvalidParamsError("filter", f"fromBlock <= toBlock, got {first} > {last}")
+    last = Height(min(last, chain.head().height))
+    if last - first >= limits.log_blocks:
+        raise RPCError(LIMIT_EXCEEDED, f"the range covers {last - first + 1} blocks, at most {limits.log_blocks}")
+    found: list[JsonObject] = []
+    choices = query.bloom_choices()
+    for height, bloom_bytes in chain.logs_blooms(first, last):
+        bloom = int.from_bytes(bloom_bytes, "big")
+        if bloom == 0 or not all(any(bloom & bits == bits for bits in condition) for condition in choices):
+            continue
+        block = need_block(chain, BlockChoice(height=height))
+        found.extend(logs_of_block(chain, block, query))
+        if len(found) > limits.log_count:
+            raise RPCError(
+                LIMIT_EXCEEDED,
+                f"query returned more than {limits.log_count} results; the blocks {first} to {height - 1} hold fewer",
+            )
+    return found
+
+
+def logs_of_block(chain: ChainQueries, block: ChainBlock, query: LogQuery) -> Iterator[JsonObject]:
+    """Matching logs of one block."""
+    return match_logs(block, chain.receipts(block), query)
+
+
+def match_logs(block: ChainBlock, receipts: tuple[Receipt, ...], query: LogQuery) -> Iterator[JsonObject]:
+    """Matching logs among the receipts of a block."""
+    log_index = 0
+    for transaction_index, receipt in enumerate(receipts):
+        for log in receipt.logs:
+            if query.is_match(log):
+                transaction_hash = block.block.transactions[transaction_index].hash
+                yield log_view(log, block, transaction_hash, transaction_index, log_index)
+            log_index += 1

@@ -1,0 +1,205 @@
+"""Methods that read blocks, transactions and receipts. No I/O.
+
+Source: Ethereum execution-apis, namespace eth.
+"""
+
+from __future__ import annotations
+
+from chain_node.core.types import Height
+from chain_node.rpc.block_choice import find_block, need_block
+from chain_node.rpc.errors import INVALID_PARAMS, RPCError
+from chain_node.rpc.json_value import JsonObject, JsonValue
+from chain_node.rpc.method import Call, Method
+from chain_node.rpc.params import BlockChoice, Params, parse_list, to_data, to_quantity
+from chain_node.rpc.queries import ChainBlock
+from chain_node.rpc.views import block_view, included_view, receipt_view, receipt_views, waiting_view
+
+_FEE_HISTORY_PERCENTILES_MAX = 100
+
+
+def _chain_id(call: Call) -> JsonValue:
+    return to_quantity(call.backend.chain.chain_id)
+
+
+def _block_number(call: Call) -> JsonValue:
+    return to_quantity(call.backend.chain.head().height)
+
+
+def _block_by_number(call: Call) -> JsonValue:
+    return _block(call, call.params.block(0))
+
+
+def _block_by_hash(call: Call) -> JsonValue:
+    return _block(call, _choice_by_hash(call.params))
+
+
+def _block(call: Call, choice: BlockChoice) -> JsonValue:
+    is_full = call.params.boolean(1, "full transactions")
+    block = find_block(call.backend.chain, choice)
+    if block is None:
+        return None
+    return block_view(block, is_full=is_full, genesis_difficulty=call.backend.chain.genesis_difficulty)
+
+
+def _transaction_count_by_number(call: Call) -> JsonValue:
+    return _transaction_count(find_block(call.backend.chain, call.params.block(0)))
+
+
+def _transaction_count_by_hash(call: Call) -> JsonValue:
+    return _transaction_count(find_block(call.backend.chain, _choice_by_hash(call.params)))
+
+
+def _transaction_count(block: ChainBlock | None) -> JsonValue:
+    return None if block is None else to_quantity(len(block.block.transactions))
+
+
+def _uncle_count_by_number(call: Call) -> JsonValue:
+    return None if find_block(call.backend.chain, call.params.block(0)) is None else "0x0"
+
+
+def _uncle_count_by_hash(call: Call) -> JsonValue:
+    return None if find_block(call.backend.chain, _choice_by_hash(call.params)) is None else "0x0"
+
+
+def _no_uncle(_call: Call) -> JsonValue:
+    return None
+
+
+def _transaction_by_hash(call: Call) -> JsonValue:
+    found = _locate(call)
+    if found is not None:
+        block, index = found
+        return included_view(block.block.transactions[index], block, index)
+    waiting = call.backend.pool.get(call.params.hash(0))
+    return None if waiting is None else waiting_view(waiting)
+
+
+def _raw_transaction_by_hash(call: Call) -> JsonValue:
+    found = _locate(call)
+    if found is not None:
+        block, index = found
+        return to_data(block.block.transactions[index].raw)
+    waiting = call.backend.pool.get(call.params.hash(0))
+    return None if waiting is None else to_data(waiting.raw)
+
+
+def _transaction_by_block_number_and_index(call: Call) -> JsonValue:
+    return _transaction_in(call, call.params.block(0), is_raw=False)
+
+
+def _transaction_by_block_hash_and_index(call: Call) -> JsonValue:
+    return _transaction_in(call, _choice_by_hash(call.params), is_raw=False)
+
+
+def _raw_transaction_by_block_number_and_index(call: Call) -> JsonValue:
+    return _transaction_in(call, call.params.block(0), is_raw=True)
+
+
+def _raw_transaction_by_block_hash_and_index(call: Call) -> JsonValue:
+    return _transaction_in(call, _choice_by_hash(call.params), is_raw=True)
+
+
+def _transaction_in(call: Call, choice: BlockChoice, *, is_raw: bool) -> JsonValue:
+    index = call.params.quantity(1, "index", 2**32 - 1)
+    block = find_block(call.backend.chain, choice)
+    if block is None or index >= len(block.block.transactions):
+        return None
+    transaction = block.block.transactions[index]
+    return to_data(transaction.raw) if is_raw else included_view(transaction, block, index)
+
+
+def _transaction_receipt(call: Call) -> JsonValue:
+    found = _locate(call)
+    if found is None:
+        return None
+    block, index = found
+    return receipt_view(block, call.backend.chain.receipts(block), index)
+
+
+def _block_receipts(call: Call) -> JsonValue:
+    block = find_block(call.backend.chain, call.params.block(0))
+    return None if block is None else receipt_views(block, call.backend.chain.receipts(block))
+
+
+def _fee_history(call: Call) -> JsonValue:
+    limits, chain = call.backend.limits, call.backend.chain
+    count = _fee_history_count(call.params)
+    newest = need_block(chain, call.params.block(1, "newest block"))
+    percentiles = _percentiles(call.params)
+    count = min(count, limits.fee_history_blocks, newest.height + 1)
+    oldest = newest.height - count + 1
+    base_fees: list[JsonValue] = []
+    ratios: list[JsonValue] = []
+    for height in range(oldest, newest.height + 1):
+        block = need_block(chain, BlockChoice(height=Height(height)))
+        header = block.block.header
+        base_fees.append(to_quantity(header.base_fee_per_gas or 0))
+        ratios.append(header.gas_used / header.gas_limit)
+    view: JsonObject = {
+        "oldestBlock": to_quantity(max(oldest, 0)),
+        "baseFeePerGas": [*base_fees, base_fees[-1] if base_fees else "0x0"],
+        "gasUsedRatio": ratios,
+    }
+    if percentiles:
+        view["reward"] = [["0x0"] * len(percentiles)] * count
+    return view
+
+
+def _fee_history_count(params: Params) -> int:
+    count = params.get(0)
+    if isinstance(count, int) and not isinstance(count, bool) and count >= 0:
+        return count
+    return params.quantity(0, "block count", 2**32 - 1)
+
+
+def _percentiles(params: Params) -> list[float]:
+    if not params.has(2):
+        return []
+    values = parse_list(params.get(2), "reward percentiles")
+    numbers = [float(value) for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+    is_valid = len(numbers) == len(values) <= _FEE_HISTORY_PERCENTILES_MAX
+    if not is_valid or numbers != sorted(numbers) or any(not 0 <= number <= 100 for number in numbers):
+        raise RPCError(INVALID_PARAMS, "invalid params: reward percentiles: expected ascending numbers from 0 to 100")
+    return numbers
+
+
+def _zero_wei(_call: Call) -> JsonValue:
+    return "0x0"
+
+
+def _locate(call: Call) -> tuple[ChainBlock, int] | None:
+    place = call.backend.chain.locate(call.params.hash(0, "transaction hash"))
+    if place is None:
+        return None
+    height, index = place
+    return need_block(call.backend.chain, BlockChoice(height=height)), index
+
+
+def _choice_by_hash(params: Params) -> BlockChoice:
+    return BlockChoice(hash=params.hash(0, "block hash"))
+
+
+METHODS = {
+    "eth_chainId": Method(_chain_id),
+    "eth_blockNumber": Method(_block_number),
+    "eth_getBlockByNumber": Method(_block_by_number),
+    "eth_getBlockByHash": Method(_block_by_hash),
+    "eth_getBlockTransactionCountByNumber": Method(_transaction_count_by_number),
+    "eth_getBlockTransactionCountByHash": Method(_transaction_count_by_hash),
+    "eth_getUncleCountByBlockNumber": Method(_uncle_count_by_number),
+    "eth_getUncleCountByBlockHash": Method(_uncle_count_by_hash),
+    "eth_getUncleByBlockNumberAndIndex": Method(_no_uncle),
+    "eth_getUncleByBlockHashAndIndex": Method(_no_uncle),
+    "eth_getTransactionByHash": Method(_transaction_by_hash),
+    "eth_getRawTransactionByHash": Method(_raw_transaction_by_hash),
+    "eth_getTransactionByBlockNumberAndIndex": Method(_transaction_by_block_number_and_index),
+    "eth_getTransactionByBlockHashAndIndex": Method(_transaction_by_block_hash_and_index),
+    "eth_getRawTransactionByBlockNumberAndIndex": Method(_raw_transaction_by_block_number_and_index),
+    "eth_getRawTransactionByBlockHashAndIndex": Method(_raw_transaction_by_block_hash_and_index),
+    "eth_getTransactionReceipt": Method(_transaction_receipt),
+    "eth_getBlockReceipts": Method(_block_receipts),
+    "eth_feeHistory": Method(_fee_history, is_slow=True),
+    "eth_gasPrice": Method(_zero_wei),
+    "eth_maxPriorityFeePerGas": Method(_zero_wei),
+    "eth_blobBaseFee": Method(_zero_wei),
+}

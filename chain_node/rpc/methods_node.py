@@ -1,0 +1,111 @@
+"""Methods about the node itself, its pool and its peers. No I/O.
+
+Source: Ethereum execution-apis and EIP-1474 (eth, net, web3); geth (txpool).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from chain_node.core.hashing import keccak
+from chain_node.core.types import Address, Height, Transaction
+from chain_node.rpc.json_value import JsonObject, JsonValue
+from chain_node.rpc.method import Call, Method
+from chain_node.rpc.params import to_data, to_quantity
+from chain_node.rpc.views import waiting_view
+
+
+def _client_version(call: Call) -> JsonValue:
+    return call.backend.node.client_version
+
+
+def _sha3(call: Call) -> JsonValue:
+    return to_data(keccak(call.params.data(0)))
+
+
+def _net_version(call: Call) -> JsonValue:
+    return str(call.backend.chain.chain_id)
+
+
+def _peer_count(call: Call) -> JsonValue:
+    return to_quantity(len(call.backend.consensus.peers()))
+
+
+def _true(_call: Call) -> JsonValue:
+    return True
+
+
+def _not_syncing(_call: Call) -> JsonValue:
+    return False
+
+
+def _no_accounts(_call: Call) -> JsonValue:
+    return []
+
+
+def _mining(call: Call) -> JsonValue:
+    head = call.backend.chain.head()
+    return call.backend.node.validator in call.backend.consensus.validators_of(Height(head.height + 1))
+
+
+def _coinbase(call: Call) -> JsonValue:
+    return to_data(call.backend.node.validator)
+
+
+def _protocol_version(_call: Call) -> JsonValue:
+    return "0x41"
+
+
+def _zero(_call: Call) -> JsonValue:
+    return "0x0"
+
+
+def _pool_status(call: Call) -> JsonValue:
+    pending, queued = call.backend.pool.content()
+    return {
+        "pending": to_quantity(sum(map(len, pending.values()))),
+        "queued": to_quantity(sum(map(len, queued.values()))),
+    }
+
+
+def _pool_content(call: Call) -> JsonValue:
+    return _describe_pool(call, waiting_view)
+
+
+def _pool_inspect(call: Call) -> JsonValue:
+    return _describe_pool(call, _inspect)
+
+
+def _describe_pool(call: Call, describe: Callable[[Transaction], JsonValue]) -> JsonValue:
+    pending, queued = call.backend.pool.content()
+
+    def by_sender(side: dict[Address, list[Transaction]]) -> JsonObject:
+        return {
+            to_data(sender): {str(transaction.nonce): describe(transaction) for transaction in transactions}
+            for sender, transactions in sorted(side.items())
+        }
+
+    return {"pending": by_sender(pending), "queued": by_sender(queued)}
+
+
+def _inspect(transaction: Transaction) -> JsonValue:
+    target = "contract creation" if transaction.to is None else to_data(transaction.to)
+    return f"{target}: {transaction.value} wei + {transaction.gas} gas × {transaction.max_fee_per_gas} wei"
+
+
+METHODS = {
+    "web3_clientVersion": Method(_client_version),
+    "web3_sha3": Method(_sha3),
+    "net_version": Method(_net_version),
+    "net_listening": Method(_true),
+    "net_peerCount": Method(_peer_count),
+    "eth_syncing": Method(_not_syncing),
+    "eth_accounts": Method(_no_accounts),
+    "eth_mining": Method(_mining),
+    "eth_hashrate": Method(_zero),
+    "eth_coinbase": Method(_coinbase),
+    "eth_protocolVersion": Method(_protocol_version),
+    "txpool_status": Method(_pool_status),
+    "txpool_content": Method(_pool_content),
+    "txpool_inspect": Method(_pool_inspect),
+}

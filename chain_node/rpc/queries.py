@@ -1,0 +1,250 @@
+"""What the methods ask of the node: seams and the data they speak in. Types only.
+
+The node implements them (`chain_node/node/`); tests of the dispatcher implement them over a memory chain. All of it
+must answer from any thread, except where a method says "event loop only".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from chain_node.core.types import Address, Block, Hash32, Height, Receipt, Transaction
+from chain_node.execution import (
+    AccountOverride,
+    CallRequest,
+    CallResult,
+    StateView,
+)
+from chain_node.execution.trace import Trace, TraceOptions
+
+Finality = Literal["crash_final", "byzantine_final"]
+
+
+@dataclass(frozen=True, slots=True)
+class ChainBlock:
+    """A block of the chain and its block hash, which depends on rules the header does not know."""
+
+    block: Block
+    hash: Hash32
+
+    @property
+    def height(self) -> Height:
+        """Height of the block."""
+        return self.block.header.number
+
+
+class ChainQueries(Protocol):
+    """The chain and its states, by height or hash."""
+
+    chain_id: int
+    genesis_difficulty: int
+    """Difficulty of block 0, where the total difficulty starts."""
+
+    def head(self) -> ChainBlock:
+        """The newest block. O(1)."""
+        ...
+
+    def block_at(self, height: Height) -> ChainBlock | None:
+        """The block at a height; None above the head. Costs a read and, when not cached, a decoding."""
+        ...
+
+    def block_by_hash(self, block_hash: Hash32) -> ChainBlock | None:
+        """The block with this hash."""
+        ...
+
+    def logs_blooms(self, first: Height, last: Height) -> Sequence[tuple[Height, bytes]]:
+        """Height and log filter of the blocks of a range, both ends included, without reading the blocks."""
+        ...
+
+    def receipts(self, block: ChainBlock) -> tuple[Receipt, ...]:
+        """Receipts of a block, in the order of its transactions."""
+        ...
+
+    def locate(self, transaction_hash: Hash32) -> tuple[Height, int] | None:
+        """Height and index of an included transaction."""
+        ...
+
+    def state(self, root: Hash32) -> StateView:
+        """The state with this root, for use in this thread.
+
+        Raises:
+            MissingStateError: it is not in the store.
+        """
+        ...
+
+    def call(
+        self, block: ChainBlock, request: CallRequest, overrides: Mapping[Address, AccountOverride] | None
+    ) -> CallResult:
+        """Execute one message on the state after a block, in the context of its header; may take seconds."""
+        ...
+
+    def estimate_gas(
+        self, block: ChainBlock, request: CallRequest, overrides: Mapping[Address, AccountOverride] | None
+    ) -> int:
+        """Gas limit with which a message succeeds on the state after a block; may take seconds."""
+        ...
+
+    def trace_transaction(self, block: ChainBlock, index: int, options: TraceOptions) -> Trace:
+        """Re-execute one transaction of a block and record its steps; may take seconds."""
+        ...
+
+
+class TransactionIntake(Protocol):
+    """The pool as the RPC sees it. Event loop only."""
+
+    def submit(self, raw: bytes) -> Hash32:
+        """Take a signed transaction; the same bytes again give the same hash, included or not.
+
+        Raises:
+            DecodeError: not a transaction.
+            InvalidTransactionError: refused, with the reason.
+            PoolFullError: no room now.
+        """
+        ...
+
+    def get(self, transaction_hash: Hash32) -> Transaction | None:
+        """A waiting transaction."""
+        ...
+
+    def next_nonce(self, sender: Address) -> int:
+        """The sender's transaction count with its waiting executable transactions."""
+        ...
+
+    def content(self) -> tuple[dict[Address, list[Transaction]], dict[Address, list[Transaction]]]:
+        """Executable transactions and those behind a missing nonce, by sender."""
+        ...
+
+    def check_sender(self, sender: Address, to: Address | None) -> None:
+        """Judge the sender rule on the newest state.
+
+        Raises:
+            SenderNotPermittedError: with the reason.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SignerMetric:
+    """Blocks that one validator proposed in a range."""
+
+    address: Address
+    proposed_block_count: int
+    last_proposed_height: Height
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockFinality:
+    """How final one block is. Source: design, "Two levels of finality"."""
+
+    finality: Finality
+    signers: tuple[Address, ...]
+    """Distinct validators whose seals count for the block, ascending."""
+    validator_count: int
+    quorum: int
+    """Seals that make a block of the chain."""
+    byzantine_quorum: int | None
+    """Seals that make a block final even if validators lie; None where no number suffices (one validator)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Two different signed messages of one validator for the same step."""
+
+    validator: Address
+    height: Height
+    round: int
+    kind: str
+    """What was signed twice: proposal, prepare, commit or roundChange."""
+    messages: tuple[bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """One connected node."""
+
+    address: Address | None
+    """Its validator address, if it is one."""
+    organisation: str
+    host: str
+    port: int
+
+
+class ConsensusQueries(Protocol):
+    """What the consensus knows. Answers from any thread."""
+
+    is_contract_mode: bool
+    request_timeout_seconds: int
+
+    def validators_of(self, height: Height) -> tuple[Address, ...]:
+        """The validator set that decided the block at a height up to head + 1, ascending."""
+        ...
+
+    def finality(self, block: ChainBlock) -> BlockFinality:
+        """How final a block of the chain is."""
+        ...
+
+    def evidence(self) -> Sequence[Evidence]:
+        """What was kept of validators that contradicted themselves."""
+        ...
+
+    def peers(self) -> Sequence[Peer]:
+        """Connected nodes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeInfo:
+    """Who this node is."""
+
+    client_version: str
+    validator: Address
+    """Address of this node's validator key, in the set or not."""
+    genesis_hash: Hash32
+    engine: str
+    vault_id: str | None
+    """Identity of the embedded vault."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds on what one caller may ask for."""
+
+    body_size_bytes: int = 8 * 1024 * 1024
+    """One HTTP body or WebSocket message."""
+    batch_count: int = 1_000
+    """Requests in a batch."""
+    result_size_bytes: int = 64 * 1024 * 1024
+    """One answer, a batch's together."""
+    log_blocks: int = 10_000
+    """Blocks that one log query may span."""
+    log_count: int = 10_000
+    """Logs that one query may give."""
+    fee_history_blocks: int = 1_024
+    """Blocks of one eth_feeHistory."""
+    call_gas: int = 50_000_000
+    """Gas of one eth_call."""
+    proof_slots: int = 1_024
+    """Slots of one eth_getProof."""
+    filter_count: int = 1_000
+    """Installed filters, of all callers."""
+    filter_idle_ms: int = 5 * 60 * 1000
+    """A filter that nobody polls for this long is removed."""
+    subscription_count: int = 100
+    """Subscriptions of one WebSocket."""
+    queue_count: int = 4_096
+    """Messages waiting for one WebSocket; a consumer slower than that is disconnected."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """Everything the methods may use."""
+
+    chain: ChainQueries
+    pool: TransactionIntake
+    consensus: ConsensusQueries
+    node: NodeInfo
+    limits: Limits
+    now_ms: Callable[[], int]
+    """A clock for the age of filters; never part of an answer."""

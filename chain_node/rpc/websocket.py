@@ -1,0 +1,65 @@
+"""JSON-RPC over a WebSocket: requests one after the other, answers and notifications through one bounded queue."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import structlog
+from starlette.types import Receive, Scope, Send
+
+from chain_node.rpc.subscriptions import SubscriberSession
+
+if TYPE_CHECKING:
+    from chain_node.rpc.http_app import RPCApp
+
+_log = structlog.get_logger("rpc")
+
+MESSAGE_TOO_BIG = 1009
+"""WebSocket close code for a message above the limit."""
+
+
+async def serve_websocket(app: RPCApp, _scope: Scope, receive: Receive, send: Send) -> None:
+    """Serve one connection until it closes, or until its consumer is too slow."""
+    message = await receive()
+    if message["type"] != "websocket.connect":
+        return
+    await send({"type": "websocket.accept"})
+    filled = asyncio.Event()
+    session = SubscriberSession(app.dispatcher.backend.limits, filled.set)
+    app.hub.add(session)
+    try:
+        async with asyncio.TaskGroup() as group:
+            writer = group.create_task(_write(session, filled, send))
+            await _read(app, session, receive)
+            writer.cancel()
+    except* OSError:
+        _log.info("websocket_lost")
+    finally:
+        app.hub.remove(session)
+
+
+async def _read(app: RPCApp, session: SubscriberSession, receive: Receive) -> None:
+    while True:
+        message = await receive()
+        if message["type"] != "websocket.receive":
+            return
+        raw = message.get("bytes") or (message.get("text") or "").encode()
+        if len(raw) > app.dispatcher.backend.limits.body_size_bytes:
+            session.cut_off(MESSAGE_TOO_BIG, "message too big")
+            continue
+        answer = await app.handle(raw, session)
+        if answer:
+            session.push(answer)
+
+
+async def _write(session: SubscriberSession, filled: asyncio.Event, send: Send) -> None:
+    while True:
+        await filled.wait()
+        filled.clear()
+        while (message := session.pop()) is not None:
+            await send({"type": "websocket.send", "text": message.decode()})
+        if session.close_code is not None:
+            _log.warning("websocket_cut_off", reason=session.close_reason)
+            await send({"type": "websocket.close", "code": session.close_code, "reason": session.close_reason})
+            return
