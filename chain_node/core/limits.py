@@ -50,3 +50,6 @@ ROUND_CHANGE_RESEND_MS = 2_000
 
 MESSAGE_SIZE_BYTES_MAX = 2 * BLOCK_SIZE_BYTES_MAX
 """One encoded consensus message; the largest holds a block and its justification."""
+
+VOTES_PER_VALIDATOR_MAX = 4
+"""Messages of one kind kept for one validator at one height, those of its highest rounds."""

@@ -23,6 +23,7 @@ Round = NewType("Round", int)
 
 ZERO_ADDRESS = Address(bytes(20))
 ZERO_HASH = Hash32(bytes(32))
+FIRST_ROUND = Round(0)
 EMPTY_OMMERS_HASH = Hash32(bytes.fromhex("1dcc4de8dec75d7aab85b567b6ccd41ad312451b948a7413f0a142fd40d49347"))
 """keccak(RLP([])): the ommers list is always empty."""
 

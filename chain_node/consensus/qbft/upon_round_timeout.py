@@ -1,0 +1,37 @@
+"""Rule UponRoundTimeout: a round has taken too long, or its round change should be said again. No I/O."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from chain_node.consensus.qbft.effects import Effects, SendToValidators, StartResendTimer
+from chain_node.consensus.qbft.events import ResendTimerFired, RoundTimerFired
+from chain_node.consensus.qbft.state import State
+from chain_node.consensus.qbft.voting import ask_for_round, start_round_timer
+from chain_node.core.limits import ROUND_CHANGE_RESEND_MS, ROUND_MAX
+from chain_node.core.types import Round
+
+
+def upon_round_timeout(state: State, event: RoundTimerFired) -> tuple[State, Effects]:
+    """Give up the round and ask for the next one; at the last round there is, wait on.
+
+    Source: QBFT Dafny L1, `UponRoundTimeout`.
+    """
+    if (event.height, event.round) != (state.height, state.round) or state.is_committed:
+        return state, ()
+    if state.round >= ROUND_MAX:
+        return state, (start_round_timer(state),)
+    return ask_for_round(state, Round(state.round + 1))
+
+
+def upon_resend_timeout(state: State, event: ResendTimerFired) -> tuple[State, Effects]:
+    """Say the same round change again: one that got lost must not cost the whole timeout.
+
+    It also lets each validator make this node jump once more.
+    """
+    message = state.own_round_change
+    if (event.height, event.round) != (state.height, state.round) or state.is_committed or message is None:
+        return state, ()
+    state = replace(state, catch_up_spent=())
+    again = StartResendTimer(state.height, state.round, ROUND_CHANGE_RESEND_MS)
+    return state, (SendToValidators(message), again)
