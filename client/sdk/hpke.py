@@ -5,7 +5,7 @@ a sealed message is encapsulation (1,120 bytes) ‖ ciphertext ‖ tag (16). Sou
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from cryptography.exceptions import InvalidTag
@@ -47,6 +47,10 @@ class SealInfo:
     """Address of the account whose key opens the message."""
     expires_at: int
     """Second after which the recipient must refuse the message."""
+
+    def for_recipient(self, recipient: str) -> "SealInfo":
+        """Return the same purpose for another recipient."""
+        return replace(self, recipient=recipient)
 
     def to_bytes(self) -> bytes:
         """Return the `info` of HPKE: canonical CBOR of the fields in order, addresses as 20 bytes."""

@@ -1,0 +1,174 @@
+"""Reading a pack and its credit records from chain and vault, every byte checked against the chain.
+
+Whoever reads has an identity whose encryption key the rows and bundles were sealed to: risk control, the trustee, or
+an organisation's auditor account.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from client.sdk import merkle
+from client.sdk.attestation import CHUNK_SIZE
+from client.sdk.chain import ChainClient
+from client.sdk.credit_bundle import Bundle, BundleEntry, decode_answer, decode_bundle, open_record
+from client.sdk.errors import InvalidInputError, RefusedError, TamperedError
+from client.sdk.hpke import SealInfo, decode_key_blob
+from client.sdk.keystore import Identity
+from client.sdk.leaf import leaf
+from client.sdk.pack.asset_row import AssetRow
+from client.sdk.pack.blobs import PackedRow, decrypt_rows
+from client.sdk.pack.credit_record import CreditValues, merge_records, parse_record
+from client.sdk.recipients import open_sealed
+
+
+class BlobSource(Protocol):
+    """What a reader needs of a vault."""
+
+    def get(self, hashes: Sequence[bytes]) -> list[bytes]:
+        """Return the blobs with these hashes, checked, in order; RefusedError when one is not to be had."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackFile:
+    """A pack as its entitled readers have it: row i is the asset with index i."""
+
+    pack_id: int
+    root: bytes
+    originator: str
+    cut_off_day: int
+    class_unit: int
+    row_key: bytes
+    rows: tuple[AssetRow, ...]
+    receipts: tuple[bytes, ...]
+    """Signed consent receipt of each row's borrower."""
+
+
+def read_pack(chain: ChainClient, vault: BlobSource, identity: Identity, pack_id: int) -> PackFile:
+    """Read and check all rows of a submitted pack.
+
+    Raises:
+        RefusedError: the pack is not submitted, or its rows are not sealed to this account.
+        TamperedError: rows do not give the leaves the chain has.
+    """
+    pack = chain.call("AssetPackRegistry", "pack", pack_id)
+    if not any(pack.root):
+        raise RefusedError("AssetPackRegistry", f"pack {pack_id} is not submitted", "see `tranchain pack show`")
+    row_key = _row_key(chain, vault, identity, pack_id, bytes(pack.header.rowKeyBlob))
+    added = list(chain.events("AssetPackRegistry", "AssetsAdded", filters={"packId": pack_id}))
+    blobs = vault.get([bytes(event.args["rowsBlob"]) for event in added])
+    packed: list[PackedRow] = []
+    for event, blob in zip(added, blobs, strict=True):
+        what = f"rows of pack {pack_id} from asset {event.args['firstIndex']}"
+        packed += decrypt_rows(row_key, blob, what=what)
+    check_root(bytes(pack.root), [leaf(each.salt, each.row) for each in packed], pack_id)
+    return PackFile(
+        pack_id=pack_id,
+        root=bytes(pack.root),
+        originator=pack.originator,
+        cut_off_day=pack.header.cutOff,
+        class_unit=pack.header.classUnit,
+        row_key=row_key,
+        rows=tuple(each.asset() for each in packed),
+        receipts=tuple(each.receipt for each in packed),
+    )
+
+
+def pack_root(leaves: Sequence[bytes]) -> bytes:
+    """Return the root over a pack's leaves as the chain computes it from its chunks."""
+    if len(leaves) <= CHUNK_SIZE:
+        return merkle.compute_root(leaves)
+    padded = [*leaves, *[merkle.ZERO_LEAF] * (-len(leaves) % CHUNK_SIZE)]
+    chunk_roots = [
+        merkle.compute_root(padded[start : start + CHUNK_SIZE]) for start in range(0, len(padded), CHUNK_SIZE)
+    ]
+    return merkle.compute_root(chunk_roots, padding=merkle.zero_root(CHUNK_SIZE.bit_length() - 1))
+
+
+def check_root(root: bytes, leaves: Sequence[bytes], pack_id: int) -> None:
+    """Raise TamperedError unless the leaves give the pack's root."""
+    if pack_root(leaves) != root:
+        raise TamperedError(f"pack {pack_id}", got="rows that do not give its root", expected="the submitted rows")
+
+
+def read_credit(chain: ChainClient, vault: BlobSource, identity: Identity, query_id: int) -> dict[bytes, CreditValues]:
+    """Read, open and check every record that bureaus answered a query with, merged to one per handle.
+
+    Records revoked since are not used. Bureaus are preferred in ascending order of organisation.
+
+    Raises:
+        RefusedError: the account is not a recipient of the query.
+        TamperedError: a bundle or record is not what its bureau committed to.
+    """
+    query = chain.call("CreditFileRegistry", "query", query_id)
+    answers = list(chain.events("CreditFileRegistry", "CreditAnswered", filters={"queryId": query_id}))
+    answers.sort(key=lambda event: _organisation(chain, event.args["bureau"]))
+    records: dict[bytes, list[CreditValues]] = {}
+    for event in answers:
+        bundle = _bundle(chain, vault, identity, query_id, query, bytes(event.args["bundleRoot"]))
+        for handle, values in _open_entries(chain, vault, bundle.entries):
+            records.setdefault(handle, []).append(values)
+    return {handle: merge_records(found) for handle, found in records.items()}
+
+
+def _row_key(chain: ChainClient, vault: BlobSource, identity: Identity, pack_id: int, blob_hash: bytes) -> bytes:
+    sealed = decode_key_blob(vault.get([blob_hash])[0]).get(identity.address)
+    if sealed is None:
+        raise RefusedError(f"pack {pack_id}", f"its rows are not sealed to {identity.address}")
+    info = SealInfo(
+        label="row-key",
+        chain_id=chain.chain_id,
+        registry=chain.registry,
+        subject=pack_id,
+        recipient=identity.address,
+        expires_at=0,
+    )
+    return open_sealed(identity, sealed, info)
+
+
+def _bundle(
+    chain: ChainClient, vault: BlobSource, identity: Identity, query_id: int, query: Any, answer_hash: bytes
+) -> Bundle:
+    bundle_hash = decode_answer(vault.get([answer_hash])[0]).get(identity.address)
+    if bundle_hash is None:
+        raise RefusedError(f"query {query_id}", f"{identity.address} is not one of its recipients")
+    info = SealInfo(
+        label="bundle",
+        chain_id=chain.chain_id,
+        registry=chain.registry,
+        subject=query_id,
+        recipient=identity.address,
+        expires_at=query.expiresAt,
+    )
+    bundle = decode_bundle(open_sealed(identity, vault.get([bundle_hash])[0], info))
+    if (bundle.query_id, bundle.pack_id) != (query_id, query.packId):
+        raise TamperedError("bundle", got=f"query {bundle.query_id}", expected=f"query {query_id}")
+    return bundle
+
+
+def _open_entries(
+    chain: ChainClient, vault: BlobSource, entries: Sequence[BundleEntry]
+) -> list[tuple[bytes, CreditValues]]:
+    roots, revoked = {}, {}
+    for batch_id in sorted({entry.batch_id for entry in entries}):
+        batch = chain.call("CreditFileRegistry", "batch", batch_id)
+        roots[batch_id] = bytes(batch.root)
+        words = (batch.count + 255) // 256
+        revoked[batch_id] = chain.call("CreditFileRegistry", "revokedWords", batch_id, 0, words)
+    live = [entry for entry in entries if not _is_revoked(revoked[entry.batch_id], entry.index)]
+    blobs = vault.get([entry.blob_hash for entry in live])
+    return [
+        (entry.handle, parse_record(open_record(entry, blob, batch_root=roots[entry.batch_id])))
+        for entry, blob in zip(live, blobs, strict=True)
+    ]
+
+
+def _is_revoked(words: Sequence[int], index: int) -> bool:
+    if index >> 8 >= len(words):
+        raise InvalidInputError("bundle entry", got=f"index {index}", expected="a position inside its batch")
+    return bool(words[index >> 8] >> (index & 255) & 1)
+
+
+def _organisation(chain: ChainClient, account: str) -> int:
+    enrolled, _ = chain.call("Consortium", "account", account)
+    return int(enrolled.organisation)
