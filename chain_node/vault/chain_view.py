@@ -15,7 +15,7 @@ from eth_abi.exceptions import DecodingError
 
 from chain_node.core.errors import UnavailableError
 from chain_node.core.hashing import keccak
-from chain_node.core.types import ZERO_ADDRESS, Address, Hash32
+from chain_node.core.types import Address, Hash32
 from chain_node.vault.api import ChainHead, ChainReader
 from chain_node.vault.errors import CallRevertedError
 
@@ -24,9 +24,6 @@ BUREAU, ORIGINATOR, RISK_CONTROL, TRUSTEE, AUDITOR, REGULATOR = 1, 2, 3, 7, 8, 1
 
 STATUS_CLOSED, STATUS_WITHDRAWN = 11, 12
 """Last states of a pack. Source: docs/protocol.md, 6."""
-
-CONSORTIUM_ADDRESS = Address(bytes.fromhex("0000000000000000000000000000000000007c01"))
-"""Where the Consortium is on a network whose registry does not name it."""
 
 RECORDS_REVOKED = keccak(b"RecordsRevoked(uint256,uint8,uint32[])")
 
@@ -101,7 +98,7 @@ class ChainView:
 
     def member(self, account: Address, timestamp: int) -> Member | None:
         """The account's member, or None when it is unknown, suspended, or not valid at `timestamp`."""
-        consortium = self._consortium()
+        consortium = self._address_of("Consortium")
         answer = self._call(consortium, "account(address)", ["address"], [account])
         organisation, valid_from, valid_until, roles, is_suspended = _decode(_ACCOUNT, answer)[0]
         if organisation == 0 or is_suspended or not valid_from <= timestamp < valid_until:
@@ -154,19 +151,13 @@ class ChainView:
         """Address of the CreditFileRegistry."""
         return self._address_of("CreditFileRegistry")
 
-    def _consortium(self) -> Address:
-        try:
-            return self._address_of("Consortium")
-        except UnavailableError:
-            return CONSORTIUM_ADDRESS
-
     def _address_of(self, name: str) -> Address:
         if name not in self._addresses:
-            answer = self._call(self._registry, "addressOf(string)", ["string"], [name])
-            address = Address(bytes.fromhex(_decode(["address"], answer)[0][2:]))
-            if address == ZERO_ADDRESS:
-                raise UnavailableError(f"contract {name} (not in the ContractRegistry)")
-            self._addresses[name] = address
+            try:
+                answer = self._call(self._registry, "addressOf(string)", ["string"], [name])
+            except CallRevertedError as error:
+                raise UnavailableError(f"contract {name} (not in the ContractRegistry)") from error
+            self._addresses[name] = Address(bytes.fromhex(_decode(["address"], answer)[0][2:]))
         return self._addresses[name]
 
     def _call(self, to: Address, signature: str, types: Sequence[str], values: Sequence[object]) -> bytes:
