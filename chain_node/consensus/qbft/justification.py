@@ -50,7 +50,7 @@ def validate_proposal(state: State, proposal: Proposal) -> None:
     digest = proposal_digest(with_round(payload.block, prepared.round))
     if digest != prepared.digest:
         raise UnjustifiedProposalError(
-            f"in round {prepared.round} the block has digest {describe(digest)}, prepared is {describe(prepared.digest)}"
+            f"round {prepared.round}: the block is {describe(digest)}, prepared is {describe(prepared.digest)}"
         )
     validate_prepares(state, proposal.prepares, prepared)
 
