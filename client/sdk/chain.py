@@ -12,19 +12,18 @@ from typing import Any
 from eth_account.signers.local import LocalAccount
 from eth_utils.abi import function_signature_to_4byte_selector
 from web3.contract import Contract
-from web3.exceptions import BadFunctionCallOutput, ContractLogicError, Web3ValidationError
+from web3.exceptions import BadFunctionCallOutput, ContractLogicError, MismatchedABI, Web3Exception
 from web3.types import TxReceipt
 
 from client.sdk import event_log, revert, rpc
 from client.sdk.artifacts import load_artifact
-from client.sdk.errors import ConfigError, ContractRefusedError, InvalidInputError, RefusedError
+from client.sdk.errors import ConfigError, ContractRefusedError, InvalidInputError, RefusedError, UnavailableError
 from client.sdk.event_log import Event
 from client.sdk.hashing import address_text
 from client.sdk.role import role_text
 from client.sdk.rpc import NodeRefusedError, translated
 from client.sdk.transactions import Submission, TransactionSender
 
-NO_ADDRESS = "0x" + "00" * 20
 IN_FLIGHT_DEFAULT = 16
 """Transactions under way at once in `send_many`; a node holds at most 64 of one account."""
 
@@ -146,10 +145,17 @@ class ChainClient:
         """
         bound, name = self._bound(contract)
         try:
+            prepared = bound.functions[function](*args)
             with translated():
-                return bound.functions[function](*args).call(block_identifier="latest" if block is None else block)
+                return prepared.call(block_identifier="latest" if block is None else block)
         except ContractLogicError as error:
             raise self._refusal(error, bound, name, function) from error
+        except MismatchedABI as error:
+            raise InvalidInputError(f"arguments of {name}.{function}", got=_first_line(error)) from error
+        except UnavailableError as error:
+            if isinstance(error.__cause__, BadFunctionCallOutput):
+                raise ConfigError(name, got=f"no such contract at {bound.address}") from error
+            raise
 
     def send(
         self,
@@ -218,13 +224,7 @@ class ChainClient:
             return self.registry
         if name == "AccessManager":
             return str(self.call("ContractRegistry", "authority"))
-        try:
-            address = str(self.call("ContractRegistry", "addressOf", name))
-        except BadFunctionCallOutput as error:
-            raise ConfigError("ContractRegistry", got=f"no such contract at {self.registry}") from error
-        if address == NO_ADDRESS:
-            raise RefusedError("ContractRegistry", f"no contract {name} is registered", "`tranchain admin deploy` does")
-        return address
+        return str(self.call("ContractRegistry", "addressOf", name))
 
     def _bound(self, contract: str | Contract) -> tuple[Contract, str]:
         if isinstance(contract, str):
@@ -236,8 +236,8 @@ class ChainClient:
     ) -> Submission:
         try:
             data = bytes.fromhex(bound.encode_abi(function, args=list(args)).removeprefix("0x"))
-        except (Web3ValidationError, ValueError, TypeError) as error:
-            raise InvalidInputError(f"arguments of {name}.{function}", got=str(error).splitlines()[0]) from error
+        except (Web3Exception, ValueError, TypeError) as error:
+            raise InvalidInputError(f"arguments of {name}.{function}", got=_first_line(error)) from error
         if gas is None:
             gas = self._estimate(bound, name, function, data, account.address)
         return self.sender.submit(account, to=bound.address, data=data, gas=gas)
@@ -301,3 +301,7 @@ class ChainClient:
         if role_id == 0:
             return f"{function} is for governance: propose it with `tranchain admin propose`"
         return f"{function} needs an account with the role {role_text(role_id)}"
+
+
+def _first_line(error: Exception) -> str:
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -25,6 +25,7 @@ class Role(IntEnum):
     SERVICER = 11
     REGULATOR = 12
     SYSTEM = 20
+    UPGRADER = 21
 
 
 ADMIN_ROLE_ID = 0
