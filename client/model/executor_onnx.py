@@ -9,8 +9,6 @@ from client.model.feature_spec import Int64Array
 
 INPUT_NAME = "features"
 OUTPUT_NAME = "output"
-_BLOCK_ROWS = 8_192
-"""Rows per run, so that the hidden layer stays in the processor's cache."""
 
 
 class OnnxExecutor:
@@ -19,15 +17,14 @@ class OnnxExecutor:
     Args:
         model: bytes of the graph, with int64 input `features` (assets, features) and int64 output `output` (assets, 1).
         feature_limit: features must lie in -feature_limit to feature_limit.
-        threads: onnxruntime's threads inside one operator.
 
     Raises:
         ArtifactError: not an ONNX graph of that form.
     """
 
-    def __init__(self, model: bytes, *, feature_limit: int, threads: int = 1) -> None:
+    def __init__(self, model: bytes, *, feature_limit: int) -> None:
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 4
         try:
@@ -45,8 +42,5 @@ class OnnxExecutor:
     def outputs(self, features: Int64Array) -> Int64Array:
         """Compute the output integers; arguments and errors as `NumpyExecutor.outputs`."""
         check_features(features, self._feature_count, self._feature_limit)
-        result = np.empty(len(features), dtype=np.int64)
-        for start in range(0, len(features), _BLOCK_ROWS):
-            block = np.ascontiguousarray(features[start : start + _BLOCK_ROWS])
-            result[start : start + len(block)] = self._session.run([OUTPUT_NAME], {INPUT_NAME: block})[0][:, 0]
+        result: Int64Array = self._session.run([OUTPUT_NAME], {INPUT_NAME: np.ascontiguousarray(features)})[0][:, 0]
         return result

@@ -28,8 +28,6 @@ RATIO_LIMIT: Final = 9 * 10**12
 
 _FORMAT: Final = "tranchain-feature-spec-1"
 _LOOKUP, _FLAG = 1, 2
-_BLOCK_ROWS: Final = 4_096
-"""Rows worked on at a time, so that intermediate columns stay in the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +155,9 @@ class FeatureSpec:
             columns: int64 arrays of equal length by field name; MISSING where unknown. Other fields are ignored.
 
         Raises:
-            RecordShapeError: a field is absent, not a one-dimensional int64 array, or of another length.
+            RecordShapeError: as for `row_count`.
         """
-        _check_columns(columns, [item.name for item in self.inputs])
+        self.row_count(columns)
         numbers: dict[str, Int64Array] = {}
         for item in self.inputs:
             raw = columns[item.name]
@@ -167,6 +165,19 @@ class FeatureSpec:
         for ratio in self.ratios:
             numbers[ratio.name] = ratio_ppm(numbers[ratio.numerator], numbers[ratio.denominator])
         return numbers
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """Names of the raw fields the spec reads."""
+        return tuple(item.name for item in self.inputs)
+
+    def row_count(self, columns: Mapping[str, Int64Array]) -> int:
+        """Check the columns and return their length.
+
+        Raises:
+            RecordShapeError: a field is absent, not a one-dimensional int64 array, or of another length.
+        """
+        return _check_columns(columns, self.input_names)
 
     def features_of(self, columns: Mapping[str, Int64Array]) -> Int64Array:
         """Compute the features.
@@ -178,16 +189,12 @@ class FeatureSpec:
             int64, shape (assets, features), C order; rows in the order of the columns.
 
         Raises:
-            RecordShapeError: as for `numbers`.
+            RecordShapeError: as for `row_count`.
         """
-        names = [item.name for item in self.inputs]
-        row_count = _check_columns(columns, names)
-        matrix = np.empty((row_count, len(self.features)), dtype=np.int64)
-        for start in range(0, row_count, _BLOCK_ROWS):
-            block = slice(start, start + _BLOCK_ROWS)
-            numbers = self.numbers({name: columns[name][block] for name in names})
-            for table in self._plan:
-                matrix[block, table.columns] = table.rows[table.bins(numbers[table.source])]
+        numbers = self.numbers(columns)
+        matrix = np.empty((self.row_count(columns), len(self.features)), dtype=np.int64)
+        for table in self._plan:
+            matrix[:, table.columns] = table.rows[table.bins(numbers[table.source])]
         return matrix
 
 
@@ -226,7 +233,9 @@ class _SourceTable:
 
 def divide_truncating(dividend: Int64Array, divisor: Int64Array | int) -> Int64Array:
     """Divide toward zero, as ONNX Div and Solidity do (numpy's // rounds down). No divisor may be 0."""
-    quotient = dividend // divisor
+    quotient: Int64Array = dividend // divisor
+    if not (quotient < 0).any():
+        return quotient
     inexact_negative = (quotient < 0) & (quotient * divisor != dividend)
     result: Int64Array = quotient + inexact_negative
     return result

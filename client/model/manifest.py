@@ -5,6 +5,7 @@ refuses a package in which anything differs.
 """
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -39,6 +40,11 @@ FILES: Final = (MODEL, NETWORK, FEATURE_SPEC, MODEL_CARD)
 ARTIFACTS: Final = Path(__file__).parent / "artifacts"
 """Where the packages that come with the project are."""
 DEFAULT_MODEL: Final = ARTIFACTS / "lendingclub_v1"
+
+THREADS: Final = 2
+"""Blocks scored at the same time; numpy and onnxruntime release the interpreter lock."""
+_BLOCK_ROWS: Final = 4_096
+"""Rows scored at a time: features and hidden layer stay in the processor's cache."""
 
 FORMAT: Final = "tranchain-model-1"
 
@@ -190,8 +196,19 @@ class ModelPackage:
         Raises:
             RecordShapeError: a field is absent, of another type or length.
         """
-        outputs = self.executor.outputs(self.feature_spec.features_of(columns))
-        return scores_of(outputs, np.array(self.manifest.cut_points, dtype=np.int64))
+        cut_points = np.array(self.manifest.cut_points, dtype=np.int64)
+        row_count = self.feature_spec.row_count(columns)
+        scores = np.empty(row_count, dtype=np.uint8)
+
+        def score_block(start: int) -> None:
+            block = {name: columns[name][start : start + _BLOCK_ROWS] for name in self.feature_spec.input_names}
+            outputs = self.executor.outputs(self.feature_spec.features_of(block))
+            scores[start : start + _BLOCK_ROWS] = scores_of(outputs, cut_points)
+
+        with ThreadPoolExecutor(max_workers=THREADS) as workers:
+            for _ in workers.map(score_block, range(0, row_count, _BLOCK_ROWS)):
+                pass
+        return scores
 
 
 def _read(path: Path) -> bytes:
