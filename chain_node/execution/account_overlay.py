@@ -115,7 +115,7 @@ class AccountOverlay:
         self._put(self._codes, code_hash, code)
         self._set_account(address, Account(account.nonce, account.balance, account.storage_root, code_hash))
 
-    def get_storage(self, address: Address, slot: int, from_journal: bool = True) -> int:  # noqa: FBT001, FBT002
+    def get_storage(self, address: Address, slot: int, from_journal: bool = True) -> int:
         """A slot's value now, or (`from_journal` false) as it was before the current transaction."""
         if not from_journal and (address, slot) in self._original_slots:
             return self._original_slots[address, slot]

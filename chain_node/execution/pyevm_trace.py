@@ -3,6 +3,7 @@
 from typing import Any
 
 from eth.exceptions import Halt, VMError
+from eth.vm.code_stream import CodeStream
 from eth.vm.logic.invalid import InvalidOpcode
 
 from chain_node.core.genesis import Fork
@@ -113,6 +114,7 @@ class _TracingMachine:
     def run_code(self: Any) -> None:
         """Run the code instruction by instruction."""
         recorder = self.recorder
+        self.code = CodeStream(self.msg.code)
         touched_slots: dict[int, int] = {}
         for opcode in self.code:
             operation = self.opcodes.get(opcode) or InvalidOpcode(opcode)

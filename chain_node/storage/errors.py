@@ -9,7 +9,7 @@ class StoreFullError(UnavailableError):
     def __init__(self, path: str, reason: str) -> None:
         self.path = path
         self.reason = reason
-        super().__init__(f"room to write in {path} ({reason}); free some space and try again: that")
+        super().__init__(f"room to write in {path} ({reason}; free some space)")
 
 
 class StoreLockedError(UnavailableError):
@@ -17,7 +17,7 @@ class StoreLockedError(UnavailableError):
 
     def __init__(self, path: str) -> None:
         self.path = path
-        super().__init__(f"{path} is in use by another process; stop it, or choose another data directory: the store")
+        super().__init__(f"the store in {path} (in use by another process)")
 
 
 class StoreIdentityError(ConfigError):
