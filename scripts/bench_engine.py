@@ -30,55 +30,11 @@ from chain_node.execution.pyevm_transaction import apply_call
 from chain_node.storage import BlockCommit, LmdbStore, StoreIdentity
 
 CHAIN_ID = 170919
+_LIMITS = BlockLimits(gas_per_transaction=0, size_bytes=1 << 24, should_stop=lambda: False)
 _T = TypeVar("_T")
 CONTRACT = Address(bytes.fromhex("00000000000000000000000000000000000bec40"))
-# Solidity 0.8.30, optimizer 200 runs, evmVersion berlin, no metadata, of:
-#   contract Bench {
-#       struct Record { bytes32 dataHash; address owner; uint64 time; uint256 amount; }
-#       mapping(bytes32 => Record) public records;
-#       event Stored(bytes32 indexed id, address indexed owner, bytes32 dataHash, uint256 amount);
-#       error AlreadyStored(bytes32 id);
-#       function put(bytes32 id, bytes32 dataHash, uint256 amount) external {
-#           Record storage record = records[id];
-#           if (record.owner != address(0)) revert AlreadyStored(id);
-#           record.dataHash = dataHash;
-#           record.owner = msg.sender;
-#           record.time = uint64(block.timestamp);
-#           record.amount = amount;
-#           emit Stored(id, msg.sender, dataHash, amount);
-#       }
-#       function sum(uint256 n) external pure returns (uint256 total) {
-#           unchecked { for (uint256 i = 0; i < n; ++i) { total += i * i % 7919; } }
-#       }
-#       function histogram(bytes calldata scores) external pure returns (uint256[101] memory counts) {
-#           for (uint256 i = 0; i < scores.length; i++) { counts[uint8(scores[i])] += i; }
-#       }
-#       function chain(uint256 n) external pure returns (bytes32 h) {
-#           for (uint256 i = 0; i < n; i++) { h = keccak256(abi.encode(h, i)); }
-#       }
-#   }
-INIT_CODE = bytes.fromhex(
-    "6080604052348015600f57600080fd5b506104258061001f6000396000f3fe608060405234801561001057600080fd5b5060043610610057"
-    "5760003560e01c806301e647251461005c578063188b85b4146100e45780635852cc0c14610105578063d2dc77d714610118578063ec2284"
-    "2914610138575b600080fd5b6100a861006a3660046102fd565b600060208190529081526040902080546001820154600290920154909160"
-    "01600160a01b03811691600160a01b90910467ffffffffffffffff169084565b604080519485526001600160a01b03909316602085015267"
-    "ffffffffffffffff9091169183019190915260608201526080015b60405180910390f35b6100f76100f23660046102fd565b61014d565b60"
-    "40519081526020016100db565b6100f76101133660046102fd565b610173565b61012b610126366004610316565b6101b5565b6040516100"
-    "db919061038a565b61014b6101463660046103bc565b610219565b005b6000805b8281101561016d57611eef818002069190910190600101"
-    "610151565b50919050565b6000805b8281101561016d57604080516020810184905290810182905260600160408051601f19818403018152"
-    "91905280516020909101209150600101610177565b6101bd6102de565b60005b828110156102125780828585848181106101dc576101dc61"
-    "03e8565b919091013560f81c9050606581106101f6576101f66103e8565b6020020181815161020791906103fe565b9052506001016101c0"
-    "565b5092915050565b600083815260208190526040902060018101546001600160a01b03161561025a57604051631c020b5160e01b815260"
-    "04810185905260240160405180910390fd5b8281556001810180546001600160e01b0319163367ffffffffffffffff60a01b198116919091"
-    "17600160a01b4267ffffffffffffffff16021790915560028201839055604080518581526020810185905286917fbf6087fe82791a28933d"
-    "091d381b16feec2ddfdc76d703a873820b358d23a791910160405180910390a350505050565b60405180610ca00160405280606590602082"
-    "0280368337509192915050565b60006020828403121561030f57600080fd5b5035919050565b6000806020838503121561032957600080fd"
-    "5b823567ffffffffffffffff81111561034057600080fd5b8301601f8101851361035157600080fd5b803567ffffffffffffffff81111561"
-    "036857600080fd5b85602082840101111561037a57600080fd5b6020919091019590945092505050565b610ca08101818360005b60658110"
-    "156103b3578151835260209283019290910190600101610394565b50505092915050565b6000806000606084860312156103d157600080fd"
-    "5b505081359360208301359350604090920135919050565b634e487b7160e01b600052603260045260246000fd5b8082018082111561041f"
-    "57634e487b7160e01b600052601160045260246000fd5b9291505056"
-)
+BYTECODE = Path(__file__).parent.parent / "tests" / "unit" / "execution" / "contracts" / "Bench.hex"
+INIT_CODE = bytes.fromhex(BYTECODE.read_text())
 
 
 def main() -> None:
@@ -107,10 +63,9 @@ def bench_blocks(directory: Path, block_count: int, transaction_count: int) -> N
     for height in range(1, block_count + 1):
         raws = _sign_puts(height, transaction_count)
         transactions = _timed(times["decode"], lambda raws=raws: [decode_transaction(raw) for raw in raws])
-        limits = BlockLimits(gas_per_transaction=0, size_bytes=1 << 24, should_stop=lambda: False)
         built = _timed(
             times["execute and state root"],
-            lambda t=transactions, root=root, h=height: engine.build_block(root, t, _context(h), limits),
+            lambda t=transactions, root=root, h=height: engine.build_block(root, t, _context(h), _LIMITS),
         )
         if len(built.included) != transaction_count or any(not r.status for r in built.execution.receipts):
             raise SystemExit("a transaction failed")
@@ -124,9 +79,7 @@ def bench_blocks(directory: Path, block_count: int, transaction_count: int) -> N
     for part, seconds in times.items():
         print(f"  {part:24} {statistics.median(seconds) / transaction_count * 1e3:7.3f} ms per transaction")
     total = sum(statistics.median(seconds) for seconds in times.values())
-    print(
-        f"  {'sum':24} {total / transaction_count * 1e3:7.3f} ms, {transaction_count / total:.0f} transactions per second"
-    )
+    print(f"  {'sum':24} {total / transaction_count * 1e3:7.3f} ms, {transaction_count / total:.0f} per second")
     store.close()
 
 

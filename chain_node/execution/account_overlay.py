@@ -65,6 +65,7 @@ class AccountOverlay:
         """Keep the changes since the snapshot; an enclosing one may still undo them."""
 
     def account_exists(self, address: Address) -> bool:
+        """Whether there is a record, even an empty one."""
         return self._account(address) is not None
 
     def account_is_empty(self, address: Address) -> bool:
@@ -83,33 +84,41 @@ class AccountOverlay:
         return 0 if account is None else account.balance
 
     def set_balance(self, address: Address, balance: int) -> None:
+        """In wei."""
         account = self._account(address) or NO_ACCOUNT
         self._set_account(address, Account(account.nonce, balance, account.storage_root, account.code_hash))
 
     def delta_balance(self, address: Address, delta: int) -> None:
+        """Add to the balance, in wei."""
         self.set_balance(address, self.get_balance(address) + delta)
 
     def get_nonce(self, address: Address) -> int:
+        """Count of transactions, or of contracts created by a contract."""
         account = self._account(address)
         return 0 if account is None else account.nonce
 
     def set_nonce(self, address: Address, nonce: int) -> None:
+        """Set the count."""
         account = self._account(address) or NO_ACCOUNT
         self._set_account(address, Account(nonce, account.balance, account.storage_root, account.code_hash))
 
     def increment_nonce(self, address: Address) -> None:
+        """Add one to the count."""
         self.set_nonce(address, self.get_nonce(address) + 1)
 
     def get_code_hash(self, address: Address) -> Hash32:
+        """Hash of the empty string for an account without code."""
         account = self._account(address)
         return EMPTY_CODE_HASH if account is None else account.code_hash
 
     def get_code(self, address: Address) -> bytes:
+        """Empty for an account without code."""
         code_hash = self.get_code_hash(address)
         code = self._codes.get(code_hash)
         return self.view.code_by_hash(code_hash) if code is None else code
 
     def set_code(self, address: Address, code: bytes) -> None:
+        """Give the account its code."""
         account = self._account(address) or NO_ACCOUNT
         code_hash = keccak(code)
         self._put(self._codes, code_hash, code)
@@ -125,6 +134,7 @@ class AccountOverlay:
         return 0 if address in self._wiped else self.view.storage(address, slot)
 
     def set_storage(self, address: Address, slot: int, value: int) -> None:
+        """Set a slot; 0 removes it."""
         key = (address, slot)
         if key not in self._original_slots:
             self._original_slots[key] = self.get_storage(address, slot)
@@ -139,6 +149,7 @@ class AccountOverlay:
         self._put(self._wiped, address, True)
 
     def delete_account(self, address: Address) -> None:
+        """Remove the account and its storage."""
         self.delete_storage(address)
         self._put(self.accounts, address, None)
 
@@ -152,6 +163,7 @@ class AccountOverlay:
         return address in self._warm
 
     def mark_address_warm(self, address: Address) -> None:
+        """Note that the current transaction has paid for loading the account."""
         if address not in self._warm:
             self._put(self._warm, address, True)
 
@@ -160,6 +172,7 @@ class AccountOverlay:
         return (address, slot) in self._warm
 
     def mark_storage_warm(self, address: Address, slot: int) -> None:
+        """Note that the current transaction has paid for loading the slot."""
         key = (address, slot)
         if key not in self._warm:
             self._put(self._warm, key, True)

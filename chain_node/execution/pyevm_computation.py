@@ -68,6 +68,12 @@ class _UnloggedGasMeter(GasMeter):  # type: ignore[misc]  # py-evm's classes are
 class _InPlaceMemory(Memory):  # type: ignore[misc]  # py-evm's classes are untyped here
     """A memory whose bytearray stays the same object, as translated code expects. It is extended before any access."""
 
+    @property
+    def content(self) -> bytearray:
+        """The memory itself."""
+        content: bytearray = self._bytes
+        return content
+
     def write(self, start_position: int, size: int, value: bytes) -> None:
         if size:
             self._bytes[start_position : start_position + size] = value
@@ -105,7 +111,11 @@ class _LeanMachine:
 
     @classmethod
     def apply_computation(
-        cls, state: Any, message: Any, transaction_context: Any, parent_computation: Any = None
+        cls,
+        state: Any,
+        message: Any,
+        transaction_context: Any,
+        parent_computation: Any = None,  # noqa: ARG003 - py-evm passes it for rules of later forks
     ) -> Any:
         """Run a message's code or precompile; failures of the code end up in the computation's `error`."""
         computation: Any = cls(state, message, transaction_context)
@@ -122,7 +132,7 @@ class _LeanMachine:
         program = _program_of(self.msg.code, self.fork)
         self.code = _Code(program)
         stretches = program.stretches
-        stack, gas_meter, memory, call_data = self._stack.values, self._gas_meter, self._memory._bytes, self.msg.data
+        stack, gas_meter, memory, call_data = self._stack.values, self._gas_meter, self._memory.content, self.msg.data
         position = 0
         try:
             while True:
@@ -136,7 +146,7 @@ class _LeanMachine:
 
     def extend_memory(self, start_position: int, size: int) -> None:
         """Make memory reach to the end of a range and charge for it."""
-        memory = self._memory._bytes
+        memory = self._memory.content
         if size and start_position + size > len(memory):
             expand_memory(self._gas_meter, memory, start_position + size)
 

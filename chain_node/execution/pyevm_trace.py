@@ -70,6 +70,7 @@ class Recorder:
         return len(self._steps) - 1
 
     def set_step(self, index: int, step: StructLog) -> None:
+        """Fill a reserved place."""
         self._steps[index] = step
 
     def capture(self, computation: Any, opcode: int, touched_slots: dict[int, int]) -> dict[str, Any]:

@@ -127,7 +127,7 @@ def apply_transaction(state: State, transaction: Transaction, fork: Fork) -> Out
         data=transaction.data,
     )
     computation = _run(state, message, gas_price=gas_price, origin=sender)
-    gas_used = _settle(state, computation, gas=transaction.gas, fork=fork)
+    gas_used = _settle(computation, gas=transaction.gas, fork=fork)
     if gas_price:
         state.delta_balance(sender, (transaction.gas - gas_used) * gas_price)
         tip = gas_used * (gas_price - base_fee)
@@ -168,7 +168,7 @@ def apply_call(state: State, request: CallRequest, fork: Fork, *, create_address
         data=request.data,
     )
     computation = _run(state, message, gas_price=request.gas_price, origin=request.sender)
-    gas_used = _settle(state, computation, gas=request.gas, fork=fork)
+    gas_used = _settle(computation, gas=request.gas, fork=fork)
     _destroy_accounts(state, computation)
     return Outcome(computation, gas_used)
 
@@ -270,10 +270,10 @@ def _run(state: State, message: Message, *, gas_price: int, origin: Address) -> 
     return computation_class.apply_create_message(state, message, context)
 
 
-def _settle(state: State, computation: Any, *, gas: int, fork: Fork) -> int:
+def _settle(computation: Any, *, gas: int, fork: Fork) -> int:
     """Gas used, after refunds."""
     gas_used: int = gas - computation.get_gas_remaining()
-    refund = computation.get_gas_refund()
+    refund: int = computation.get_gas_refund()
     if fork != "london":
         refund += _GAS_SELF_DESTRUCT_REFUND * len(computation.get_accounts_for_deletion())
     return gas_used - min(refund, gas_used // _REFUND_DIVISOR[fork])

@@ -140,6 +140,8 @@ class _Writer:
         self._known: list[str] = []
         self._taken = 0
         self._name_count = 0
+        self._gas = self._gas_line = 0
+        self._need = self._growth = self._stack_line = 0
         self.visited: set[int] = set()
         self.operations: set[int] = set()
         self._open_gas()

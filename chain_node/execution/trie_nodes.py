@@ -1,8 +1,8 @@
 """Nodes of a Merkle-Patricia trie as bytes and as Python values. No I/O.
 
-A path is a string of hexadecimal digits, one per nibble. A reference to a child is kept in the form in which its parent
-holds it: `0x80` for none, `0xa0` and 32 bytes for a hash, or the child's own encoding when that is shorter than 32 bytes.
-So a branch is encoded by joining its children.
+A path is a string of hexadecimal digits, one per nibble. A reference to a child is kept in the form in which its
+parent holds it: `0x80` for none, `0xa0` and 32 bytes for a hash, or the child's own encoding when that is shorter than
+32 bytes. So a branch is encoded by joining its children.
 
 Only tries whose keys all have one length are supported (state and storage tries hash their keys), so a branch never
 holds a value of its own.

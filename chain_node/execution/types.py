@@ -6,7 +6,7 @@ Everything is frozen; libraries' objects never appear here.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from chain_node.core.types import AccessList, Address, Hash32, Height, Receipt, Transaction
+from chain_node.core.types import ZERO_ADDRESS, AccessList, Address, Hash32, Height, Receipt, Transaction
 from chain_node.execution.account import Account
 
 
@@ -89,7 +89,7 @@ class CallRequest:
     """Called account; None runs `data` as creation code."""
     gas: int
     """Gas limit; the caller bounds it."""
-    sender: Address = Address(bytes(20))
+    sender: Address = ZERO_ADDRESS
     data: bytes = b""
     value: int = 0
     """Wei; the sender must have it."""
