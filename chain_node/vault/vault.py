@@ -32,6 +32,8 @@ from chain_node.vault.signed_request import Claim, verify_claim
 from chain_node.vault.typed_data import DeletionReceipt, domain_separator, receipt_digest
 
 RECORD_READERS = (RISK_CONTROL, TRUSTEE, AUDITOR, REGULATOR)
+ETHEREUM_V_OFFSET = 27
+"""What Ethereum's tools and contracts add to the recovery id of a signature."""
 PACK_WRITERS = (ORIGINATOR, RISK_CONTROL, BUREAU)
 
 
@@ -220,7 +222,8 @@ class Vault:
         receipt = DeletionReceipt(
             batch_root=context.batch_root, index=context.index, blob_hash=blob_hash, deleted_at=deleted_at
         )
-        return receipt, sign_digest(self._private_key, receipt_digest(self._domain, receipt))
+        signature = sign_digest(self._private_key, receipt_digest(self._domain, receipt))
+        return receipt, signature[:64] + bytes([signature[64] + ETHEREUM_V_OFFSET])
 
 
 def _wrong_role(action: str, roles: str) -> VaultError:

@@ -115,8 +115,7 @@ def test_receipts_are_signed_by_the_vault_for_deleted_records_only(world: World)
         "verifyingContract": f"0x{REGISTRY.hex()}",
     }
     signable = encode_typed_data(domain, types, message)
-    signature = receipt["signature"][:64] + bytes([receipt["signature"][64] + 27])
-    signer = Account.recover_message(signable, signature=signature)
+    signer = Account.recover_message(signable, signature=receipt["signature"])
     assert signer.lower() == world.client.get("/vault/v1/info").json()["address"]
 
 
