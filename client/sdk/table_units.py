@@ -42,56 +42,62 @@ _NUMBERS = {
 _PLAIN = _Number(scale=0, is_exact=True)
 
 
-def convert(text: pl.Expr, spec: TableField, unit: str, words: Mapping[str, int] | None) -> tuple[pl.Expr, pl.Expr]:
-    """Return the integers of a column of texts, and for each cell why it is not acceptable (null where it is).
+def convert(column: pl.Series, spec: TableField, unit: str, words: Mapping[str, int] | None) -> pl.DataFrame:
+    """Return `value` (Int64) and `reason` (text, null where the value is acceptable) for each cell of a column.
 
-    `text` is stripped and null where missing. `words` replaces the reading of numbers by a table of words.
+    `column` has texts, stripped, null where missing. `words` replaces the reading of numbers by a table of words.
+    Every distinct text is read once: tapes repeat their values, and patterns are the slow part.
     """
+    cells = column.alias("text").to_frame()
+    distinct = cells.unique()
     if words is not None:
-        value = text.replace_strict(dict(words), default=None, return_dtype=pl.Int64)
-        unreadable, problem = value.is_null(), pl.lit("not a word of the mapping's [values]")
+        read = distinct.with_columns(
+            value=pl.col("text").replace_strict(dict(words), default=None, return_dtype=pl.Int64)
+        )
+        problem = pl.lit("not a word of the mapping's [values]")
     elif spec.unit == "day" and unit != "day":
-        value = _days(text, unit)
-        unreadable, problem = value.is_null(), pl.lit(f"not a date ({unit})")
+        read = distinct.with_columns(value=_days(pl.col("text"), unit))
+        problem = pl.lit(f"not a date ({unit})")
     else:
-        value, unreadable, problem = _numbers(text, _NUMBERS.get(unit, _PLAIN))
+        read, problem = _numbers(distinct, _NUMBERS.get(unit, _PLAIN))
+    value = pl.col("value")
     reason = (
-        pl.when(text.is_null())
+        pl.when(pl.col("text").is_null())
         .then(pl.lit(None if spec.nullable else "missing"))
-        .when(unreadable)
+        .when(value.is_null())
         .then(problem)
         .when((value < 0) & (spec.minimum >= 0))
         .then(pl.lit("negative"))
         .when((value < spec.minimum) | (value > spec.maximum))
         .then(pl.lit(f"out of range, expected {spec.minimum} to {spec.maximum} ({spec.unit})"))
     )
-    return value, reason
+    read = read.select("text", "value", reason.cast(pl.String).alias("reason"))
+    return cells.join(read, on="text", how="left", nulls_equal=True, maintain_order="left").drop("text")
 
 
-def _numbers(text: pl.Expr, form: _Number) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
-    groups = text.str.extract_groups(form.pattern)
-    sign, digits, decimals = (groups.struct.field(str(number)) for number in (1, 2, 3))
-    whole = digits.str.replace_all(",", "", literal=True).str.strip_chars_start("0")
-    decimals = decimals.fill_null("")
-    kept = (decimals + "0" * form.scale).str.slice(0, form.scale) if form.scale else pl.lit("0")
-    rest = decimals.str.slice(form.scale)
-    is_large = whole.str.len_bytes() > _DIGITS_MAX
-    number = pl.when(is_large).then(None).otherwise(pl.concat_str(pl.lit("0"), whole)).cast(pl.Int64, strict=False)
-    scaled = number * 10**form.scale + kept.cast(pl.Int64, strict=False)
-    is_cut = rest.str.contains("[1-9]")
-    if not form.is_exact:
-        scaled = scaled + rest.str.contains("^[5-9]").cast(pl.Int64)
-    value = pl.when(sign == "-").then(-scaled).otherwise(scaled)
-    unreadable = digits.is_null() | is_large | (is_cut if form.is_exact else pl.lit(value=False))
-    cut = "has a fraction of a cent" if form.scale else "not a whole number"
+def _numbers(distinct: pl.DataFrame, form: _Number) -> tuple[pl.DataFrame, pl.Expr]:
+    """Return the frame with `value`, null where there is no number to take, and the expression that says why."""
+    read = distinct.with_columns(pl.col("text").str.extract_groups(form.pattern).alias("groups")).with_columns(
+        sign=pl.col("groups").struct[0],
+        whole=pl.col("groups").struct[1].str.replace_all(",", "", literal=True).str.strip_chars_start("0"),
+        decimals=pl.col("groups").struct[2].fill_null("") + "0" * form.scale,
+    )
+    kept = pl.concat_str(pl.lit("0"), pl.col("decimals").str.slice(0, form.scale)).cast(pl.Int64)
+    rest = pl.col("decimals").str.slice(form.scale)
+    is_large = pl.col("whole").str.len_bytes() > _DIGITS_MAX
+    is_cut = rest.str.contains("[1-9]") if form.is_exact else pl.lit(value=False)
+    whole = pl.when(~is_large).then(pl.concat_str(pl.lit("0"), pl.col("whole"))).cast(pl.Int64)
+    scaled = whole * 10**form.scale + kept + (0 if form.is_exact else rest.str.contains("^[5-9]").cast(pl.Int64))
+    signed = pl.when(pl.col("sign") == "-").then(-scaled).otherwise(scaled)
     problem = (
-        pl.when(digits.is_null())
+        pl.when(pl.col("whole").is_null())
         .then(pl.lit("not a number"))
         .when(is_large)
         .then(pl.lit("out of range"))
-        .otherwise(pl.lit(cut))
+        .otherwise(pl.lit("has a fraction of a cent" if form.scale else "not a whole number"))
     )
-    return value, unreadable, problem
+    read = read.with_columns(value=pl.when(~is_cut).then(signed))
+    return read.with_columns(problem=problem), pl.col("problem")
 
 
 def _days(text: pl.Expr, unit: str) -> pl.Expr:

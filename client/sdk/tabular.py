@@ -111,40 +111,28 @@ class _Reader:
 
     def convert(self, chunk: pl.DataFrame) -> tuple[pl.DataFrame, list[BadRow]]:
         """Take a frame of texts with the file's columns and `line`; return good rows and bad values."""
-        missing = pl.Series(self.mapping.missing)
-        texts = chunk.select(
-            pl.when(pl.col(column).str.strip_chars().is_in(missing.implode()))
-            .then(None)
-            .otherwise(pl.col(column).str.strip_chars())
-            .alias(f"text {name}")
-            for name, column in self.columns.items()
-        )
-        result = texts.select(*self._key_columns(), *self._field_columns()).with_columns(chunk[_LINE], *self.constants)
-        bad = []
-        is_good = pl.lit(value=True)
-        for name in self.columns:
-            reason = pl.col(f"bad {name}")
-            is_good = is_good & reason.is_null()
-            lines = result.filter(reason.is_not_null()).select(_LINE, f"bad {name}")
-            shown = chunk.filter(result[f"bad {name}"].is_not_null())[self.columns[name]]
-            bad += [
-                BadRow(line=line, field=name, value=value or "", reason=why)
-                for (line, why), value in zip(lines.iter_rows(), shown, strict=True)
-            ]
-        return result.filter(is_good).select(self.order), bad
+        result = chunk.select(_LINE)
+        bad: list[BadRow] = []
+        is_bad = pl.repeat(value=False, n=chunk.height, eager=True)
+        for name, column in self.columns.items():
+            text = chunk[column].str.strip_chars()
+            text = text.set(text.is_in(self.mapping.missing), None)
+            cells = self._convert_cells(name, text)
+            result.insert_column(0, cells["value"].alias(name))
+            wrong = cells["reason"].is_not_null()
+            is_bad = is_bad | wrong
+            shown = zip(
+                chunk[_LINE].filter(wrong), chunk[column].filter(wrong), cells["reason"].filter(wrong), strict=True
+            )
+            bad += [BadRow(line=line, field=name, value=value or "", reason=why) for line, value, why in shown]
+        return result.with_columns(*self.constants).filter(~is_bad).select(self.order), bad
 
-    def _key_columns(self) -> Iterator[pl.Expr]:
-        for key in self.keys:
-            text = pl.col(f"text {key}")
-            yield text.alias(key)
-            yield pl.when(text.is_null()).then(pl.lit("missing")).alias(f"bad {key}")
-
-    def _field_columns(self) -> Iterator[pl.Expr]:
-        for spec in self.fields:
-            unit, words = self.mapping.unit_of(spec), self.mapping.values.get(spec.name)
-            value, reason = convert(pl.col(f"text {spec.name}"), spec, unit, words)
-            yield value.alias(spec.name)
-            yield reason.alias(f"bad {spec.name}")
+    def _convert_cells(self, name: str, text: pl.Series) -> pl.DataFrame:
+        spec = next((spec for spec in self.fields if spec.name == name), None)
+        if spec is not None:
+            return convert(text, spec, self.mapping.unit_of(spec), self.mapping.values.get(name))
+        missing = pl.when(pl.col("value").is_null()).then(pl.lit("missing"))
+        return text.alias("value").to_frame().with_columns(reason=missing)
 
 
 def _csv_chunks(path: Path, reader: _Reader) -> Iterator[tuple[pl.DataFrame, list[BadRow]]]:
