@@ -25,7 +25,10 @@ from client.sdk.recipients import open_sealed
 class BlobSource(Protocol):
     """What a reader needs of a vault."""
 
-    def get(self, hashes: Sequence[bytes]) -> list[bytes]:
+    def get(self, blob_hash: bytes) -> bytes:
+        """Return one blob, checked against its hash; RefusedError when it is not to be had."""
+
+    def get_all(self, hashes: Sequence[bytes]) -> list[bytes]:
         """Return the blobs with these hashes, checked, in order; RefusedError when one is not to be had."""
 
 
@@ -54,9 +57,9 @@ def read_pack(chain: ChainClient, vault: BlobSource, identity: Identity, pack_id
     pack = chain.call("AssetPackRegistry", "pack", pack_id)
     if not any(pack.root):
         raise RefusedError("AssetPackRegistry", f"pack {pack_id} is not submitted", "see `tranchain pack show`")
-    row_key = _row_key(chain, vault, identity, pack_id, bytes(pack.header.rowKeyBlob))
+    row_key = _row_key(chain, vault, identity, pack_id, bytes(pack.rowKeyBlob))
     added = list(chain.events("AssetPackRegistry", "AssetsAdded", filters={"packId": pack_id}))
-    blobs = vault.get([bytes(event.args["rowsBlob"]) for event in added])
+    blobs = vault.get_all([bytes(event.args["rowsBlob"]) for event in added])
     packed: list[PackedRow] = []
     for event, blob in zip(added, blobs, strict=True):
         what = f"rows of pack {pack_id} from asset {event.args['firstIndex']}"
@@ -66,8 +69,8 @@ def read_pack(chain: ChainClient, vault: BlobSource, identity: Identity, pack_id
         pack_id=pack_id,
         root=bytes(pack.root),
         originator=pack.originator,
-        cut_off_day=pack.header.cutOff,
-        class_unit=pack.header.classUnit,
+        cut_off_day=pack.cutOff,
+        class_unit=pack.classUnit,
         row_key=row_key,
         rows=tuple(each.asset() for each in packed),
         receipts=tuple(each.receipt for each in packed),
@@ -112,7 +115,7 @@ def read_credit(chain: ChainClient, vault: BlobSource, identity: Identity, query
 
 
 def _row_key(chain: ChainClient, vault: BlobSource, identity: Identity, pack_id: int, blob_hash: bytes) -> bytes:
-    sealed = decode_key_blob(vault.get([blob_hash])[0]).get(identity.address)
+    sealed = decode_key_blob(vault.get(blob_hash)).get(identity.address)
     if sealed is None:
         raise RefusedError(f"pack {pack_id}", f"its rows are not sealed to {identity.address}")
     info = SealInfo(
@@ -129,7 +132,7 @@ def _row_key(chain: ChainClient, vault: BlobSource, identity: Identity, pack_id:
 def _bundle(
     chain: ChainClient, vault: BlobSource, identity: Identity, query_id: int, query: Any, answer_hash: bytes
 ) -> Bundle:
-    bundle_hash = decode_answer(vault.get([answer_hash])[0]).get(identity.address)
+    bundle_hash = decode_answer(vault.get(answer_hash)).get(identity.address)
     if bundle_hash is None:
         raise RefusedError(f"query {query_id}", f"{identity.address} is not one of its recipients")
     info = SealInfo(
@@ -140,7 +143,7 @@ def _bundle(
         recipient=identity.address,
         expires_at=query.expiresAt,
     )
-    bundle = decode_bundle(open_sealed(identity, vault.get([bundle_hash])[0], info))
+    bundle = decode_bundle(open_sealed(identity, vault.get(bundle_hash), info))
     if (bundle.query_id, bundle.pack_id) != (query_id, query.packId):
         raise TamperedError("bundle", got=f"query {bundle.query_id}", expected=f"query {query_id}")
     return bundle
@@ -156,7 +159,7 @@ def _open_entries(
         words = (batch.count + 255) // 256
         revoked[batch_id] = chain.call("CreditFileRegistry", "revokedWords", batch_id, 0, words)
     live = [entry for entry in entries if not _is_revoked(revoked[entry.batch_id], entry.index)]
-    blobs = vault.get([entry.blob_hash for entry in live])
+    blobs = vault.get_all([entry.blob_hash for entry in live])
     return [
         (entry.handle, parse_record(open_record(entry, blob, batch_root=roots[entry.batch_id])))
         for entry, blob in zip(live, blobs, strict=True)

@@ -1,0 +1,45 @@
+"""What an originator does with a pack after its submission: report at closing, assign title, withdraw."""
+
+from collections.abc import Mapping
+from enum import IntEnum
+
+from client.sdk.chain import ChainClient, Receipt
+from client.sdk.errors import InvalidInputError
+from client.sdk.keystore import Identity
+from client.sdk.pack.reader import PackFile
+
+
+class BringDownReason(IntEnum):
+    """Why an asset leaves between cut-off and closing; the numbers are the chain's."""
+
+    PREPAID = 1
+    MODIFIED = 2
+    THIRTY_DAYS_PAST_DUE = 3
+
+
+def bring_down(
+    chain: ChainClient, identity: Identity, run_id: int, reason_by_index: Mapping[int, BringDownReason]
+) -> Receipt:
+    """Report the assets that leave at closing (none is a report too); the chain tests the target again."""
+    indices = sorted(reason_by_index)
+    reasons = [int(reason_by_index[index]) for index in indices]
+    return chain.send("Screening", "bringDown", [run_id, indices, reasons], identity.account)
+
+
+def indices_of(pack_file: PackFile, loan_ids: Mapping[str, BringDownReason]) -> dict[int, BringDownReason]:
+    """Return the asset indices of loan ids; InvalidInputError names ids that are not in the pack."""
+    index_by_loan = {row.loan_id: index for index, row in enumerate(pack_file.rows)}
+    unknown = sorted(set(loan_ids) - set(index_by_loan))
+    if unknown:
+        raise InvalidInputError("loan ids", got=", ".join(unknown[:5]), expected=f"loans of pack {pack_file.pack_id}")
+    return {index_by_loan[loan_id]: reason for loan_id, reason in loan_ids.items()}
+
+
+def assign(chain: ChainClient, identity: Identity, pack_id: int, document_hash: bytes) -> Receipt:
+    """Offer title of the pack to the SPV under the assignment document with this hash."""
+    return chain.send("AssetPackRegistry", "assign", [pack_id, document_hash], identity.account)
+
+
+def withdraw(chain: ChainClient, identity: Identity, pack_id: int) -> Receipt:
+    """Take the pack back; its loans can be pledged again."""
+    return chain.send("AssetPackRegistry", "withdraw", [pack_id], identity.account)

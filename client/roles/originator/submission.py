@@ -1,0 +1,225 @@
+"""Submitting a pack: shuffled, committed, attested and stored chunk by chunk, from wherever the chain already is.
+
+What flows: loans of the tape → shuffled by a secret seed → rows and leaves → nullifiers and attestation of the
+registrar → rows blob in the vault → one transaction per chunk. Source: docs/protocol.md, 6.
+"""
+
+import hmac
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from client.model.codes import CURRENCIES, REGIONS
+from client.roles.originator.registrar_client import RegistrarClient
+from client.roles.originator.store import PackSecrets, SubmissionStore
+from client.roles.originator.tape import Loan
+from client.sdk import consent, handle
+from client.sdk.attestation import CHUNK_SIZE
+from client.sdk.chain import ChainClient, ContractCall, Receipt
+from client.sdk.errors import InvalidInputError, RefusedError, TamperedError
+from client.sdk.hashing import keccak
+from client.sdk.hpke import SealInfo, decode_key_blob
+from client.sdk.keystore import Identity
+from client.sdk.leaf import leaf
+from client.sdk.pack.asset_row import AssetRow, bucket_bytes, principal_class, region_groups
+from client.sdk.pack.blobs import PackedRow, encrypt_rows
+from client.sdk.pack.status import PackStatus, check_status
+from client.sdk.recipients import open_sealed, public_key_of, public_keys_with, seal_to_each
+from client.sdk.role import Role
+from client.sdk.vault_client import PackBlob, VaultClient
+
+ROW_READERS = (Role.RISK_CONTROL, Role.TRUSTEE, Role.AUDITOR)
+"""Whose accounts may read the rows of a pack beside its originator; never a bureau, never another originator."""
+_GAS_PER_ASSET = 27_500
+_GAS_PER_CHUNK = 400_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackTerms:
+    """What a pack says of itself beside its assets."""
+
+    currency: str
+    """ISO 4217, three letters; the currency of every asset."""
+    cut_off_day: int
+    closing_day: int
+    class_unit: int
+    """Currency units of one principal class."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a submission is."""
+
+    assets_done: int
+    assets_total: int
+
+
+class PackSubmission:
+    """The submission of one tape into one invited pack."""
+
+    def __init__(
+        self,
+        chain: ChainClient,
+        vault: VaultClient,
+        registrar: RegistrarClient,
+        identity: Identity,
+        store: SubmissionStore,
+    ):
+        """Work for `identity`, an originator that was invited. Nothing is sent yet."""
+        self._chain, self._vault, self._registrar = chain, vault, registrar
+        self._identity, self._store = identity, store
+
+    def run(
+        self, pack_id: int, loans: Sequence[Loan], terms: PackTerms, *, report: Callable[[Progress], None]
+    ) -> Receipt | None:
+        """Bring the pack to *submitted*; returns the last receipt, or None when it was submitted before.
+
+        Raises:
+            RefusedError: not invited, pledged twice, no attestation; the message says which.
+            InvalidInputError: the loans do not fit the terms, or differ from those the pack was begun with.
+        """
+        pack = self._chain.call("AssetPackRegistry", "pack", pack_id)
+        if pack.originator != self._identity.address:
+            raise RefusedError("AssetPackRegistry", f"pack {pack_id} is not an invitation to {self._identity.address}")
+        if pack.status >= PackStatus.SUBMITTED:
+            return None
+        check_status(pack_id, pack.status, PackStatus.INVITED, PackStatus.OPEN)
+        _check_terms(loans, terms)
+        secrets = self._secrets(pack_id, loans, terms)
+        pack_key = self._pack_key(bytes(pack.keyBlob), bytes(pack.keyCommitment))
+        if pack.status == PackStatus.INVITED:
+            self._open(pack_id, loans, terms, secrets)
+        done = int(self._chain.call("AssetPackRegistry", "assetCount", pack_id))
+        ordered = [loans[index] for index in _shuffled(len(loans), secrets.seed)]
+        calls = self._chunks(pack_id, ordered, secrets, pack_key, terms.class_unit, first_index=done)
+        report(Progress(assets_done=done, assets_total=len(loans)))
+        for receipt in self._chain.send_many(calls, self._identity.account, in_flight=8):
+            added = receipt.event("AssetsAdded")
+            report(Progress(assets_done=added.args["firstIndex"] + added.args["count"], assets_total=len(loans)))
+        return self._submit(pack_id)
+
+    def _secrets(self, pack_id: int, loans: Sequence[Loan], terms: PackTerms) -> PackSecrets:
+        content = repr((terms, [(loan.subject, loan.loan_id, loan.values) for loan in loans])).encode()
+        return self._store.begin_or_continue(
+            chain_id=self._chain.chain_id, registry=self._chain.registry, pack_id=pack_id, content=content
+        )
+
+    def _pack_key(self, key_blob_hash: bytes, commitment: bytes) -> bytes:
+        sealed = decode_key_blob(self._vault.get(key_blob_hash)).get(self._identity.address)
+        if sealed is None:
+            raise RefusedError("the invitation", f"its pack key is not sealed to {self._identity.address}")
+        info = SealInfo(
+            label="pack-key",
+            chain_id=self._chain.chain_id,
+            registry=self._chain.registry,
+            subject=int.from_bytes(commitment[:8], "big"),
+            recipient=self._identity.address,
+            expires_at=0,
+        )
+        pack_key = open_sealed(self._identity, sealed, info)
+        if handle.key_commitment(pack_key) != commitment:
+            raise TamperedError("pack key", got="one with another commitment", expected="the one of the invitation")
+        return pack_key
+
+    def _open(self, pack_id: int, loans: Sequence[Loan], terms: PackTerms, secrets: PackSecrets) -> None:
+        info = SealInfo(
+            label="row-key",
+            chain_id=self._chain.chain_id,
+            registry=self._chain.registry,
+            subject=pack_id,
+            recipient=self._identity.address,
+            expires_at=0,
+        )
+        readers = public_keys_with(self._chain, ROW_READERS)
+        if not readers:
+            raise RefusedError(
+                "EncryptionKeys", "no reader of rows has a proven key", "they run `tranchain keys announce`"
+            )
+        readers[self._identity.address] = public_key_of(self._chain, self._identity.address)
+        blob = seal_to_each(readers, secrets.row_key, info)
+        self._vault.put([self._pack_blob(pack_id, blob)])
+        header = {
+            "currency": terms.currency.encode(),
+            "cutOff": terms.cut_off_day,
+            "closing": terms.closing_day,
+            "count": len(loans),
+            "totalPrincipalCents": sum(loan.known("balance_cents") for loan in loans),
+            "classUnit": terms.class_unit,
+            "rowKeyBlob": keccak(blob),
+        }
+        self._chain.send("AssetPackRegistry", "open", [pack_id, header], self._identity.account)
+
+    def _chunks(
+        self,
+        pack_id: int,
+        loans: Sequence[Loan],
+        secrets: PackSecrets,
+        pack_key: bytes,
+        class_unit: int,
+        *,
+        first_index: int,
+    ) -> Iterator[ContractCall]:
+        groups = region_groups(secrets.row_key, len(REGIONS))
+        for start in range(first_index, len(loans), CHUNK_SIZE):
+            chunk = loans[start : start + CHUNK_SIZE]
+            rows = [AssetRow(handle.handle(pack_key, loan.subject), loan.loan_id, loan.values) for loan in chunk]
+            packed = [
+                PackedRow(
+                    salt=_salt(secrets.seed, start + offset),
+                    row=row.to_bytes(),
+                    receipt=consent.sign_receipt(loan.receipt(row.handle), self._identity.account),
+                )
+                for offset, (loan, row) in enumerate(zip(chunk, rows, strict=True))
+            ]
+            attested = self._registrar.attest(
+                pack_id=pack_id,
+                first_index=start,
+                rows=[(loan.subject, each.row, each.salt) for loan, each in zip(chunk, packed, strict=True)],
+            )
+            blob = encrypt_rows(secrets.row_key, packed)
+            self._vault.put([self._pack_blob(pack_id, blob)])
+            classes = (principal_class(row.known("balance_cents"), class_unit) for row in rows)
+            yield ContractCall(
+                contract="AssetPackRegistry",
+                function="addAssets",
+                args=[
+                    pack_id,
+                    start,
+                    [leaf(each.salt, each.row) for each in packed],
+                    list(attested.nullifiers),
+                    b"".join(each.to_bytes(2, "big") for each in classes),
+                    b"".join(bucket_bytes(row, groups) for row in rows),
+                    keccak(blob),
+                    attested.signature,
+                ],
+                gas=_GAS_PER_CHUNK + _GAS_PER_ASSET * len(chunk),
+            )
+
+    def _pack_blob(self, pack_id: int, blob: bytes) -> PackBlob:
+        return PackBlob(pack=pack_id, readers=[self._identity.address], roles=ROW_READERS, blob=blob)
+
+    def _submit(self, pack_id: int) -> Receipt:
+        """Have the chain combine the chunks; packs of many chunks take several calls."""
+        while True:
+            receipt = self._chain.send("AssetPackRegistry", "submit", [pack_id], self._identity.account)
+            if any(event.name == "PackSubmitted" for event in receipt.events):
+                return receipt
+
+
+def _check_terms(loans: Sequence[Loan], terms: PackTerms) -> None:
+    if terms.currency not in CURRENCIES:
+        raise InvalidInputError("currency", got=terms.currency, expected=f"one of {', '.join(CURRENCIES)}")
+    code = CURRENCIES[terms.currency]
+    foreign = sum(loan.known("currency_code") != code for loan in loans)
+    if foreign:
+        raise InvalidInputError(f"{foreign} assets", got="another currency", expected=f"{terms.currency}, the pack's")
+    if not 0 < terms.cut_off_day <= terms.closing_day:
+        raise InvalidInputError("closing", got="a day before the cut-off", expected="the cut-off or later")
+
+
+def _shuffled(count: int, seed: bytes) -> list[int]:
+    """Return the tape positions in the order of the pack, a permutation only the seed gives."""
+    return sorted(range(count), key=lambda index: hmac.digest(seed, b"shuffle" + index.to_bytes(4, "big"), "sha256"))
+
+
+def _salt(seed: bytes, index: int) -> bytes:
+    return hmac.digest(seed, b"salt" + index.to_bytes(4, "big"), "sha256")

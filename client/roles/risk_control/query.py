@@ -1,0 +1,164 @@
+"""Querying the credit files of a pack's borrowers. Source: docs/protocol.md, 5."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from client.sdk import cipher, merkle
+from client.sdk.chain import ChainClient
+from client.sdk.consent import Purpose
+from client.sdk.credit_bundle import CreditRequest, encode_request
+from client.sdk.errors import InvalidInputError, RefusedError, UnavailableError
+from client.sdk.handle import handles_tree
+from client.sdk.hashing import keccak
+from client.sdk.hpke import SealInfo, decode_key_blob
+from client.sdk.keystore import Identity
+from client.sdk.pack.credit_record import CreditValues
+from client.sdk.pack.reader import PackFile, read_credit
+from client.sdk.recipients import public_keys_with, seal_to_each
+from client.sdk.role import Role
+from client.sdk.vault_client import PackBlob, VaultClient
+
+RECIPIENT_ROLES = (Role.RISK_CONTROL, Role.TRUSTEE, Role.AUDITOR)
+QUERY_LIFETIME_S = 7 * 86_400
+"""After this nobody answers the query or opens its bundles any more."""
+_POLL_S = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What one bureau said."""
+
+    bureau: str
+    found: int
+    missing: int
+    refused: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryResult:
+    """A closed query and the records it brought, opened and checked."""
+
+    query_id: int
+    subject_count: int
+    answers: tuple[Answer, ...]
+    record_by_handle: Mapping[bytes, CreditValues]
+
+
+def open_query(chain: ChainClient, vault: VaultClient, identity: Identity, pack: PackFile, purpose: Purpose) -> int:
+    """Ask all bureaus for the credit files of a pack's borrowers; returns the query id.
+
+    Raises:
+        RefusedError: no bureau has a proven key, or the contract's reason (fewer than 100 subjects, a pack that is not
+            submitted, an account that is not risk control).
+    """
+    receipt_by_handle = {row.handle: receipt for row, receipt in zip(pack.rows, pack.receipts, strict=True)}
+    handles = tuple(sorted(receipt_by_handle))
+    request = CreditRequest(handles=handles, receipts=tuple(receipt_by_handle[each] for each in handles))
+    expires_at = chain.block_second() + QUERY_LIFETIME_S
+    bureaus = public_keys_with(chain, (Role.BUREAU,))
+    if not bureaus:
+        raise RefusedError(
+            "EncryptionKeys", "no bureau has a proven encryption key", "bureaus run `tranchain keys announce`"
+        )
+    recipients = sorted(public_keys_with(chain, RECIPIENT_ROLES))
+    if identity.address not in recipients:
+        raise RefusedError(
+            "EncryptionKeys", f"{identity.address} has no proven encryption key", "run `tranchain keys announce`"
+        )
+    request_key = cipher.new_key()
+    info = SealInfo(
+        label="request-key",
+        chain_id=chain.chain_id,
+        registry=chain.registry,
+        subject=pack.pack_id,
+        recipient=identity.address,
+        expires_at=expires_at,
+    )
+    blob = encode_request(request, request_key, decode_key_blob(seal_to_each(bureaus, request_key, info)))
+    vault.put([PackBlob(pack=pack.pack_id, readers=sorted(bureaus), roles=[Role.AUDITOR], blob=blob)])
+    terms = {
+        "packId": pack.pack_id,
+        "purpose": int(purpose),
+        "recipients": recipients,
+        "handlesRoot": handles_tree(handles).root,
+        "count": len(handles),
+        "consentRoot": merkle.compute_root([keccak(each) for each in request.receipts]),
+        "requestBlob": keccak(blob),
+        "expiresAt": expires_at,
+    }
+    receipt = chain.send("CreditFileRegistry", "requestCredit", [terms], identity.account)
+    return int(receipt.event("CreditRequested").args["queryId"])
+
+
+def wait_for_answers(chain: ChainClient, query_id: int, *, timeout_s: float) -> tuple[Answer, ...]:
+    """Wait until every enrolled bureau answered or refused; returns the answers.
+
+    Raises:
+        RefusedError: every bureau refused the query.
+        UnavailableError: no bureau said anything in time.
+    """
+    bureau_count = int(chain.call("Consortium", "roleCount", int(Role.BUREAU)))
+    deadline = time.monotonic() + timeout_s
+    while True:
+        filters = {"queryId": query_id}
+        answered = list(chain.events("CreditFileRegistry", "CreditAnswered", filters=filters))
+        refused = list(chain.events("CreditFileRegistry", "CreditRefused", filters=filters))
+        is_late = time.monotonic() > deadline
+        if len(answered) + len(refused) >= bureau_count or (is_late and answered):
+            break
+        if is_late:
+            raise UnavailableError(
+                "bureaus", f"none answered query {query_id} within {timeout_s:.0f} s; run the same command again"
+            )
+        time.sleep(_POLL_S)
+    if not answered:
+        reasons = ", ".join(_REFUSALS.get(event.args["reason"], "another reason") for event in refused)
+        raise RefusedError("every bureau", f"query {query_id}: {reasons}")
+    return tuple(
+        Answer(
+            bureau=event.args["bureau"],
+            found=event.args["found"],
+            missing=event.args["missing"],
+            refused=event.args["refused"],
+        )
+        for event in answered
+    )
+
+
+def open_query_of(chain: ChainClient, identity: Identity, pack_id: int) -> int | None:
+    """Return the newest query of this account for a pack that is not closed yet, so that a query can be continued."""
+    filters = {"packId": pack_id, "requester": identity.address}
+    for event in reversed(list(chain.events("CreditFileRegistry", "CreditRequested", filters=filters))):
+        query_id = int(event.args["queryId"])
+        closed = chain.events("CreditFileRegistry", "QueryClosed", filters={"queryId": query_id})
+        if next(closed, None) is None and event.args["expiresAt"] > chain.block_second():
+            return query_id
+    return None
+
+
+def closed_query_of(chain: ChainClient, pack_id: int) -> int:
+    """Return the newest closed query of a pack; InvalidInputError when there is none."""
+    found = None
+    for event in chain.events("CreditFileRegistry", "CreditRequested", filters={"packId": pack_id}):
+        query_id = int(event.args["queryId"])
+        if next(chain.events("CreditFileRegistry", "QueryClosed", filters={"queryId": query_id}), None) is not None:
+            found = query_id
+    if found is None:
+        raise InvalidInputError(
+            f"pack {pack_id}", got="no closed query", expected="one", remedy="`tranchain risk query`"
+        )
+    return found
+
+
+def finish_query(
+    chain: ChainClient, vault: VaultClient, identity: Identity, query_id: int, answers: tuple[Answer, ...]
+) -> QueryResult:
+    """Open and check every record, then close the query so that the pack is *queried*."""
+    records = read_credit(chain, vault, identity, query_id)
+    chain.send("CreditFileRegistry", "closeQuery", [query_id], identity.account)
+    count = int(chain.call("CreditFileRegistry", "query", query_id).count)
+    return QueryResult(query_id=query_id, subject_count=count, answers=answers, record_by_handle=records)
+
+
+_REFUSALS = {1: "role", 2: "purpose", 3: "consent", 4: "size", 5: "budget", 6: "malformed request"}

@@ -1,0 +1,94 @@
+"""What the chain itself holds of a pack's scoring and screening, as the integer reference takes it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from client.sdk.chain import ChainClient
+from client.sdk.errors import InvalidInputError
+from client.sdk.pack.assessment import REPORT_CHUNK_SIZE
+from client.sdk.screening import Asset, Mode, Policy, decode_assets
+
+ASSETS_PER_CHUNK = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelTables:
+    """What a screening needs of a model, from the chain."""
+
+    model_id: int
+    pd_ppm: tuple[int, ...]
+    """Probability of default of scores 1 to 100."""
+    margin_ppm: tuple[int, ...]
+    """Margin of levels 1 to 10."""
+
+
+def read_report(chain: ChainClient, round_id: int, asset_count: int) -> bytes:
+    """Return the agreed report of a final round, one byte an asset."""
+    chunk_count = -(-asset_count // REPORT_CHUNK_SIZE)
+    parts = [bytes(chain.call("ScoringRounds", "scoreChunk", round_id, index)) for index in range(chunk_count)]
+    return b"".join(parts)
+
+
+def read_assets(chain: ChainClient, pack_id: int, report: bytes) -> tuple[Asset, ...]:
+    """Return the assets of a pack as the Screening contract sees them."""
+    classes, buckets = [], []
+    for index in range(-(-len(report) // ASSETS_PER_CHUNK)):
+        chunk = chain.call("AssetPackRegistry", "chunk", pack_id, index)
+        classes.append(bytes(chunk.classes))
+        buckets.append(bytes(chunk.buckets))
+    return decode_assets(classes=b"".join(classes), buckets=b"".join(buckets), report=report)
+
+
+def read_tables(chain: ChainClient, model_id: int) -> ModelTables:
+    """Return the tables of a model; InvalidInputError when the chain's are not of 100 scores."""
+    table = bytes(chain.call("RiskModelRegistry", "pdTable", model_id))
+    if len(table) != 400:
+        raise InvalidInputError(f"pd table of model {model_id}", got=f"{len(table)} bytes", expected="400")
+    model = chain.call("RiskModelRegistry", "model", model_id)
+    return ModelTables(
+        model_id=model_id,
+        pd_ppm=tuple(int.from_bytes(table[at : at + 4], "big") for at in range(0, 400, 4)),
+        margin_ppm=tuple(model.marginPpm),
+    )
+
+
+def read_policy(chain: ChainClient, policy_id: int) -> Policy:
+    """Return a policy from the chain."""
+    return policy_from_chain(chain.call("Screening", "policy", policy_id))
+
+
+def policy_from_chain(struct: Any) -> Policy:
+    """Return the policy that a `Policy` struct of the contract says."""
+    return Policy(
+        expected_bad_rate_ppm=struct.expectedBadRatePpm,
+        mode=Mode(struct.mode),
+        by_count=struct.byCount,
+        profile_ppm=tuple(struct.profile),
+        emphasis=tuple(struct.emphasis),
+        fresh_days=struct.freshDays,
+        age_days_max=struct.maxAgeDays,
+        age_factor_ppm=struct.ageFactorPpm,
+        term_class_max=struct.termClassMax,
+        rate_class_max=struct.rateClassMax,
+        dpd_class_max=struct.dpdClassMax,
+        region_limit_ppm=struct.regionLimitPpm,
+    )
+
+
+def policy_struct(policy: Policy) -> dict[str, int | bool | Sequence[int]]:
+    """Return the `Policy` struct of the contract."""
+    return {
+        "expectedBadRatePpm": policy.expected_bad_rate_ppm,
+        "mode": int(policy.mode),
+        "byCount": policy.by_count,
+        "profile": list(policy.profile_ppm),
+        "emphasis": list(policy.emphasis),
+        "freshDays": policy.fresh_days,
+        "maxAgeDays": policy.age_days_max,
+        "ageFactorPpm": policy.age_factor_ppm,
+        "termClassMax": policy.term_class_max,
+        "rateClassMax": policy.rate_class_max,
+        "dpdClassMax": policy.dpd_class_max,
+        "regionLimitPpm": policy.region_limit_ppm,
+    }
