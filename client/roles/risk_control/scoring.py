@@ -84,7 +84,7 @@ def wait_until_final(chain: ChainClient, round_id: int, *, timeout_s: float, rep
         if time.monotonic() > deadline:
             raise UnavailableError(
                 "oracles",
-                f"{revealed} revealed in round {round_id} within {timeout_s:.0f} s, no quorum; run the same command again",
+                f"{revealed} revealed in round {round_id} in {timeout_s:.0f} s, no quorum; run the same command again",
             )
         time.sleep(_POLL_S)
 

@@ -1,30 +1,116 @@
-"""Screening a scored pack on chain, and checking the chain's answer against the reference. Source: docs/screening.md."""
+"""Screening a scored pack on chain, and checking the answer against the reference. Source: docs/screening.md."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from enum import IntEnum
 
 from client.sdk.chain import ChainClient
 from client.sdk.errors import TamperedError
 from client.sdk.keystore import Identity
-from client.sdk.pack.assessment import REPORT_CHUNK_SIZE
-from client.sdk.pack.on_chain import read_assets, read_policy, read_report, read_tables
-from client.sdk.screening import Asset, BridgeStep, Mode, ScreeningResult, bridge, compare_modes, screen
+from client.sdk.pack.on_chain import (
+    brought_down_before,
+    read_assets,
+    read_levels,
+    read_policy,
+    read_reasons,
+    read_report,
+    read_tables,
+)
+from client.sdk.screening import Asset, Mode, ScreeningResult, compare_modes, screen
 
-PHASE_DONE = "done"
-_STEP_GAS = 4_000_000
+STEP_GAS = 4_000_000
+"""Gas of one call of `step`: half a second of work on a slow engine, far below the limit of a transaction."""
+
+
+class Phase(IntEnum):
+    """Where a run is; the numbers are the chain's."""
+
+    NONE = 0
+    SORTING = 1
+    LIMITING = 2
+    SELECTING = 3
+    DONE = 4
+    UNREACHABLE = 5
+    BROUGHT_DOWN = 6
+    MISSED = 7
+
+
+_UNDER_WAY = (Phase.SORTING, Phase.LIMITING, Phase.SELECTING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScreenedPack:
-    """A run of the Screening contract, equal to the reference, with what people look at."""
+    """A finished run of the Screening contract, which equals the reference."""
 
     run_id: int
     policy_id: int
-    assets: tuple[Asset, ...]
     result: ScreeningResult
     by_mode: dict[Mode, ScreeningResult]
     """Both modes under the same policy, as the reference has them."""
-    bridge: tuple[BridgeStep, ...]
+    assets: tuple[Asset, ...]
     step_count: int
     gas_used: int
+
+
+def start_run(chain: ChainClient, identity: Identity, *, pack_id: int, round_id: int, policy_id: int) -> int:
+    """Start a run; returns its id, or that of a run of the same terms that is under way."""
+    filters = {"packId": pack_id, "policyId": policy_id}
+    for event in chain.events("Screening", "ScreeningStarted", filters=filters):
+        run_id = int(event.args["runId"])
+        is_same = event.args["roundId"] == round_id
+        if is_same and chain.call("Screening", "run", run_id).phase in _UNDER_WAY:
+            return run_id
+    receipt = chain.send("Screening", "start", [pack_id, round_id, policy_id], identity.account)
+    return int(receipt.event("ScreeningStarted").args["runId"])
+
+
+def finish_run(
+    chain: ChainClient, identity: Identity, run_id: int, *, report: Callable[[int, int], None]
+) -> tuple[int, int]:
+    """Step a run to its end; returns the number of calls and their gas. `report` gets assets sorted and in all."""
+    step_count = gas_used = 0
+    while True:
+        run = chain.call("Screening", "run", run_id)
+        report(run.sortedCount, run.assetCount)
+        if run.phase not in _UNDER_WAY:
+            return step_count, gas_used
+        receipt = chain.send("Screening", "step", [run_id], identity.account, gas=STEP_GAS)
+        step_count, gas_used = step_count + 1, gas_used + receipt.gas_used
+
+
+def check_run(chain: ChainClient, run_id: int, *, step_count: int = 0, gas_used: int = 0) -> ScreenedPack:
+    """Read a run and compute it again from the chain's bytes.
+
+    Raises:
+        TamperedError: chain and reference disagree, which would be a defect of one of them.
+    """
+    run = chain.call("Screening", "run", run_id)
+    report = read_report(chain, run.roundId, run.assetCount)
+    assets = read_assets(chain, run.packId, report)
+    tables, policy = read_tables(chain, run.modelId), read_policy(chain, run.policyId)
+    excluded = brought_down_before(chain, run_id, run.assetCount)
+    result = screen(assets, policy, tables.pd_ppm, tables.margin_ppm, brought_down=excluded)
+    if run.phase in (Phase.DONE, Phase.UNREACHABLE):
+        differing = [
+            name
+            for name, on_chain, recomputed in (
+                ("outcome", run.phase == Phase.DONE, result.reached),
+                ("reasons", read_reasons(chain, run_id, run.assetCount), result.reasons),
+                ("levels before", read_levels(chain, run_id, after=False), result.before.level_tallies),
+                ("bad rate before", run.beforeBalancePpm, result.before.bad_rate_by_balance_ppm),
+                ("bad rate after", run.afterBalancePpm, result.after.bad_rate_by_balance_ppm),
+                ("lowest reachable rate", run.lowestReachablePpm, result.lowest_reachable_ppm),
+            )
+            if on_chain != recomputed
+        ]
+        if differing:
+            raise TamperedError(f"run {run_id}", got=f"other {', '.join(differing)}", expected="those of the reference")
+    return ScreenedPack(
+        run_id=run_id,
+        policy_id=run.policyId,
+        result=result,
+        by_mode=compare_modes(assets, policy, tables.pd_ppm, tables.margin_ppm),
+        assets=assets,
+        step_count=step_count,
+        gas_used=gas_used,
+    )

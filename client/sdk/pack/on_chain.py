@@ -7,7 +7,7 @@ from typing import Any
 from client.sdk.chain import ChainClient
 from client.sdk.errors import InvalidInputError
 from client.sdk.pack.assessment import REPORT_CHUNK_SIZE
-from client.sdk.screening import Asset, Mode, Policy, decode_assets
+from client.sdk.screening import Asset, Mode, Policy, Reason, Tally, decode_assets
 
 ASSETS_PER_CHUNK = 256
 
@@ -51,6 +51,30 @@ def read_tables(chain: ChainClient, model_id: int) -> ModelTables:
         pd_ppm=tuple(int.from_bytes(table[at : at + 4], "big") for at in range(0, 400, 4)),
         margin_ppm=tuple(model.marginPpm),
     )
+
+
+def read_reasons(chain: ChainClient, run_id: int, asset_count: int) -> bytes:
+    """Return why each asset left in a run, one `Reason` byte an asset."""
+    chunk_count = -(-asset_count // ASSETS_PER_CHUNK)
+    reasons = b"".join(bytes(chain.call("Screening", "reasons", run_id, index)) for index in range(chunk_count))
+    if len(reasons) != asset_count:
+        raise InvalidInputError(f"reasons of run {run_id}", got=f"{len(reasons)} bytes", expected=str(asset_count))
+    return reasons
+
+
+def read_levels(chain: ChainClient, run_id: int, *, after: bool) -> tuple[Tally, ...]:
+    """Return the assets of levels 1 to 10, before or after a run."""
+    counts, class_sums = chain.call("Screening", "levels", run_id, after)
+    return tuple(Tally(*pair) for pair in zip(counts, class_sums, strict=True))
+
+
+def brought_down_before(chain: ChainClient, run_id: int, asset_count: int) -> tuple[int, ...]:
+    """Return the assets that take no part in a run, because a bring-down after the run before it took them out."""
+    previous = chain.call("Screening", "run", run_id).previousRunId
+    if not previous:
+        return ()
+    reasons = read_reasons(chain, previous, asset_count)
+    return tuple(index for index, reason in enumerate(reasons) if reason == Reason.BROUGHT_DOWN)
 
 
 def read_policy(chain: ChainClient, policy_id: int) -> Policy:

@@ -46,6 +46,4 @@ def check_status(pack_id: int, status: int, *allowed: PackStatus) -> None:
     if status not in allowed:
         words = " or ".join(each.word for each in allowed)
         actual = PackStatus(status)
-        raise RefusedError(
-            "AssetPackRegistry", f"pack {pack_id} is {actual.word}, not {words}", _NEXT_STEP.get(actual)
-        )
+        raise RefusedError("AssetPackRegistry", f"pack {pack_id} is {actual.word}, not {words}", _NEXT_STEP.get(actual))
