@@ -17,7 +17,6 @@ from client.sdk.keystore import Identity
 from client.sdk.role import Role
 
 _CONTRACT = "EncryptionKeys"
-_CHALLENGE_SUBJECT = 0
 _NONCE_SIZE = 32
 
 
@@ -141,9 +140,7 @@ class KeyDirectory:
         return self._chain.send(_CONTRACT, "prove", (nonce,), identity.account)
 
     def _challenge_info(self, status: KeyStatus) -> SealInfo:
-        return self.seal_info(
-            "key-challenge", subject=_CHALLENGE_SUBJECT, recipient=status.account, expires_at=status.expires_at
-        )
+        return self.seal_info("key-challenge", subject=0, recipient=status.account, expires_at=0)
 
     def _announced(self, status: KeyStatus) -> bytes:
         if status.key_hash not in self._public_keys:

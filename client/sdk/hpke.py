@@ -42,15 +42,11 @@ class SealInfo:
     registry: str
     """Address of the chain's ContractRegistry."""
     subject: int
-    """Pack id (`pack-key`, `row-key`), query id (`request-key`, `bundle`) or 0 (`key-challenge`)."""
+    """What the message belongs to: pack id, query id, a number from the key commitment, or 0; set by the label."""
     recipient: str
     """Address of the account whose key opens the message."""
     expires_at: int
-    """Second after which the recipient must refuse the message."""
-
-    def for_recipient(self, recipient: str) -> "SealInfo":
-        """Return the same purpose for another recipient."""
-        return replace(self, recipient=recipient)
+    """Second after which the recipient must refuse the message; 0 where the label has no expiry."""
 
     def to_bytes(self) -> bytes:
         """Return the `info` of HPKE: canonical CBOR of the fields in order, addresses as 20 bytes."""
