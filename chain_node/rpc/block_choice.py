@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from chain_node.core.types import Height
+from chain_node.rpc.chain_block import ChainBlock
 from chain_node.rpc.errors import RESOURCE_NOT_FOUND, RPCError
 from chain_node.rpc.params import BlockChoice
-from chain_node.rpc.queries import ChainBlock, ChainQueries
+from chain_node.rpc.queries import ChainQueries
 
 
 def find_block(chain: ChainQueries, choice: BlockChoice) -> ChainBlock | None:

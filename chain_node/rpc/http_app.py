@@ -8,7 +8,7 @@ Starlette. Slow methods run in worker threads, all others on the event loop, whi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -17,8 +17,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from starlette.applications import Starlette
 from starlette.requests import Request as HTTPRequest
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
 
 from chain_node.rpc.dispatcher import Dispatcher, Request, internal_error
 from chain_node.rpc.json_value import JsonValue
@@ -46,8 +46,8 @@ class HTTPOptions:
     metrics: CollectorRegistry
     allowed_origins: tuple[str, ...] = ()
     """Web pages of these origins may call; "*" allows all."""
-    mounts: Mapping[str, ASGIApp]
-    """Applications by path prefix, the vault for one."""
+    routes: Sequence[BaseRoute] = ()
+    """What else is served, the vault for one."""
 
 
 class RPCApp:
@@ -58,20 +58,21 @@ class RPCApp:
         self.hub = hub
         self._options = options
         self._executor = executor
-        routes: list[BaseRoute] = [
-            Route("/health", self._health),
-            Route("/ready", self._ready),
-            Route("/metrics", self._metrics),
-        ]
-        routes += [Mount(prefix, app) for prefix, app in options.mounts.items()]
-        self._starlette = Starlette(routes=routes)
+        self._starlette = Starlette(
+            routes=[
+                Route("/health", self._health),
+                Route("/ready", self._ready),
+                Route("/metrics", self._metrics),
+                *options.routes,
+            ]
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection or request, as ASGI demands."""
         if scope["type"] == "http" and scope["path"] == "/":
             await self._serve_rpc(scope, receive, send)
         elif scope["type"] == "websocket" and scope["path"] in ("/", "/ws"):
-            await serve_websocket(self, scope, receive, send)
+            await serve_websocket(self, receive, send)
         else:
             await self._starlette(scope, receive, send)
 
@@ -87,7 +88,7 @@ class RPCApp:
                 return self.dispatcher.answer(request, session)
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._executor, self.dispatcher.answer, request, session)
-        except Exception:
+        except Exception:  # noqa: BLE001 - the border of the server: logged, and answered as our fault
             _log.exception("method_failed", method=request.method_name)
             return internal_error(request)
 

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from chain_node.core.trie import logs_bloom
 from chain_node.core.types import Address, Hash32, Height, Log, Receipt
 from chain_node.rpc.block_choice import height_of, need_block
+from chain_node.rpc.chain_block import ChainBlock
 from chain_node.rpc.errors import LIMIT_EXCEEDED, InvalidParamsError, RPCError
 from chain_node.rpc.json_value import JsonObject, JsonValue
 from chain_node.rpc.params import BlockChoice, parse_address, parse_block, parse_data, parse_list
-from chain_node.rpc.queries import ChainBlock, ChainQueries, Limits
+from chain_node.rpc.queries import ChainQueries, Limits
 from chain_node.rpc.views import log_view
 
 _ALTERNATIVES_MAX = 1_000
@@ -115,11 +116,7 @@ def find_logs_between(
     if last - first >= limits.log_blocks:
         raise RPCError(LIMIT_EXCEEDED, f"the range covers {last - first + 1} blocks, at most {limits.log_blocks}")
     found: list[JsonObject] = []
-    choices = query.bloom_choices()
-    for height, bloom_bytes in chain.logs_blooms(first, last):
-        bloom = int.from_bytes(bloom_bytes, "big")
-        if bloom == 0 or not all(any(bloom & bits == bits for bits in condition) for condition in choices):
-            continue
+    for height in find_heights(chain, query, first, last):
         block = need_block(chain, BlockChoice(height=height))
         found.extend(logs_of_block(chain, block, query))
         if len(found) > limits.log_count:
@@ -132,15 +129,23 @@ def find_logs_between(
 
 def logs_of_block(chain: ChainQueries, block: ChainBlock, query: LogQuery) -> Iterator[JsonObject]:
     """Matching logs of one block."""
-    return match_logs(block, chain.receipts(block), query)
+    return view_logs(block, chain.receipts(block), query)
 
 
-def match_logs(block: ChainBlock, receipts: tuple[Receipt, ...], query: LogQuery) -> Iterator[JsonObject]:
+def view_logs(block: ChainBlock, receipts: tuple[Receipt, ...], query: LogQuery) -> Iterator[JsonObject]:
     """Matching logs among the receipts of a block."""
     log_index = 0
     for transaction_index, receipt in enumerate(receipts):
         for log in receipt.logs:
             if query.is_match(log):
-                transaction_hash = block.block.transactions[transaction_index].hash
-                yield log_view(log, block, transaction_hash, transaction_index, log_index)
+                yield log_view(log, block, transaction_index, log_index)
             log_index += 1
+
+
+def find_heights(chain: ChainQueries, query: LogQuery, first: Height, last: Height) -> Iterator[Height]:
+    """Heights of a range, both ends included, whose log filters do not rule out a match."""
+    choices = query.bloom_choices()
+    for height, bloom_bytes in chain.logs_blooms(first, last):
+        bloom = int.from_bytes(bloom_bytes, "big")
+        if bloom and all(any(bloom & bits == bits for bits in condition) for condition in choices):
+            yield height

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from chain_node.core.types import Height
 from chain_node.rpc.block_choice import find_block, need_block
+from chain_node.rpc.chain_block import ChainBlock
 from chain_node.rpc.errors import INVALID_PARAMS, RPCError
 from chain_node.rpc.json_value import JsonObject, JsonValue
 from chain_node.rpc.method import Call, Method
 from chain_node.rpc.params import BlockChoice, Params, parse_list, to_data, to_quantity
-from chain_node.rpc.queries import ChainBlock
 from chain_node.rpc.views import block_view, included_view, receipt_view, receipt_views, waiting_view
 
 _FEE_HISTORY_PERCENTILES_MAX = 100
@@ -50,7 +50,7 @@ def _transaction_count_by_hash(call: Call) -> JsonValue:
 
 
 def _transaction_count(block: ChainBlock | None) -> JsonValue:
-    return None if block is None else to_quantity(len(block.block.transactions))
+    return None if block is None else to_quantity(block.transaction_count)
 
 
 def _uncle_count_by_number(call: Call) -> JsonValue:
@@ -69,7 +69,7 @@ def _transaction_by_hash(call: Call) -> JsonValue:
     found = _locate(call)
     if found is not None:
         block, index = found
-        return included_view(block.block.transactions[index], block, index)
+        return included_view(block, index)
     waiting = call.backend.pool.get(call.params.hash(0))
     return None if waiting is None else waiting_view(waiting)
 
@@ -78,7 +78,7 @@ def _raw_transaction_by_hash(call: Call) -> JsonValue:
     found = _locate(call)
     if found is not None:
         block, index = found
-        return to_data(block.block.transactions[index].raw)
+        return to_data(block.raw_transaction(index))
     waiting = call.backend.pool.get(call.params.hash(0))
     return None if waiting is None else to_data(waiting.raw)
 
@@ -102,10 +102,9 @@ def _raw_transaction_by_block_hash_and_index(call: Call) -> JsonValue:
 def _transaction_in(call: Call, choice: BlockChoice, *, is_raw: bool) -> JsonValue:
     index = call.params.quantity(1, "index", 2**32 - 1)
     block = find_block(call.backend.chain, choice)
-    if block is None or index >= len(block.block.transactions):
+    if block is None or index >= block.transaction_count:
         return None
-    transaction = block.block.transactions[index]
-    return to_data(transaction.raw) if is_raw else included_view(transaction, block, index)
+    return to_data(block.raw_transaction(index)) if is_raw else included_view(block, index)
 
 
 def _transaction_receipt(call: Call) -> JsonValue:
@@ -132,7 +131,7 @@ def _fee_history(call: Call) -> JsonValue:
     ratios: list[JsonValue] = []
     for height in range(oldest, newest.height + 1):
         block = need_block(chain, BlockChoice(height=Height(height)))
-        header = block.block.header
+        header = block.header
         base_fees.append(to_quantity(header.base_fee_per_gas or 0))
         ratios.append(header.gas_used / header.gas_limit)
     view: JsonObject = {

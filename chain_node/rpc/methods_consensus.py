@@ -53,7 +53,7 @@ def _signer_metrics(call: Call) -> JsonValue:
     }
     for height in range(max(start, 1), min(end, head + 1)):
         block = need_block(call.backend.chain, BlockChoice(height=Height(height)))
-        metric = proposed.setdefault(block.block.header.coinbase, [0, 0])
+        metric = proposed.setdefault(block.header.coinbase, [0, 0])
         metric[0] += 1
         metric[1] = height
     return [

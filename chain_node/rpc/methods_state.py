@@ -86,7 +86,7 @@ def _call(call: Call) -> JsonValue:
 
 def _estimate_gas(call: Call) -> JsonValue:
     block = need_block(call.backend.chain, call.params.block(1))
-    request = read_call_request(call.params.object(0, "call"), block.block.header.gas_limit)
+    request = read_call_request(call.params.object(0, "call"), block.header.gas_limit)
     call.backend.pool.check_sender(request.sender, request.to)
     try:
         return to_quantity(call.backend.chain.estimate_gas(block, request, read_overrides(call.params, 2)))
@@ -171,7 +171,7 @@ def _optional_quantity(fields: JsonObject, name: str) -> int | None:
 
 def _state(call: Call, index: int) -> StateView:
     block = need_block(call.backend.chain, call.params.block(index))
-    return call.backend.chain.state(block.block.header.state_root)
+    return call.backend.chain.state(block.header.state_root)
 
 
 METHODS = {

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from chain_node.core.types import Address, Block, Hash32, Height, Receipt, Transaction
+from chain_node.core.types import Address, Hash32, Height, Receipt, Transaction
 from chain_node.execution import (
     AccountOverride,
     CallRequest,
@@ -18,21 +18,9 @@ from chain_node.execution import (
     StateView,
 )
 from chain_node.execution.trace import Trace, TraceOptions
+from chain_node.rpc.chain_block import ChainBlock
 
 Finality = Literal["crash_final", "byzantine_final"]
-
-
-@dataclass(frozen=True, slots=True)
-class ChainBlock:
-    """A block of the chain and its block hash, which depends on rules the header does not know."""
-
-    block: Block
-    hash: Hash32
-
-    @property
-    def height(self) -> Height:
-        """Height of the block."""
-        return self.block.header.number
 
 
 class ChainQueries(Protocol):

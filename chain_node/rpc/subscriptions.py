@@ -16,11 +16,12 @@ from secrets import token_hex
 import orjson
 
 from chain_node.core.types import Receipt, Transaction
+from chain_node.rpc.chain_block import ChainBlock
 from chain_node.rpc.errors import LIMIT_EXCEEDED, InvalidParamsError, RPCError
 from chain_node.rpc.json_value import JsonValue
-from chain_node.rpc.logs import LogQuery, match_logs, read_log_query
+from chain_node.rpc.logs import LogQuery, read_log_query, view_logs
 from chain_node.rpc.params import Params, parse_object, shorten, to_data
-from chain_node.rpc.queries import ChainBlock, Limits
+from chain_node.rpc.queries import Limits
 from chain_node.rpc.views import header_view, waiting_view
 
 TRY_AGAIN_LATER = 1013
@@ -43,10 +44,11 @@ class Subscription:
 class SubscriberSession:
     """One WebSocket connection: its subscriptions and its queue. Event loop only."""
 
-    def __init__(self, limits: Limits, wake: Callable[[], None]) -> None:
-        """`wake` is called whenever the queue got something, or the session was cut off."""
+    def __init__(self, limits: Limits, on_filled: Callable[[], None], on_cut_off: Callable[[], None]) -> None:
+        """Take what to call when the queue got something, and when the connection must be closed."""
         self._limits = limits
-        self._wake = wake
+        self._on_filled = on_filled
+        self._on_cut_off = on_cut_off
         self._queue: deque[bytes] = deque()
         self.subscription_by_id: dict[str, Subscription] = {}
         self.close_code: int | None = None
@@ -85,13 +87,13 @@ class SubscriberSession:
             self.cut_off(TRY_AGAIN_LATER, f"too slow: {self._limits.queue_count} messages were waiting")
             return
         self._queue.append(message)
-        self._wake()
+        self._on_filled()
 
     def cut_off(self, code: int, reason: str) -> None:
         """Have the connection closed; what waits is not sent any more."""
         self.close_code, self.close_reason = code, reason
         self._queue.clear()
-        self._wake()
+        self._on_cut_off()
 
     def pop(self) -> bytes | None:
         """The next message to send; None when there is none."""
@@ -130,7 +132,7 @@ class SubscriptionHub:
                 if subscription.kind == "newHeads":
                     session.notify(subscription_id, view)
                 elif subscription.query is not None:
-                    for log in match_logs(block, receipts, subscription.query):
+                    for log in view_logs(block, receipts, subscription.query):
                         session.notify(subscription_id, log)
 
     def on_pending(self, transaction: Transaction) -> None:

@@ -6,33 +6,32 @@ Source: Ethereum execution-apis ("Block object", "Transaction", "Receipt info", 
 from __future__ import annotations
 
 from chain_node.core import rlp
-from chain_node.core.codec import encode_block
 from chain_node.core.hashing import keccak
 from chain_node.core.trie import BLOOM_SIZE_BYTES
-from chain_node.core.types import Address, Hash32, Log, Receipt, Transaction
+from chain_node.core.types import Address, Log, Receipt, Transaction
+from chain_node.rpc.chain_block import ChainBlock
 from chain_node.rpc.json_value import JsonObject
 from chain_node.rpc.params import to_data, to_quantity
-from chain_node.rpc.queries import ChainBlock
 
 
 def block_view(block: ChainBlock, *, is_full: bool, genesis_difficulty: int) -> JsonObject:
     """A block; transactions whole or as hashes."""
     view = header_view(block)
-    transactions = block.block.transactions
+    indices = range(block.transaction_count)
     view["totalDifficulty"] = to_quantity(genesis_difficulty + block.height)
-    view["size"] = to_quantity(len(encode_block(block.block)))
+    view["size"] = to_quantity(block.size_bytes)
     view["uncles"] = []
     view["transactions"] = (
-        [included_view(transaction, block, index) for index, transaction in enumerate(transactions)]
+        [included_view(block, index) for index in indices]
         if is_full
-        else [to_data(transaction.hash) for transaction in transactions]
+        else [to_data(block.transaction_hash(index)) for index in indices]
     )
     return view
 
 
 def header_view(block: ChainBlock) -> JsonObject:
     """The header's fields, as `newHeads` announces them."""
-    header = block.block.header
+    header = block.header
     view: JsonObject = {
         "number": to_quantity(header.number),
         "hash": to_data(block.hash),
@@ -56,14 +55,15 @@ def header_view(block: ChainBlock) -> JsonObject:
     return view
 
 
-def included_view(transaction: Transaction, block: ChainBlock, index: int) -> JsonObject:
+def included_view(block: ChainBlock, index: int) -> JsonObject:
     """A transaction of a block."""
+    transaction = block.transaction(index)
     view = _transaction_fields(transaction)
     view["blockHash"] = to_data(block.hash)
     view["blockNumber"] = to_quantity(block.height)
     view["transactionIndex"] = to_quantity(index)
     if transaction.type == 2:
-        view["gasPrice"] = to_quantity(_effective_gas_price(transaction, block.block.header.base_fee_per_gas))
+        view["gasPrice"] = to_quantity(_effective_gas_price(transaction, block.header.base_fee_per_gas))
     return view
 
 
@@ -119,7 +119,7 @@ def receipt_view(block: ChainBlock, receipts: tuple[Receipt, ...], index: int) -
 
 
 def _receipt_view(block: ChainBlock, receipts: tuple[Receipt, ...], index: int, first_log_index: int) -> JsonObject:
-    receipt, transaction = receipts[index], block.block.transactions[index]
+    receipt, transaction = receipts[index], block.transaction(index)
     gas_before = receipts[index - 1].cumulative_gas_used if index else 0
     created = created_address(transaction) if transaction.to is None else None
     return {
@@ -134,25 +134,20 @@ def _receipt_view(block: ChainBlock, receipts: tuple[Receipt, ...], index: int, 
         "contractAddress": None if created is None else to_data(created),
         "gasUsed": to_quantity(receipt.cumulative_gas_used - gas_before),
         "cumulativeGasUsed": to_quantity(receipt.cumulative_gas_used),
-        "effectiveGasPrice": to_quantity(_effective_gas_price(transaction, block.block.header.base_fee_per_gas)),
-        "logs": [
-            log_view(log, block, transaction.hash, index, first_log_index + position)
-            for position, log in enumerate(receipt.logs)
-        ],
+        "effectiveGasPrice": to_quantity(_effective_gas_price(transaction, block.header.base_fee_per_gas)),
+        "logs": [log_view(log, block, index, first_log_index + position) for position, log in enumerate(receipt.logs)],
         "logsBloom": _bloom(receipt.logs_bloom),
     }
 
 
-def log_view(
-    log: Log, block: ChainBlock, transaction_hash: Hash32, transaction_index: int, log_index: int
-) -> JsonObject:
+def log_view(log: Log, block: ChainBlock, transaction_index: int, log_index: int) -> JsonObject:
     """One event; `log_index` counts the logs of the block."""
     return {
         "address": to_data(log.address),
         "topics": [to_data(topic) for topic in log.topics],
         "data": to_data(log.data),
         "blockNumber": to_quantity(block.height),
-        "transactionHash": to_data(transaction_hash),
+        "transactionHash": to_data(block.transaction_hash(transaction_index)),
         "transactionIndex": to_quantity(transaction_index),
         "blockHash": to_data(block.hash),
         "logIndex": to_quantity(log_index),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import structlog
-from starlette.types import Receive, Scope, Send
+from starlette.types import Receive, Send
 
 from chain_node.rpc.subscriptions import SubscriberSession
 
@@ -18,25 +19,38 @@ _log = structlog.get_logger("rpc")
 MESSAGE_TOO_BIG = 1009
 """WebSocket close code for a message above the limit."""
 
+CLOSE_TIMEOUT_SECONDS = 2
+"""How long a consumer that was cut off may take to hear of it."""
 
-async def serve_websocket(app: RPCApp, _scope: Scope, receive: Receive, send: Send) -> None:
-    """Serve one connection until it closes, or until its consumer is too slow."""
+
+async def serve_websocket(app: RPCApp, receive: Receive, send: Send) -> None:
+    """Serve one connection until it closes, or until it is cut off."""
     message = await receive()
     if message["type"] != "websocket.connect":
         return
     await send({"type": "websocket.accept"})
-    filled = asyncio.Event()
-    session = SubscriberSession(app.dispatcher.backend.limits, filled.set)
+    filled, cut_off = asyncio.Event(), asyncio.Event()
+    session = SubscriberSession(app.dispatcher.backend.limits, filled.set, cut_off.set)
     app.hub.add(session)
     try:
         async with asyncio.TaskGroup() as group:
-            writer = group.create_task(_write(session, filled, send))
-            await _read(app, session, receive)
-            writer.cancel()
+            tasks = [
+                group.create_task(_read(app, session, receive)),
+                group.create_task(_write(session, filled, send)),
+                group.create_task(cut_off.wait()),
+            ]
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                task.cancel()
     except* OSError:
         _log.info("websocket_lost")
     finally:
         app.hub.remove(session)
+    if session.close_code is not None:
+        _log.warning("websocket_cut_off", reason=session.close_reason)
+        with suppress(TimeoutError, OSError):
+            async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
+                await send({"type": "websocket.close", "code": session.close_code, "reason": session.close_reason})
 
 
 async def _read(app: RPCApp, session: SubscriberSession, receive: Receive) -> None:
@@ -47,7 +61,7 @@ async def _read(app: RPCApp, session: SubscriberSession, receive: Receive) -> No
         raw = message.get("bytes") or (message.get("text") or "").encode()
         if len(raw) > app.dispatcher.backend.limits.body_size_bytes:
             session.cut_off(MESSAGE_TOO_BIG, "message too big")
-            continue
+            return
         answer = await app.handle(raw, session)
         if answer:
             session.push(answer)
@@ -59,7 +73,3 @@ async def _write(session: SubscriberSession, filled: asyncio.Event, send: Send) 
         filled.clear()
         while (message := session.pop()) is not None:
             await send({"type": "websocket.send", "text": message.decode()})
-        if session.close_code is not None:
-            _log.warning("websocket_cut_off", reason=session.close_reason)
-            await send({"type": "websocket.close", "code": session.close_code, "reason": session.close_reason})
-            return

@@ -1,0 +1,59 @@
+"""What the rest of the node does when the head moves: logs, metrics, filters and subscriptions. Event loop only."""
+
+from __future__ import annotations
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+
+from chain_node.consensus.qbft.extra_data import decode_extra_data
+from chain_node.core.types import Block, Receipt
+from chain_node.node.intake import Intake
+from chain_node.rpc import ChainBlock, SubscriptionHub
+
+_log = structlog.get_logger("chain")
+
+
+class HeadEvents:
+    """Tells the intake, the subscribers, the metrics and the log."""
+
+    def __init__(self, intake: Intake, hub: SubscriptionHub, metrics: CollectorRegistry) -> None:
+        self._intake = intake
+        self._hub = hub
+        ProcessCollector(registry=metrics)
+        self._height = Gauge("tranchain_head_height", "Height of the newest block", registry=metrics)
+        self._timestamp = Gauge("tranchain_head_timestamp_seconds", "Its timestamp", registry=metrics)
+        self._transactions = Counter("tranchain_transactions", "Transactions of imported blocks", registry=metrics)
+        self._gas = Counter("tranchain_gas", "Gas of imported blocks", registry=metrics)
+        self._rounds = Counter("tranchain_late_rounds", "Rounds above 0 that blocks needed", registry=metrics)
+        self._build = Histogram("tranchain_build_seconds", "Time to build a block", registry=metrics)
+        waiting = Gauge("tranchain_pool_transactions", "Waiting transactions", registry=metrics)
+        waiting.set_function(lambda: len(intake.pool))
+        size = Gauge("tranchain_pool_bytes", "Size of waiting transactions", registry=metrics)
+        size.set_function(lambda: intake.pool.size_bytes)
+        sessions = Gauge("tranchain_websockets", "Open WebSocket connections", registry=metrics)
+        sessions.set_function(lambda: hub.session_count)
+
+    def on_built(self, block: Block, duration_ms: int) -> None:
+        """A block was built here."""
+        self._build.observe(duration_ms / 1000)
+        _log.debug("block_built", height=block.header.number, transactions=len(block.transactions), ms=duration_ms)
+
+    def on_head(self, head: ChainBlock, receipts: tuple[Receipt, ...]) -> None:
+        """A block was imported and is the head now."""
+        header = head.header
+        round_number = decode_extra_data(header.extra_data).round
+        self._height.set(header.number)
+        self._timestamp.set(header.timestamp)
+        self._transactions.inc(head.transaction_count)
+        self._gas.inc(header.gas_used)
+        self._rounds.inc(round_number)
+        self._intake.on_head()
+        self._hub.on_block(head, receipts)
+        _log.info(
+            "block_imported",
+            height=header.number,
+            hash=head.hash.hex(),
+            transactions=head.transaction_count,
+            gas=header.gas_used,
+            round=round_number,
+        )

@@ -1,0 +1,89 @@
+"""Where transactions come in: decoding, the sender rule, admission, the pool. Event loop only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from chain_node.consensus.qbft.header_rules import compute_base_fee
+from chain_node.core.codec import decode_transaction
+from chain_node.core.errors import InvalidTransactionError
+from chain_node.core.hashing import keccak
+from chain_node.core.types import Address, Hash32, Transaction
+from chain_node.execution import StateView
+from chain_node.node.block_maker import compute_gas_limit
+from chain_node.node.chain import Chain
+from chain_node.txpool import AdmissionRules, PermissionCache, Pool, SenderRule, SenderState, validate_admission
+
+NewTransaction = Callable[[Transaction], None]
+
+
+class Intake:
+    """Implements `TransactionIntake` of the RPC over the pool and the head's state."""
+
+    def __init__(self, chain: Chain, pool: Pool, clock_ms: Callable[[], int], on_new: NewTransaction) -> None:
+        """`on_new` hears of every transaction that begins to wait."""
+        self._chain = chain
+        self.pool = pool
+        self._clock_ms = clock_ms
+        self._on_new = on_new
+        self._permissions = PermissionCache()
+        self._state: StateView
+        self._rule: SenderRule
+        self._rules: AdmissionRules
+        self.on_head()
+
+    def on_head(self) -> None:
+        """Judge by the newest block from now on."""
+        header = self._chain.head().header
+        genesis = self._chain.genesis
+        self._state = self._chain.state(header.state_root)
+        self._rule = self._permissions.rule_on(self._state)
+        self._rules = AdmissionRules(
+            chain_id=genesis.chain_id,
+            gas_limit=compute_gas_limit(header, genesis),
+            per_transaction_gas_limit=genesis.qbft.per_tx_gas_limit,
+            base_fee_per_gas=compute_base_fee(header, genesis) or 0,
+        )
+
+    def submit(self, raw: bytes) -> Hash32:
+        """Take a signed transaction; the same bytes again give the same hash, included or not."""
+        transaction_hash = keccak(raw)
+        if self.pool.get(transaction_hash) is not None:
+            return transaction_hash
+        transaction = decode_transaction(raw)
+        self._rule.validate(transaction, self._earliest_timestamp())
+        sender = self._sender_state(transaction.sender)
+        try:
+            validate_admission(transaction, self._rules, sender)
+        except InvalidTransactionError:
+            if self._chain.locate(transaction_hash) is None:
+                raise
+            return transaction_hash
+        if self.pool.add(transaction, account_nonce=sender.nonce, now_ms=self._clock_ms()):
+            self._on_new(transaction)
+        return transaction_hash
+
+    def get(self, transaction_hash: Hash32) -> Transaction | None:
+        """A waiting transaction."""
+        return self.pool.get(transaction_hash)
+
+    def next_nonce(self, sender: Address) -> int:
+        """The sender's transaction count with its waiting executable transactions."""
+        return self.pool.next_nonce(sender, self._sender_state(sender).nonce)
+
+    def content(self) -> tuple[dict[Address, list[Transaction]], dict[Address, list[Transaction]]]:
+        """Executable transactions and those behind a missing nonce, by sender."""
+        return self.pool.content()
+
+    def check_sender(self, sender: Address, to: Address | None) -> None:
+        """Judge the sender rule on the newest state."""
+        self._rule.validate_sender(sender, to, self._earliest_timestamp())
+
+    def _earliest_timestamp(self) -> int:
+        """The next block's timestamp, as far as it is known."""
+        spacing = self._chain.genesis.qbft.timestamp_spacing_seconds
+        return max(self._chain.head().header.timestamp + spacing, self._clock_ms() // 1000)
+
+    def _sender_state(self, sender: Address) -> SenderState:
+        account = self._state.account(sender)
+        return SenderState(0, 0) if account is None else SenderState(account.nonce, account.balance)

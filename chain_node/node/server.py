@@ -1,0 +1,106 @@
+"""Runs a node until it is told to stop: one event loop, uvicorn on it, the driver beside."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import gc
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+import uvicorn
+import uvloop
+
+from chain_node.core.errors import ConfigError
+from chain_node.node.config import NodeConfig
+from chain_node.node.wiring import Node, build_node
+from chain_node.vault.app import follow_forever
+
+_log = structlog.get_logger("node")
+_BACKLOG = 1024
+_GRACE_SECONDS = 3
+"""How long open requests may take to finish at shutdown."""
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handlers: the node has other things to stop, too."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def run_node(config: NodeConfig) -> None:
+    """Run a node until SIGTERM or SIGINT.
+
+    Raises:
+        ConfigError: something in the configuration cannot be used, the port for one.
+        UnavailableError: the data directory is in use, or the disk is full.
+    """
+    listener = _listen(config)
+    try:
+        node = build_node(config)
+        try:
+            # What lives as long as the process need not be looked at again by every collection.
+            gc.collect()
+            gc.freeze()
+            uvloop.run(_serve(node, listener))
+        finally:
+            node.close()
+    finally:
+        listener.close()
+    _log.info("node_stopped")
+
+
+async def _serve(node: Node, listener: socket.socket) -> None:
+    server = _Server(
+        uvicorn.Config(
+            node.app,
+            http="httptools",
+            ws="websockets-sansio",
+            ws_max_size=node.app.dispatcher.backend.limits.body_size_bytes,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+        )
+    )
+
+    def stop() -> None:
+        server.should_exit = True
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    host, port = listener.getsockname()[:2]
+    head = node.app.dispatcher.backend.chain.head()
+    _log.info("node_started", rpc=f"http://{host}:{port}", height=head.height, hash=head.hash.hex())
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(node.driver.run(node.first_effects))]
+        if node.vault is not None:
+            tasks.append(group.create_task(follow_forever(node.vault.vault)))
+        await server.serve(sockets=[listener])
+        for task in tasks:
+            task.cancel()
+
+
+def _listen(config: NodeConfig) -> socket.socket:
+    """Take the port before anything else is opened, so that a second node stops here and touches nothing."""
+    host, port = config.listen_address
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(_BACKLOG)
+        listener.setblocking(False)
+    except OSError as error:
+        listener.close()
+        hint = "; another program listens there" if error.errno == errno.EADDRINUSE else ""
+        raise ConfigError("rpc_listen", f"{host}:{port} cannot be used: {error.strerror}{hint}") from error
+    return listener

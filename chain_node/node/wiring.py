@@ -1,0 +1,199 @@
+"""Puts the parts of a node together; nothing else knows them all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from platform import python_version
+
+from prometheus_client import CollectorRegistry
+from starlette.routing import BaseRoute
+
+from chain_node.consensus.qbft.effects import Effects
+from chain_node.consensus.qbft.upon_new_block import state_from_record
+from chain_node.core.crypto import address_of
+from chain_node.core.types import Address, Height, Transaction
+from chain_node.node.block_maker import BlockMaker
+from chain_node.node.chain import Chain
+from chain_node.node.clock import now_ms
+from chain_node.node.config import NodeConfig
+from chain_node.node.consensus_view import ConsensusView
+from chain_node.node.driver import Driver, head_event
+from chain_node.node.evidence import EvidenceLog
+from chain_node.node.head_events import HeadEvents
+from chain_node.node.intake import Intake
+from chain_node.node.keys import load_validator_key
+from chain_node.node.opening import VOTES_FILE, make_engine, open_store, read_genesis
+from chain_node.node.peer_network import NoPeers
+from chain_node.node.validators import Validators
+from chain_node.node.vault_reader import VaultReader
+from chain_node.node.votes import Votes
+from chain_node.rpc import (
+    Backend,
+    Dispatcher,
+    HTTPOptions,
+    Limits,
+    NodeInfo,
+    Readiness,
+    RPCApp,
+    SubscriptionHub,
+)
+from chain_node.storage import LmdbStore
+from chain_node.txpool import Pool
+from chain_node.vault.app import vault_routes
+from chain_node.vault.blob_store import BlobStore
+from chain_node.vault.service import load_vault_key
+from chain_node.vault.vault import Vault
+
+CONTRACT_REGISTRY = Address(bytes.fromhex("7c03".zfill(40)))
+"""Address of the ContractRegistry on every Tranchain network. Source: docs/protocol.md, 2."""
+
+_RPC_THREADS = 4
+"""Slow calls that run at the same time; they share one interpreter, so more would not be faster."""
+
+
+@dataclass(slots=True)
+class EmbeddedVault:
+    """The vault and what must be closed after it."""
+
+    vault: Vault
+    blobs: BlobStore
+
+
+@dataclass(slots=True)
+class Node:
+    """A node, put together and not yet running."""
+
+    app: RPCApp
+    driver: Driver
+    first_effects: Effects
+    vault: EmbeddedVault | None
+    store: LmdbStore
+    votes: Votes
+    worker: ThreadPoolExecutor
+    rpc_workers: ThreadPoolExecutor
+
+    def close(self) -> None:
+        """Let go of threads and files, after whatever is being written."""
+        self.rpc_workers.shutdown(cancel_futures=True)
+        self.worker.shutdown()
+        self.votes.close()
+        if self.vault is not None:
+            self.vault.blobs.close()
+        self.store.close()
+
+
+def build_node(config: NodeConfig) -> Node:
+    """Open everything and put it together.
+
+    Raises:
+        ConfigError: something in the configuration cannot be used.
+        UnavailableError: the data directory is in use, or the disk is full.
+    """
+    private_key = load_validator_key(config.validator_key_path)
+    genesis = read_genesis(config.genesis)
+    store = open_store(genesis, config.data_dir)
+    engine = make_engine(genesis, store)
+    chain = Chain(genesis, store, engine)
+    validators = Validators(chain, store)
+    votes = Votes(config.data_dir / VOTES_FILE)
+    network, evidence, hub, metrics = NoPeers(), EvidenceLog(), SubscriptionHub(), CollectorRegistry()
+    worker = ThreadPoolExecutor(1, thread_name_prefix="chain")
+    rpc_workers = ThreadPoolExecutor(_RPC_THREADS, thread_name_prefix="rpc")
+
+    def on_new(transaction: Transaction) -> None:
+        node.app.dispatcher.filters.on_pending(transaction.hash)
+        hub.on_pending(transaction)
+        network.announce_transaction(transaction)
+        node.driver.on_transaction()
+
+    intake = Intake(chain, Pool(), now_ms, on_new)
+    state, first_effects = state_from_record(
+        address_of(private_key), genesis.qbft, head_event(chain.head(), validators, now_ms()), votes.restore()
+    )
+    driver = Driver(
+        state=state,
+        chain=chain,
+        validators=validators,
+        maker=BlockMaker(genesis, engine, store.block_hash),
+        pool=intake.pool,
+        votes=votes,
+        private_key=private_key,
+        network=network,
+        evidence=evidence,
+        heads=HeadEvents(intake, hub, metrics),
+        clock_ms=now_ms,
+        build_budget_ms=config.build_budget_ms,
+        worker=worker,
+    )
+    vault = _embed_vault(config, chain) if config.vault else None
+    backend = _make_backend(chain, intake, ConsensusView(chain, validators, evidence, network), private_key, vault)
+    options = HTTPOptions(
+        readiness=lambda: _readiness(chain, driver),
+        metrics=metrics,
+        allowed_origins=tuple(config.rpc_allowed_origins),
+        routes=_vault_routes(vault),
+    )
+    node = Node(
+        app=RPCApp(Dispatcher(backend), hub, options, rpc_workers),
+        driver=driver,
+        first_effects=first_effects,
+        vault=vault,
+        store=store,
+        votes=votes,
+        worker=worker,
+        rpc_workers=rpc_workers,
+    )
+    return node
+
+
+def _make_backend(
+    chain: Chain, intake: Intake, consensus: ConsensusView, private_key: bytes, vault: EmbeddedVault | None
+) -> Backend:
+    genesis_block = chain.block_at(Height(0)) or chain.head()
+    return Backend(
+        chain=chain,
+        pool=intake,
+        consensus=consensus,
+        node=NodeInfo(
+            client_version=f"tranchain-node/v{_read_version()}/python{python_version()}",
+            validator=address_of(private_key),
+            genesis_hash=genesis_block.hash,
+            engine=chain.engine.name,
+            vault_id=None if vault is None else f"0x{vault.vault.vault_id.hex()}",
+        ),
+        limits=Limits(),
+        now_ms=now_ms,
+    )
+
+
+def _embed_vault(config: NodeConfig, chain: Chain) -> EmbeddedVault:
+    blobs = BlobStore(config.data_dir / "vault")
+    key = load_vault_key(config.data_dir / "vault.key")
+    return EmbeddedVault(Vault(blobs, VaultReader(chain), key, CONTRACT_REGISTRY), blobs)
+
+
+def _vault_routes(vault: EmbeddedVault | None) -> Sequence[BaseRoute]:
+    return () if vault is None else vault_routes(vault.vault)
+
+
+def _readiness(chain: Chain, driver: Driver) -> Readiness:
+    head = chain.head()
+    return Readiness(
+        is_ready=driver.halt_reason is None,
+        details={
+            "ready": driver.halt_reason is None,
+            "head": head.height,
+            "head_timestamp": head.header.timestamp,
+            "halted": driver.halt_reason,
+        },
+    )
+
+
+def _read_version() -> str:
+    try:
+        return version("tranchain")
+    except PackageNotFoundError:
+        return "0-uninstalled"

@@ -1,0 +1,75 @@
+"""A block of the chain as the RPC needs it: its transactions decoded only where asked for. No I/O.
+
+Decoding a transaction recovers its sender, which costs more than everything else in an answer; most answers need
+one transaction, or hashes only.
+"""
+
+from __future__ import annotations
+
+from chain_node.core import rlp
+from chain_node.core.codec import decode_header, decode_transaction, encode_block
+from chain_node.core.hashing import keccak
+from chain_node.core.types import Block, Hash32, Header, Height, Transaction
+
+
+class ChainBlock:
+    """One imported block. Its bytes are trusted: they came out of the store, or went into it."""
+
+    __slots__ = ("_raw", "_transactions", "hash", "header", "size_bytes")
+
+    def __init__(self, header: Header, block_hash: Hash32, raw_transactions: list[bytes], *, size_bytes: int) -> None:
+        self.header = header
+        self.hash = block_hash
+        self.size_bytes = size_bytes
+        self._raw = raw_transactions
+        self._transactions: list[Transaction | None] = [None] * len(raw_transactions)
+
+    @classmethod
+    def from_bytes(cls, encoded: bytes, block_hash: Hash32) -> ChainBlock:
+        """Take apart an encoded block without decoding its transactions."""
+        (header_start, header_end), (list_start, list_end), _ = rlp.split_list(encoded)
+        raw = [_transaction_bytes(encoded, *span) for span in rlp.split_list(encoded, list_start, list_end)]
+        return cls(decode_header(encoded[header_start:header_end]), block_hash, raw, size_bytes=len(encoded))
+
+    @classmethod
+    def from_block(cls, block: Block, block_hash: Hash32, *, size_bytes: int | None = None) -> ChainBlock:
+        """Take over a decoded block."""
+        size = len(encode_block(block)) if size_bytes is None else size_bytes
+        made = cls(block.header, block_hash, [transaction.raw for transaction in block.transactions], size_bytes=size)
+        made._transactions = list(block.transactions)
+        return made
+
+    @property
+    def height(self) -> Height:
+        """Height of the block."""
+        return self.header.number
+
+    @property
+    def transaction_count(self) -> int:
+        """Number of transactions."""
+        return len(self._raw)
+
+    def raw_transaction(self, index: int) -> bytes:
+        """A transaction's bytes."""
+        return self._raw[index]
+
+    def transaction(self, index: int) -> Transaction:
+        """A transaction; decoded on first use."""
+        transaction = self._transactions[index]
+        if transaction is None:
+            transaction = self._transactions[index] = decode_transaction(self._raw[index])
+        return transaction
+
+    def transaction_hash(self, index: int) -> Hash32:
+        """A transaction's hash, without decoding it."""
+        transaction = self._transactions[index]
+        return keccak(self._raw[index]) if transaction is None else transaction.hash
+
+    def transactions(self) -> tuple[Transaction, ...]:
+        """All transactions, decoded."""
+        return tuple(self.transaction(index) for index in range(self.transaction_count))
+
+
+def _transaction_bytes(encoded: bytes, start: int, end: int) -> bytes:
+    is_list, payload_start, payload_end = rlp.read_prefix(encoded, start, end)
+    return encoded[start:end] if is_list else encoded[payload_start:payload_end]
