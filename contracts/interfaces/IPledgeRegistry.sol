@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+/// @title Which loan is in which pack, by nullifier
+/// @notice The same loan cannot be in two live packs, and nothing here tells which loan it is.
+interface IPledgeRegistry {
+    /// @notice Assets are pledged by a pack.
+    /// @param packId of the pack
+    /// @param firstIndex of the chunk
+    /// @param count of assets
+    /// @param registrar account that attested them
+    event AssetsPledged(uint256 indexed packId, uint32 firstIndex, uint32 count, address indexed registrar);
+
+    /// @notice Thrown when the loan is in a live pack.
+    /// @param nullifier of the loan
+    /// @param packId the pack it is in
+    error PledgeAlreadyLive(bytes32 nullifier, uint256 packId);
+
+    /// @notice Thrown when the signature is not that of an account with REGISTRAR in force.
+    /// @param signer recovered account, zero for a malformed signature
+    error PledgeNotAttested(address signer);
+
+    /// @notice Pledges a chunk; called by the AssetPackRegistry.
+    /// @param packId of the pack
+    /// @param firstIndex of the chunk
+    /// @param nullifiers one an asset
+    /// @param chunkHash keccak(nullifiers ‖ leaves)
+    /// @param attestation EIP-712 signature of the registrar
+    function pledge(
+        uint256 packId,
+        uint32 firstIndex,
+        bytes32[] calldata nullifiers,
+        bytes32 chunkHash,
+        bytes calldata attestation
+    ) external;
+
+    /// @notice Where a loan was pledged last.
+    /// @param nullifier of the loan
+    /// @return packId 0 when never
+    /// @return index of the asset in the pack
+    /// @return live whether it still is: the pack is live and the asset was not removed by its screening
+    function pledgeOf(bytes32 nullifier) external view returns (uint256 packId, uint32 index, bool live);
+
+    /// @notice What the registrar signs for a chunk.
+    /// @param packId of the pack
+    /// @param firstIndex of the chunk
+    /// @param chunkHash keccak(nullifiers ‖ leaves)
+    /// @return digest of the EIP-712 message
+    function attestationDigest(uint256 packId, uint32 firstIndex, bytes32 chunkHash)
+        external
+        view
+        returns (bytes32 digest);
+}
