@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+import {GovernedContract} from "./base/GovernedContract.sol";
+import {IAssetPackRegistry} from "./interfaces/IAssetPackRegistry.sol";
+import {IExchange} from "./interfaces/IExchange.sol";
+import {IScreeningViews} from "./interfaces/IScreeningViews.sol";
+import {PackStatus} from "./libraries/PackStatus.sol";
+
+/// @title Products issued on screened packs
+/// @notice See {IExchange}.
+contract Exchange is IExchange, GovernedContract {
+    /// @custom:storage-location erc7201:tranchain.storage.Exchange
+    struct ExchangeStorage {
+        mapping(bytes32 productId => Product) products;
+        bytes32[] productIds;
+    }
+
+    /// @dev keccak256(abi.encode(uint256(keccak256("tranchain.storage.Exchange")) - 1)) & ~bytes32(uint256(0xff))
+    bytes32 private constant _EXCHANGE_SLOT = 0x0a07364270735f2f5ce545aab031f834f7fc71c7717a4422901918dfe95b2a00;
+    uint256 private constant _LEVEL_COUNT = 10;
+    uint256 private constant _SCORES_PER_LEVEL = 10;
+
+    /// @notice Sets authority and registry.
+    /// @param authority AccessManager of the consortium
+    /// @param registry_ ContractRegistry proxy
+    function initialize(address authority, address registry_) external initializer {
+        __GovernedContract_init(authority, registry_);
+    }
+
+    /// @inheritdoc IExchange
+    function issue(Issuance calldata issuance) external restricted {
+        if (issuance.productId == 0) revert ExchangeHashMissing("productId");
+        if (issuance.documentHash == 0) revert ExchangeHashMissing("documentHash");
+        Product storage issued = _storage().products[issuance.productId];
+        if (issued.issuedAt != 0) revert ExchangeProductExists(issuance.productId);
+        IAssetPackRegistry packs = IAssetPackRegistry(_addressOf("AssetPackRegistry"));
+        _checkPack(packs.pack(issuance.packId), issuance);
+        _checkLevels(issuance);
+
+        issued.packId = issuance.packId;
+        issued.runId = issuance.runId;
+        issued.totalCents = issuance.totalCents;
+        issued.levelCounts = issuance.levelCounts;
+        issued.levelClasses = issuance.levelClasses;
+        issued.documentHash = issuance.documentHash;
+        issued.issuer = msg.sender;
+        issued.issuedAt = uint40(block.timestamp);
+        _storage().productIds.push(issuance.productId);
+        emit ProductIssued(
+            issuance.productId, issuance.packId, issuance.runId, issuance.totalCents, issuance.documentHash
+        );
+        packs.advance(issuance.packId, PackStatus.ISSUED);
+    }
+
+    /// @inheritdoc IExchange
+    function product(bytes32 productId) external view returns (Product memory) {
+        return _storage().products[productId];
+    }
+
+    /// @inheritdoc IExchange
+    function products() external view returns (bytes32[] memory) {
+        return _storage().productIds;
+    }
+
+    function _checkPack(IAssetPackRegistry.Pack memory pack, Issuance calldata issuance) private view {
+        if (pack.status != PackStatus.TRANSFERRED) revert ExchangePackNotTransferred(issuance.packId, pack.status);
+        uint256 runId = IScreeningViews(_addressOf("Screening")).runOf(issuance.packId);
+        if (runId != issuance.runId) revert ExchangeWrongRun(issuance.packId, runId, issuance.runId);
+        if (issuance.totalCents == 0 || issuance.totalCents > pack.totalPrincipalCents) {
+            revert ExchangeBadTotal(issuance.totalCents, pack.totalPrincipalCents);
+        }
+    }
+
+    /// @dev Level l holds the scores 10·(l − 1) + 1 to 10·l.
+    function _checkLevels(Issuance calldata issuance) private view {
+        IScreeningViews screening = IScreeningViews(_addressOf("Screening"));
+        (uint32[100] memory counts, uint64[100] memory classes) = screening.histogram(issuance.runId, true);
+        for (uint256 level = 0; level < _LEVEL_COUNT; ++level) {
+            uint256 count = 0;
+            uint256 sum = 0;
+            for (uint256 i = 0; i < _SCORES_PER_LEVEL; ++i) {
+                count += counts[level * _SCORES_PER_LEVEL + i];
+                sum += classes[level * _SCORES_PER_LEVEL + i];
+            }
+            if (count != issuance.levelCounts[level] || sum != issuance.levelClasses[level]) {
+                revert ExchangeWrongLevel(
+                    level + 1, count, issuance.levelCounts[level], sum, issuance.levelClasses[level]
+                );
+            }
+        }
+    }
+
+    function _storage() private pure returns (ExchangeStorage storage $) {
+        // solhint-disable-next-line no-inline-assembly
+        assembly {
+            $.slot := _EXCHANGE_SLOT
+        }
+    }
+}
