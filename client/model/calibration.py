@@ -6,8 +6,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from client.model.arithmetic import PPM, Int64Array
 from client.model.errors import SpecError
-from client.model.feature_spec import PPM, Int64Array
 
 SCORE_COUNT: Final = 100
 LEVEL_COUNT: Final = 10

@@ -4,8 +4,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from client.model.arithmetic import Int64Array, divide_truncating
 from client.model.errors import FeatureRangeError, RecordShapeError
-from client.model.feature_spec import Int64Array, divide_truncating
 from client.model.network import Network
 
 

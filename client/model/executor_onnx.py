@@ -3,9 +3,9 @@
 import numpy as np
 import onnxruntime
 
+from client.model.arithmetic import Int64Array
 from client.model.errors import ArtifactError
 from client.model.executor_numpy import check_features
-from client.model.feature_spec import Int64Array
 
 INPUT_NAME = "features"
 OUTPUT_NAME = "output"

@@ -15,6 +15,7 @@ from eth_hash.auto import keccak
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from client.model.arithmetic import Int64Array
 from client.model.calibration import (
     LEVEL_COUNT,
     MARGIN_FLOOR_PPM,
@@ -26,7 +27,7 @@ from client.model.calibration import (
 from client.model.errors import ArtifactError
 from client.model.executor_numpy import Executor, NumpyExecutor
 from client.model.executor_onnx import OnnxExecutor
-from client.model.feature_spec import FeatureSpec, Int64Array
+from client.model.feature_spec import FeatureSpec
 from client.model.network import Network
 from client.model.schema import FIELDS, SCHEMA_VERSION
 

@@ -12,8 +12,8 @@ import numpy as np
 from eth_hash.auto import keccak
 from numpy.typing import NDArray
 
+from client.model.arithmetic import Int64Array
 from client.model.errors import SpecError
-from client.model.feature_spec import Int64Array
 
 _FORMAT: Final = "tranchain-network-1"
 _SAFE: Final = 2**31 - 1

@@ -7,8 +7,8 @@ from types import NoneType
 
 import numpy as np
 
+from client.model.arithmetic import Int64Array
 from client.model.errors import RecordShapeError
-from client.model.feature_spec import Int64Array
 from client.model.schema import ASSET_FIELDS, CREDIT_FIELDS, MISSING, Field
 
 Row = Sequence[int | None]

@@ -1,13 +1,14 @@
 """Everything the model card reports: the model against two baselines, calibration, stability, broken promises."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from client.model.calibration import LEVEL_COUNT, levels_of
-from client.model.feature_spec import PPM, Int64Array
+from client.model.arithmetic import PPM, Int64Array
+from client.model.calibration import LEVEL_COUNT, MARGIN_FLOOR_PPM, levels_of
 from client.model.training import evaluation
 from client.model.training.data import LoanSet, month_index
 from client.model.training.encoder import SCALE, FloatArray, tree_matrix
@@ -16,7 +17,9 @@ from client.model.training.pipeline import Calibrated, Fitted, Report, WalkForwa
 from client.model.training.student import OUTPUT_SCALE
 from client.model.training.teacher import boosted_trees
 
-LOGISTIC_C = 0.05
+LOGISTIC_C: Final = 0.05
+SEASONED_MONTHS: Final = 12
+"""A loan younger than this says too little about default to be called good."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,10 @@ class Assessment:
 
     hindsight: Comparison
     knowable: Comparison
+    """Loans at least SEASONED_MONTHS old at the end of the training years, with the defaults booked by then."""
+    unseasoned: Discrimination
+    """LightGBM, when all loans without a booked default are called good, however young."""
+    seasoned_loans: int
     known_defaults: int
     all_defaults: int
     levels: tuple[LevelRow, ...]
@@ -67,8 +74,10 @@ class Assessment:
     walk_forward: tuple[WalkForwardYear, ...]
     by_count: tuple[PackPromise, ...]
     by_balance: tuple[PackPromise, ...]
-    floor_only: tuple[PackPromise, ...]
+    least_margin: tuple[PackPromise, ...]
     """By count, with the least margin of 1.05 on every level, to show what the wider margins cost and bring."""
+    no_margin: tuple[PackPromise, ...]
+    """By count, with PD as calibrated."""
 
 
 def assess(
@@ -87,17 +96,21 @@ def assess(
     report("baselines, hindsight labels")
     end_of_training = month_index(int(train.issue_month.max()) // 12 + 1970, 12)
     known = (train.default_known_month <= end_of_training).astype(np.int8)
-    knowable_fit = fit(train, known)
-    knowable = _compare(train, test, known, knowable_fit, _probability(knowable_fit, test))
+    old_enough = train.issue_month <= end_of_training - SEASONED_MONTHS
+    seasoned, seasoned_known = train.where(old_enough), known[old_enough]
+    knowable_fit = fit(seasoned, seasoned_known)
+    knowable = _compare(seasoned, test, seasoned_known, knowable_fit, _probability(knowable_fit, test))
     report("network and baselines, labels knowable at the time")
     shares = np.bincount(np.arange(100) // 10, weights=model.totals) / sum(model.totals)
     ones = np.ones(len(test), dtype=np.int64)
     balance = test.columns["balance_cents"] // 100
     prudent = evaluation.with_margin(scores, model.pd_ppm, margins)
-    least = evaluation.with_margin(scores, model.pd_ppm, (1_050_000,) * LEVEL_COUNT)
+    least = evaluation.with_margin(scores, model.pd_ppm, (MARGIN_FLOOR_PPM,) * LEVEL_COUNT)
     return Assessment(
         hindsight=hindsight,
         knowable=knowable,
+        unseasoned=_lightgbm(train, test, known),
+        seasoned_loans=len(seasoned),
         known_defaults=int(known.sum()),
         all_defaults=int(train.defaulted.sum()),
         levels=_level_rows(scores, pd_ppm, test, margins),
@@ -108,7 +121,8 @@ def assess(
         walk_forward=walk_forward,
         by_count=evaluation.pack_promises(scores, prudent, ones, test.defaulted),
         by_balance=evaluation.pack_promises(scores, prudent, balance, test.defaulted),
-        floor_only=evaluation.pack_promises(scores, least, ones, test.defaulted),
+        least_margin=evaluation.pack_promises(scores, least, ones, test.defaulted),
+        no_margin=evaluation.pack_promises(scores, pd_ppm, ones, test.defaulted),
     )
 
 
@@ -119,13 +133,17 @@ def _compare(
     logistic = LogisticRegression(C=LOGISTIC_C, max_iter=2_000)
     logistic.fit(fitted.spec.features_of(train.columns) / SCALE, labels, weights)
     logistic_pd = logistic.predict_proba(fitted.spec.features_of(test.columns) / SCALE)[:, 1]
-    trees = boosted_trees(tree_matrix(train), labels, weights, seed=0)
-    trees_pd = trees.predict_proba(tree_matrix(test))[:, 1]
     return Comparison(
         network=evaluation.discrimination(test.defaulted, fitted.outputs(test), probability),
         logistic=evaluation.discrimination(test.defaulted, logistic_pd, logistic_pd),
-        lightgbm=evaluation.discrimination(test.defaulted, trees_pd, trees_pd),
+        lightgbm=_lightgbm(train, test, labels),
     )
+
+
+def _lightgbm(train: LoanSet, test: LoanSet, labels: NDArray[np.int8]) -> Discrimination:
+    trees = boosted_trees(tree_matrix(train), labels, sample_weights(train), seed=0)
+    probability = trees.predict_proba(tree_matrix(test))[:, 1]
+    return evaluation.discrimination(test.defaulted, probability, probability)
 
 
 def _probability(fitted: Fitted, loans: LoanSet) -> FloatArray:

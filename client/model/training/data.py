@@ -13,8 +13,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from client.model.arithmetic import Int64Array
 from client.model.codes import CURRENCIES, HOME_OWNERSHIP, INCOME_VERIFICATION, PURPOSES, REGIONS
-from client.model.feature_spec import Int64Array
 from client.model.schema import FIELDS, MISSING
 
 CHARGE_OFF_MONTHS: Final = 5

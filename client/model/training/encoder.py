@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.tree import DecisionTreeClassifier
 
-from client.model.feature_spec import Feature, FeatureSpec, Input, Int64Array, Lookup, MissingFlag, Ratio
+from client.model.arithmetic import Int64Array
+from client.model.feature_spec import Feature, FeatureSpec, Input, Lookup, MissingFlag, Ratio
 from client.model.schema import FIELDS, MISSING
 from client.model.training.data import LoanSet
 

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score, roc_curve
 
+from client.model.arithmetic import PPM, Int64Array
 from client.model.calibration import LEVEL_COUNT, levels_of
-from client.model.feature_spec import PPM, Int64Array
 from client.model.training.encoder import FloatArray
 
 BOOTSTRAPS: Final = 500

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
+from client.model.arithmetic import PPM, Int64Array
 from client.model.calibration import (
     LEVEL_COUNT,
     MARGIN_FLOOR_PPM,
@@ -17,7 +18,7 @@ from client.model.calibration import (
     scores_of,
 )
 from client.model.executor_numpy import NumpyExecutor
-from client.model.feature_spec import PPM, FeatureSpec, Int64Array
+from client.model.feature_spec import FeatureSpec
 from client.model.network import Network
 from client.model.training.data import LoanSet
 from client.model.training.encoder import FloatArray, fit_spec, tree_matrix

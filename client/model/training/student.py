@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from scipy.optimize import minimize
 
-from client.model.feature_spec import Int64Array
+from client.model.arithmetic import Int64Array
 from client.model.network import Network
 from client.model.training.data import LoanSet
 from client.model.training.encoder import SCALE, FloatArray

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from client.model.feature_spec import Int64Array
+from client.model.arithmetic import Int64Array
 from client.model.manifest import ModelPackage
 from client.model.schema import ASSET_FIELDS, CREDIT_FIELDS, MISSING, Field
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from client.model.arithmetic import Int64Array
 from client.model.calibration import levels_of
-from client.model.feature_spec import Int64Array
 from client.model.manifest import ModelPackage
 from client.model.records import columns_of
 from client.model.schema import ASSET_FIELDS, CREDIT_FIELDS, MISSING

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from client.model.arithmetic import Int64Array
 from client.model.errors import ArtifactError, FeatureRangeError, RecordShapeError, SpecError
 from client.model.executor_numpy import Executor, NumpyExecutor
 from client.model.executor_onnx import OnnxExecutor
-from client.model.feature_spec import Int64Array
 from client.model.manifest import DEFAULT_MODEL, MODEL, ModelPackage
 from client.model.network import Network
 from client.model.schema import FIELDS, MISSING

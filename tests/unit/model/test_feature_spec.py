@@ -8,17 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from client.model.arithmetic import RATIO_LIMIT, divide_truncating, ratio_ppm
 from client.model.errors import RecordShapeError, SpecError
-from client.model.feature_spec import (
-    RATIO_LIMIT,
-    FeatureSpec,
-    Input,
-    Lookup,
-    MissingFlag,
-    Ratio,
-    divide_truncating,
-    ratio_ppm,
-)
+from client.model.feature_spec import FeatureSpec, Input, Lookup, MissingFlag, Ratio
 from client.model.schema import MISSING
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
