@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from client.model.feature_spec import Int64Array
+from client.model.arithmetic import Int64Array
 from client.model.records import columns_of
 from client.sdk.pack.asset_row import AssetRow
 from client.sdk.pack.credit_record import CreditValues, observed_day
