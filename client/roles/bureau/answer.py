@@ -1,0 +1,113 @@
+"""The answer to a query: entries that open records, sealed to each recipient. Source: docs/protocol.md, 5."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from client.roles.bureau.batch import split_secrets
+from client.roles.bureau.context import Bureau
+from client.roles.bureau.query import Query
+from client.roles.bureau.tables import BATCHES, RECORDS, BatchState, RecordState
+from client.sdk.credit_bundle import Bundle, BundleEntry, encode_answer, encode_bundle
+from client.sdk.hashing import keccak
+from client.sdk.hpke import SealInfo, seal
+from client.sdk.merkle import MerkleTree, join_proof
+from client.sdk.vault_client import PackBlob
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """A record that may be given."""
+
+    subject: bytes
+    batch_id: int
+    chain_id: int
+    position: int
+    leaf: bytes
+    blob_hash: bytes
+    sealed_secrets: bytes
+
+
+def records_to_give(bureau: Bureau, subjects: Sequence[bytes], *, now: int, today: int) -> dict[bytes, Given]:
+    """Return the record in force of each subject that has one, published, unexpired and with its key."""
+    wanted = set(subjects)
+    query = (
+        select(
+            RECORDS.c.subject,
+            RECORDS.c.batch_id,
+            BATCHES.c.chain_id,
+            RECORDS.c.position,
+            RECORDS.c.leaf,
+            RECORDS.c.blob_hash,
+            RECORDS.c.sealed_secrets,
+        )
+        .join(BATCHES, BATCHES.c.id == RECORDS.c.batch_id)
+        .where(
+            RECORDS.c.state == RecordState.LIVE,
+            RECORDS.c.expires_day > today,
+            RECORDS.c.sealed_secrets.is_not(None),
+            BATCHES.c.state == BatchState.PUBLISHED,
+            BATCHES.c.expires_at > now,
+        )
+    )
+    with bureau.store.engine.connect() as connection:
+        return {
+            row.subject: Given(**row._mapping)  # noqa: SLF001  # the documented access to a row's fields by name
+            for row in connection.execute(query)
+            if row.subject in wanted
+        }
+
+
+def bundle_entries(bureau: Bureau, given_by_handle: Mapping[bytes, Given]) -> list[BundleEntry]:
+    """Return what opens each record, in the order of the handles, with its proof under its batch's root."""
+    trees = {
+        batch_id: _tree(bureau, batch_id) for batch_id in sorted({one.batch_id for one in given_by_handle.values()})
+    }
+    entries = []
+    for handle, one in given_by_handle.items():
+        key, salt = split_secrets(bureau.store.key.open(one.sealed_secrets, one.leaf))
+        entries.append(
+            BundleEntry(
+                handle=handle,
+                key=key,
+                salt=salt,
+                batch_id=one.chain_id,
+                index=one.position,
+                proof=join_proof(trees[one.batch_id].proof(one.position)),
+                blob_hash=one.blob_hash,
+            )
+        )
+    return entries
+
+
+def put_answer(
+    bureau: Bureau, query: Query, entries: Sequence[BundleEntry], public_key_by_recipient: Mapping[str, bytes]
+) -> bytes:
+    """Seal the entries to each recipient, put all into the vaults, and return the hash of the answer blob."""
+    plaintext = encode_bundle(Bundle(query_id=query.id, pack_id=query.pack_id, entries=tuple(entries)))
+    info = SealInfo(
+        label="bundle",
+        chain_id=bureau.chain.chain_id,
+        registry=bureau.chain.registry,
+        subject=query.id,
+        recipient=bureau.identity.address,
+        expires_at=query.expires_at,
+    )
+    blobs: list[PackBlob] = []
+    hash_by_recipient: dict[str, bytes] = {}
+    for recipient, public_key in public_key_by_recipient.items():
+        sealed = seal(public_key, plaintext, info.for_recipient(recipient))
+        hash_by_recipient[recipient] = keccak(sealed)
+        blobs.append(PackBlob(pack=query.pack_id, readers=[recipient], blob=sealed))
+    answer = encode_answer(hash_by_recipient)
+    blobs.append(PackBlob(pack=query.pack_id, readers=list(public_key_by_recipient), blob=answer))
+    for vault in bureau.vaults:
+        vault.put(blobs)
+    return keccak(answer)
+
+
+def _tree(bureau: Bureau, batch_id: int) -> MerkleTree:
+    query = select(RECORDS.c.leaf).where(RECORDS.c.batch_id == batch_id).order_by(RECORDS.c.position)
+    with bureau.store.engine.connect() as connection:
+        return MerkleTree(list(connection.scalars(query)))

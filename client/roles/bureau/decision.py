@@ -1,0 +1,203 @@
+"""Deciding a query: who is asked about, who agreed, whose record is given. Reads chain, vault and database only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from client.roles.bureau.answer import Given, records_to_give
+from client.roles.bureau.context import CREDIT_FILES, DAY_S, Bureau
+from client.roles.bureau.journal import Journal, Named, Tally
+from client.roles.bureau.query import (
+    Policy,
+    Query,
+    Refusal,
+    Standing,
+    check_request,
+    consented,
+    is_too_near,
+    refusal_of,
+)
+from client.roles.bureau.tables import Outcome
+from client.sdk.credit_bundle import CreditRequest, open_request, sealed_request_keys
+from client.sdk.errors import InvalidInputError, RefusedError
+from client.sdk.event_log import Event
+from client.sdk.handle import key_commitment, subjects_by_handle
+from client.sdk.hpke import SealInfo, decode_key_blob
+from client.sdk.recipients import open_sealed
+
+_PACKS = "AssetPackRegistry"
+
+
+class NotAskedError(RefusedError):
+    """The query's request is not sealed to this bureau."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What a bureau will say to a query."""
+
+    originator: str
+    refusal: Refusal | None = None
+    """Of the whole query; nothing else counts then."""
+    handles: tuple[bytes, ...] = ()
+    named: tuple[Named, ...] = ()
+    """The subjects of this bureau among the handles."""
+    tally: Tally = field(default_factory=Tally)
+    given_by_handle: Mapping[bytes, Given] = field(default_factory=dict)
+    """Records to give, in the order of the handles."""
+
+
+def query_of(bureau: Bureau, event: Event) -> Query:
+    """Return the query of a CreditRequested event."""
+    args = event.args
+    return Query(
+        id=args["queryId"],
+        pack_id=args["packId"],
+        requester=args["requester"],
+        purpose=args["purpose"],
+        count=args["count"],
+        recipients=tuple(args["recipients"]),
+        handles_root=args["handlesRoot"],
+        consent_root=args["consentRoot"],
+        request_blob=args["requestBlob"],
+        expires_at=args["expiresAt"],
+        second=bureau.chain.block_second(event.block_number),
+        block_number=event.block_number,
+    )
+
+
+def decide(bureau: Bureau, journal: Journal, query: Query, policy: Policy) -> Decision:
+    """Decide about a query.
+
+    Raises:
+        NotAskedError: the request is for other bureaus.
+        UnavailableError: chain or vault are away.
+        RefusedError: the vault does not give the request or the pack key (yet).
+    """
+    originator = str(bureau.chain.call(_PACKS, "pack", query.pack_id).originator)
+    standing = _standing(bureau, query)
+    refusal = refusal_of(query, standing, policy)
+    if refusal is not None:
+        return Decision(originator=originator, refusal=refusal)
+    try:
+        request = _request(bureau, query)
+        check_request(query, request)
+        pack_key = _pack_key(bureau, query)
+    except InvalidInputError:
+        return Decision(originator=originator, refusal=Refusal.MALFORMED)
+    permitted = consented(query, request, standing, originator=originator)
+    if not any(permitted):
+        return Decision(originator=originator, refusal=Refusal.CONSENT)
+    subject_by_handle = _subjects(bureau, pack_key, request)
+    earlier = journal.earlier_subjects(originator, now=query.second, but=query.id)
+    if is_too_near(set(subject_by_handle.values()), earlier, policy.difference_min):
+        return Decision(originator=originator, refusal=Refusal.BUDGET)
+    refused = _refused(journal, query, policy, request, permitted, subject_by_handle)
+    return _answer(bureau, query, originator, request, refused, subject_by_handle)
+
+
+def _answer(
+    bureau: Bureau,
+    query: Query,
+    originator: str,
+    request: CreditRequest,
+    refused: set[bytes],
+    subject_by_handle: Mapping[bytes, bytes],
+) -> Decision:
+    """Give every record that there is of a handle that is not refused."""
+    open_subjects = [subject for handle, subject in subject_by_handle.items() if handle not in refused]
+    records = records_to_give(bureau, open_subjects, now=query.second, today=query.second // DAY_S)
+    named: list[Named] = []
+    given: dict[bytes, Given] = {}
+    for position, handle in enumerate(request.handles):
+        subject = subject_by_handle.get(handle)
+        if subject is None:
+            continue
+        record = records.get(subject) if handle not in refused else None
+        outcome = Outcome.REFUSED if handle in refused else Outcome.MISSING
+        if record is not None:
+            given[handle], outcome = record, Outcome.FOUND
+        named.append(Named(position=position, subject=subject, outcome=outcome))
+    missing = len(request.handles) - len(given) - len(refused)
+    return Decision(
+        originator=originator,
+        handles=request.handles,
+        named=tuple(named),
+        tally=Tally(found=len(given), missing=missing, refused=len(refused)),
+        given_by_handle=given,
+    )
+
+
+def _refused(
+    journal: Journal,
+    query: Query,
+    policy: Policy,
+    request: CreditRequest,
+    permitted: list[bool],
+    subject_by_handle: Mapping[bytes, bytes],
+) -> set[bytes]:
+    """Return the handles without consent, with consent withdrawn, or given too often already."""
+    withdrawn = journal.withdrawn(query.purpose)
+    times = journal.times_given(list(subject_by_handle.values()), now=query.second)
+    refused = set()
+    for handle, is_permitted in zip(request.handles, permitted, strict=True):
+        subject = subject_by_handle.get(handle, b"")
+        if not is_permitted or subject in withdrawn or times.get(subject, 0) >= policy.queries_per_month:
+            refused.add(handle)
+    return refused
+
+
+def _standing(bureau: Bureau, query: Query) -> Standing:
+    def roles(account: str) -> int:
+        return int(bureau.chain.call("Consortium", "rolesOf", account))
+
+    return Standing(
+        requester_roles=roles(query.requester),
+        recipient_roles=[roles(recipient) for recipient in query.recipients],
+        minimum_subjects=int(bureau.chain.call(CREDIT_FILES, "minimumSubjects")),
+    )
+
+
+def _request(bureau: Bureau, query: Query) -> CreditRequest:
+    blob = bureau.fetch(query.request_blob)
+    sealed = sealed_request_keys(blob).get(bureau.identity.address)
+    if sealed is None:
+        raise NotAskedError(f"query {query.id}", f"its request is not sealed to {bureau.identity.address}")
+    info = SealInfo(
+        label="request-key",
+        chain_id=bureau.chain.chain_id,
+        registry=bureau.chain.registry,
+        subject=query.pack_id,
+        recipient=bureau.identity.address,
+        expires_at=query.expires_at,
+    )
+    return open_request(open_sealed(bureau.identity, sealed, info), blob)
+
+
+def _pack_key(bureau: Bureau, query: Query) -> bytes:
+    pack = bureau.chain.call(_PACKS, "pack", query.pack_id)
+    commitment = bytes(pack.keyCommitment)
+    sealed = decode_key_blob(bureau.fetch(bytes(pack.keyBlob))).get(bureau.identity.address)
+    if sealed is None:
+        raise InvalidInputError(
+            f"pack {query.pack_id}", got="a pack key sealed to others", expected="to this bureau too"
+        )
+    info = SealInfo(
+        label="pack-key",
+        chain_id=bureau.chain.chain_id,
+        registry=bureau.chain.registry,
+        subject=int.from_bytes(commitment[:8], "big"),
+        recipient=bureau.identity.address,
+        expires_at=0,
+    )
+    pack_key = open_sealed(bureau.identity, sealed, info)
+    if key_commitment(pack_key) != commitment:
+        raise InvalidInputError(f"pack {query.pack_id}", got="another pack key", expected="the one it commits to")
+    return pack_key
+
+
+def _subjects(bureau: Bureau, pack_key: bytes, request: CreditRequest) -> dict[bytes, bytes]:
+    """Return the subject of each handle that belongs to one of this bureau, in the order of the handles."""
+    id_by_handle = subjects_by_handle(pack_key, bureau.store.national_ids())
+    return {
+        handle: bureau.store.key.subject(id_by_handle[handle]) for handle in request.handles if handle in id_by_handle
+    }
