@@ -30,8 +30,8 @@ RECORDS_REVOKED = keccak(b"RecordsRevoked(uint256,uint8,uint32[])")
 
 _ACCOUNT = ["(uint32,uint40,uint40,uint64,bool)", "bytes32"]
 _ORGANISATION = ["(bool,string,address)"]
-_BATCH = ["(bytes32,uint32,uint40,uint40,uint40,bytes32,address,uint32)"]
-_PACK = ["(uint8,address,address)"]
+_BATCH = ["(bytes32,bytes32,address,uint32,uint32)"]
+_PACK = ["(address,uint8)"]
 """Leading fields of what the view functions answer; later fields do not matter here."""
 
 
@@ -118,7 +118,7 @@ class ChainView:
         """The batch with this id; it exists because an event named it."""
         registry = self.credit_file_registry()
         answer = self._call(registry, "batch(uint256)", ["uint256"], [batch_id])
-        root, count, _, _, _, _, _, organisation = _decode(_BATCH, answer)[0]
+        root, _, _, organisation, count = _decode(_BATCH, answer)[0]
         words = self._call(
             registry,
             "revokedWords(uint256,uint32,uint32)",
@@ -134,7 +134,7 @@ class ChainView:
             answer = self._call(registry, "pack(uint256)", ["uint256"], [pack])
         except CallRevertedError:
             return None
-        status, risk_control, _ = _decode(_PACK, answer)[0]
+        risk_control, status = _decode(_PACK, answer)[0]
         if status == 0:
             return None
         return PackState(Address(bytes.fromhex(risk_control[2:])), status in (STATUS_CLOSED, STATUS_WITHDRAWN))

@@ -108,7 +108,7 @@ class MemoryChain:
 
     def _batch(self, batch_id: int) -> bytes:
         root, count, organisation = self.batches[batch_id - 1]
-        return encode(chain_view._BATCH, [(root, count, 0, 0, 0, bytes(32), bytes(20), organisation)])
+        return encode(chain_view._BATCH, [(root, bytes(32), bytes(20), organisation, count)])
 
     def _revoked_words(self, batch_id: int, first: int, count: int) -> bytes:
         words = [0] * count
@@ -120,4 +120,4 @@ class MemoryChain:
         if pack not in self.packs:
             raise CallRevertedError(b"")
         status, risk_control = self.packs[pack]
-        return encode(chain_view._PACK, [(status, risk_control, bytes(20))])
+        return encode(chain_view._PACK, [(risk_control, status)])
