@@ -15,15 +15,16 @@ from client.roles.originator.tape import Loan
 from client.sdk import consent, handle
 from client.sdk.attestation import CHUNK_SIZE
 from client.sdk.chain import ChainClient, ContractCall, Receipt
+from client.sdk.encryption_keys import KeyDirectory
 from client.sdk.errors import InvalidInputError, RefusedError, TamperedError
 from client.sdk.hashing import keccak
-from client.sdk.hpke import SealInfo, decode_key_blob
+from client.sdk.hpke import decode_key_blob
 from client.sdk.keystore import Identity
 from client.sdk.leaf import leaf
 from client.sdk.pack.asset_row import AssetRow, bucket_bytes, principal_class, region_groups
 from client.sdk.pack.blobs import PackedRow, encrypt_rows
 from client.sdk.pack.status import PackStatus, check_status
-from client.sdk.recipients import open_sealed, public_key_of, public_keys_with, seal_to_each
+from client.sdk.recipients import open_sealed, sealable_with
 from client.sdk.role import Role
 from client.sdk.vault_client import PackBlob, VaultClient
 
@@ -107,10 +108,8 @@ class PackSubmission:
         sealed = decode_key_blob(self._vault.get(key_blob_hash)).get(self._identity.address)
         if sealed is None:
             raise RefusedError("the invitation", f"its pack key is not sealed to {self._identity.address}")
-        info = SealInfo(
-            label="pack-key",
-            chain_id=self._chain.chain_id,
-            registry=self._chain.registry,
+        info = KeyDirectory(self._chain).seal_info(
+            "pack-key",
             subject=int.from_bytes(commitment[:8], "big"),
             recipient=self._identity.address,
             expires_at=0,
@@ -121,21 +120,12 @@ class PackSubmission:
         return pack_key
 
     def _open(self, pack_id: int, loans: Sequence[Loan], terms: PackTerms, secrets: PackSecrets) -> None:
-        info = SealInfo(
-            label="row-key",
-            chain_id=self._chain.chain_id,
-            registry=self._chain.registry,
-            subject=pack_id,
-            recipient=self._identity.address,
-            expires_at=0,
-        )
-        readers = public_keys_with(self._chain, ROW_READERS)
+        keys = KeyDirectory(self._chain)
+        readers = sealable_with(keys, ROW_READERS)
         if not readers:
-            raise RefusedError(
-                "EncryptionKeys", "no reader of rows has a proven key", "they run `tranchain keys announce`"
-            )
-        readers[self._identity.address] = public_key_of(self._chain, self._identity.address)
-        blob = seal_to_each(readers, secrets.row_key, info)
+            raise RefusedError("EncryptionKeys", "no reader of rows has a proven key", "they run `tranchain keys`")
+        readers.append(self._identity.address)
+        blob = keys.key_blob(readers, secrets.row_key, label="row-key", subject=pack_id, expires_at=0)
         self._vault.put([self._pack_blob(pack_id, blob)])
         header = {
             "currency": terms.currency.encode(),

@@ -2,11 +2,11 @@
 
 from client.roles.risk_control.store import PackKeyStore
 from client.sdk.chain import ChainClient
+from client.sdk.encryption_keys import KeyDirectory
 from client.sdk.handle import key_commitment, new_pack_key
 from client.sdk.hashing import keccak
-from client.sdk.hpke import SealInfo
 from client.sdk.keystore import Identity
-from client.sdk.recipients import public_key_of, public_keys_with, seal_to_each
+from client.sdk.recipients import sealable_with
 from client.sdk.role import Role
 from client.sdk.vault_client import PackBlob, VaultClient
 
@@ -21,19 +21,12 @@ def invite(chain: ChainClient, vault: VaultClient, identity: Identity, store: Pa
     """
     pack_key = new_pack_key()
     commitment = key_commitment(pack_key)
-    readers = public_keys_with(chain, _HANDLE_MAPPERS)
-    readers[originator] = public_key_of(chain, originator)
-    info = SealInfo(
-        label="pack-key",
-        chain_id=chain.chain_id,
-        registry=chain.registry,
-        subject=int.from_bytes(commitment[:8], "big"),
-        recipient=originator,
-        expires_at=0,
-    )
-    blob = seal_to_each(readers, pack_key, info)
+    keys = KeyDirectory(chain)
+    readers = [*sealable_with(keys, _HANDLE_MAPPERS), originator]
+    subject = int.from_bytes(commitment[:8], "big")
+    blob = keys.key_blob(readers, pack_key, label="pack-key", subject=subject, expires_at=0)
     store.keep(pack_key)
     receipt = chain.send("AssetPackRegistry", "invite", [originator, commitment, keccak(blob)], identity.account)
     pack_id = int(receipt.event("PackInvited").args["packId"])
-    vault.put([PackBlob(pack=pack_id, readers=sorted(readers), blob=blob)])
+    vault.put([PackBlob(pack=pack_id, readers=readers, blob=blob)])
     return pack_id

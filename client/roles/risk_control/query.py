@@ -8,14 +8,14 @@ from client.sdk import cipher, merkle
 from client.sdk.chain import ChainClient
 from client.sdk.consent import Purpose
 from client.sdk.credit_bundle import CreditRequest, encode_request
+from client.sdk.encryption_keys import KeyDirectory
 from client.sdk.errors import InvalidInputError, RefusedError, UnavailableError
 from client.sdk.handle import handles_tree
 from client.sdk.hashing import keccak
-from client.sdk.hpke import SealInfo, decode_key_blob
 from client.sdk.keystore import Identity
 from client.sdk.pack.credit_record import CreditValues
 from client.sdk.pack.reader import PackFile, read_credit
-from client.sdk.recipients import public_keys_with, seal_to_each
+from client.sdk.recipients import sealable_with
 from client.sdk.role import Role
 from client.sdk.vault_client import PackBlob, VaultClient
 
@@ -56,27 +56,17 @@ def open_query(chain: ChainClient, vault: VaultClient, identity: Identity, pack:
     handles = tuple(sorted(receipt_by_handle))
     request = CreditRequest(handles=handles, receipts=tuple(receipt_by_handle[each] for each in handles))
     expires_at = chain.block_second() + QUERY_LIFETIME_S
-    bureaus = public_keys_with(chain, (Role.BUREAU,))
+    keys = KeyDirectory(chain)
+    bureaus = keys.sealable(Role.BUREAU)
     if not bureaus:
-        raise RefusedError(
-            "EncryptionKeys", "no bureau has a proven encryption key", "bureaus run `tranchain keys announce`"
-        )
-    recipients = sorted(public_keys_with(chain, RECIPIENT_ROLES))
+        raise RefusedError("EncryptionKeys", "no bureau has a proven key", "bureaus run `tranchain keys announce`")
+    recipients = sealable_with(keys, RECIPIENT_ROLES)
     if identity.address not in recipients:
-        raise RefusedError(
-            "EncryptionKeys", f"{identity.address} has no proven encryption key", "run `tranchain keys announce`"
-        )
+        raise RefusedError("EncryptionKeys", f"{identity.address} has no proven key", "run `tranchain keys announce`")
     request_key = cipher.new_key()
-    info = SealInfo(
-        label="request-key",
-        chain_id=chain.chain_id,
-        registry=chain.registry,
-        subject=pack.pack_id,
-        recipient=identity.address,
-        expires_at=expires_at,
-    )
-    blob = encode_request(request, request_key, decode_key_blob(seal_to_each(bureaus, request_key, info)))
-    vault.put([PackBlob(pack=pack.pack_id, readers=sorted(bureaus), roles=[Role.AUDITOR], blob=blob)])
+    sealed = keys.seal_to(bureaus, request_key, label="request-key", subject=pack.pack_id, expires_at=expires_at)
+    blob = encode_request(request, request_key, sealed)
+    vault.put([PackBlob(pack=pack.pack_id, readers=bureaus, roles=[Role.AUDITOR], blob=blob)])
     terms = {
         "packId": pack.pack_id,
         "purpose": int(purpose),
@@ -92,7 +82,7 @@ def open_query(chain: ChainClient, vault: VaultClient, identity: Identity, pack:
 
 
 def wait_for_answers(chain: ChainClient, query_id: int, *, timeout_s: float) -> tuple[Answer, ...]:
-    """Wait until every enrolled bureau answered or refused; returns the answers.
+    """Wait until every enrolled bureau answered or refused; returns the answers, also when some bureaus are late.
 
     Raises:
         RefusedError: every bureau refused the query.
@@ -101,19 +91,19 @@ def wait_for_answers(chain: ChainClient, query_id: int, *, timeout_s: float) -> 
     bureau_count = int(chain.call("Consortium", "roleCount", int(Role.BUREAU)))
     deadline = time.monotonic() + timeout_s
     while True:
-        filters = {"queryId": query_id}
-        answered = list(chain.events("CreditFileRegistry", "CreditAnswered", filters=filters))
-        refused = list(chain.events("CreditFileRegistry", "CreditRefused", filters=filters))
-        is_late = time.monotonic() > deadline
-        if len(answered) + len(refused) >= bureau_count or (is_late and answered):
+        query = chain.call("CreditFileRegistry", "query", query_id)
+        if query.answerCount + query.refusalCount >= bureau_count:
             break
-        if is_late:
-            raise UnavailableError(
-                "bureaus", f"none answered query {query_id} within {timeout_s:.0f} s; run the same command again"
-            )
+        if time.monotonic() > deadline:
+            if query.answerCount:
+                break
+            late = f"none answered query {query_id} within {timeout_s:.0f} s; run the same command again"
+            raise UnavailableError("bureaus", late)
         time.sleep(_POLL_S)
-    if not answered:
-        reasons = ", ".join(_REFUSALS.get(event.args["reason"], "another reason") for event in refused)
+    filters = {"queryId": query_id}
+    if not query.answerCount:
+        refusals = chain.events("CreditFileRegistry", "CreditRefused", filters=filters)
+        reasons = ", ".join(_REFUSALS.get(event.args["reason"], "another reason") for event in refusals)
         raise RefusedError("every bureau", f"query {query_id}: {reasons}")
     return tuple(
         Answer(
@@ -122,33 +112,28 @@ def wait_for_answers(chain: ChainClient, query_id: int, *, timeout_s: float) -> 
             missing=event.args["missing"],
             refused=event.args["refused"],
         )
-        for event in answered
+        for event in chain.events("CreditFileRegistry", "CreditAnswered", filters=filters)
     )
 
 
 def open_query_of(chain: ChainClient, identity: Identity, pack_id: int) -> int | None:
-    """Return the newest query of this account for a pack that is not closed yet, so that a query can be continued."""
+    """Return this account's newest query for a pack that can still be finished, so that a query is continued."""
     filters = {"packId": pack_id, "requester": identity.address}
     for event in reversed(list(chain.events("CreditFileRegistry", "CreditRequested", filters=filters))):
         query_id = int(event.args["queryId"])
-        closed = chain.events("CreditFileRegistry", "QueryClosed", filters={"queryId": query_id})
-        if next(closed, None) is None and event.args["expiresAt"] > chain.block_second():
+        query = chain.call("CreditFileRegistry", "query", query_id)
+        all_refused = query.refusalCount and not query.answerCount
+        if not query.closed and not all_refused and query.expiresAt > chain.block_second():
             return query_id
     return None
 
 
 def closed_query_of(chain: ChainClient, pack_id: int) -> int:
     """Return the newest closed query of a pack; InvalidInputError when there is none."""
-    found = None
-    for event in chain.events("CreditFileRegistry", "CreditRequested", filters={"packId": pack_id}):
-        query_id = int(event.args["queryId"])
-        if next(chain.events("CreditFileRegistry", "QueryClosed", filters={"queryId": query_id}), None) is not None:
-            found = query_id
-    if found is None:
-        raise InvalidInputError(
-            f"pack {pack_id}", got="no closed query", expected="one", remedy="`tranchain risk query`"
-        )
-    return found
+    for event in reversed(list(chain.events("CreditFileRegistry", "CreditRequested", filters={"packId": pack_id}))):
+        if chain.call("CreditFileRegistry", "query", event.args["queryId"]).closed:
+            return int(event.args["queryId"])
+    raise InvalidInputError(f"pack {pack_id}", got="no closed query", expected="one", remedy="`tranchain risk query`")
 
 
 def finish_query(

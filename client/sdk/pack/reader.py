@@ -12,8 +12,9 @@ from client.sdk import merkle
 from client.sdk.attestation import CHUNK_SIZE
 from client.sdk.chain import ChainClient
 from client.sdk.credit_bundle import Bundle, BundleEntry, decode_answer, decode_bundle, open_record
+from client.sdk.encryption_keys import KeyDirectory
 from client.sdk.errors import InvalidInputError, RefusedError, TamperedError
-from client.sdk.hpke import SealInfo, decode_key_blob
+from client.sdk.hpke import decode_key_blob
 from client.sdk.keystore import Identity
 from client.sdk.leaf import leaf
 from client.sdk.pack.asset_row import AssetRow
@@ -118,14 +119,7 @@ def _row_key(chain: ChainClient, vault: BlobSource, identity: Identity, pack_id:
     sealed = decode_key_blob(vault.get(blob_hash)).get(identity.address)
     if sealed is None:
         raise RefusedError(f"pack {pack_id}", f"its rows are not sealed to {identity.address}")
-    info = SealInfo(
-        label="row-key",
-        chain_id=chain.chain_id,
-        registry=chain.registry,
-        subject=pack_id,
-        recipient=identity.address,
-        expires_at=0,
-    )
+    info = KeyDirectory(chain).seal_info("row-key", subject=pack_id, recipient=identity.address, expires_at=0)
     return open_sealed(identity, sealed, info)
 
 
@@ -135,14 +129,8 @@ def _bundle(
     bundle_hash = decode_answer(vault.get(answer_hash)).get(identity.address)
     if bundle_hash is None:
         raise RefusedError(f"query {query_id}", f"{identity.address} is not one of its recipients")
-    info = SealInfo(
-        label="bundle",
-        chain_id=chain.chain_id,
-        registry=chain.registry,
-        subject=query_id,
-        recipient=identity.address,
-        expires_at=query.expiresAt,
-    )
+    keys = KeyDirectory(chain)
+    info = keys.seal_info("bundle", subject=query_id, recipient=identity.address, expires_at=query.expiresAt)
     bundle = decode_bundle(open_sealed(identity, vault.get(bundle_hash), info))
     if (bundle.query_id, bundle.pack_id) != (query_id, query.packId):
         raise TamperedError("bundle", got=f"query {bundle.query_id}", expected=f"query {query_id}")

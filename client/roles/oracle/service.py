@@ -1,0 +1,173 @@
+"""One oracle: for every open round, score the pack and report it — commit, reveal, publish.
+
+Rows and credit records are read with the key of the organisation's auditor account; reports are signed by the oracle
+account. Each call of `advance` does what is due now and returns, so a killed oracle continues where the chain is.
+Source: docs/protocol.md, 7.
+"""
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from eth_abi.abi import encode as abi_encode
+from eth_account.signers.local import LocalAccount
+
+from client.model.manifest import ModelPackage
+from client.roles.oracle.store import ReportStore, StoredReport
+from client.sdk.chain import ChainClient
+from client.sdk.errors import ContractRefusedError, TamperedError
+from client.sdk.hashing import keccak
+from client.sdk.keystore import Identity
+from client.sdk.pack.assessment import assess, report_chunks
+from client.sdk.pack.on_chain import read_policy
+from client.sdk.pack.reader import read_credit, read_pack
+from client.sdk.vault_client import VaultClient
+
+_OPEN, _AGREED, _FINAL = 1, 2, 3
+_NOTHING = bytes(32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """Something the oracle did."""
+
+    round_id: int
+    did: str
+    """committed, revealed, published, or the reason why it cannot report."""
+
+
+class OracleService:
+    """An oracle account and the auditor account of its organisation."""
+
+    def __init__(
+        self,
+        chain: ChainClient,
+        vault: VaultClient,
+        *,
+        oracle: LocalAccount,
+        auditor: Identity,
+        package: ModelPackage,
+        store: ReportStore,
+    ):
+        """Report for `oracle`; `vault` speaks as `auditor`. Nothing is sent yet."""
+        self._chain, self._vault = chain, vault
+        self._oracle, self._auditor = oracle, auditor
+        self._package, self._store = package, store
+        self._next_round = 1
+        """Rounds below it need nothing from this oracle any more."""
+
+    def advance(self) -> Iterator[Step]:
+        """Do what every round needs of this oracle now.
+
+        Raises:
+            UnavailableError: node or vault cannot be reached.
+            TamperedError: rows, records or the model file are not those that were committed to.
+            RefusedError: rows or records are not sealed to the auditor account.
+        """
+        count = int(self._chain.call("ScoringRounds", "roundCount"))
+        for round_id in range(self._next_round, count + 1):
+            current = self._chain.call("ScoringRounds", "round", round_id)
+            if self._oracle.address not in self._chain.call("ScoringRounds", "oraclesOf", round_id):
+                done = True
+            else:
+                done = yield from self._advance_round(round_id, current)
+            if done and round_id == self._next_round:
+                self._next_round += 1
+
+    def _advance_round(self, round_id: int, current: Any) -> Generator[Step, None, bool]:
+        """Do what is due in one round; the generator's value is whether nothing more will be."""
+        commitment, revealed = map(bytes, self._chain.call("ScoringRounds", "reportOf", round_id, self._oracle.address))
+        if current.status == _FINAL and commitment == _NOTHING:
+            return True
+        now = self._chain.block_second()
+        reveal_opens_at = current.openedAt + self._chain.call("ScoringRounds", "commitWindow")
+        if commitment == _NOTHING:
+            if now >= reveal_opens_at:
+                return True
+            self._commit(round_id, current)
+            yield Step(round_id=round_id, did="committed")
+            return False
+        if revealed == _NOTHING:
+            if current.commitCount < current.oracleCount and now < reveal_opens_at:
+                return False
+            self._reveal(round_id)
+            yield Step(round_id=round_id, did="revealed")
+            return False
+        if current.status == _AGREED and revealed == bytes(current.reportHash):
+            if self._publish(round_id):
+                yield Step(round_id=round_id, did="published")
+            return False
+        return bool(current.status == _FINAL)
+
+    def _commit(self, round_id: int, current: Any) -> None:
+        stored = self._store.find(round_id) or self._store.keep(round_id, self._score(current))
+        commitment = commitment_of(round_id, self._oracle.address, stored)
+        self._chain.send("ScoringRounds", "commitReport", [round_id, commitment], self._oracle)
+
+    def _score(self, current: Any) -> bytes:
+        model = self._chain.call("RiskModelRegistry", "model", current.modelId)
+        for what, on_chain, own in (
+            ("model.onnx", bytes(model.modelHash), self._package.model_hash),
+            ("manifest.json", bytes(model.manifestHash), self._package.manifest_hash),
+            ("feature spec", bytes(model.featureSpecHash), self._package.feature_spec_hash),
+        ):
+            if on_chain != own:
+                raise TamperedError(
+                    f"{what} of model {current.modelId}",
+                    got=own.hex()[:16],
+                    expected=f"{on_chain.hex()[:16]}, as voted",
+                )
+        pack = read_pack(self._chain, self._vault, self._auditor, current.packId)
+        records = read_credit(self._chain, self._vault, self._auditor, current.queryId)
+        policy = read_policy(self._chain, current.policyId)
+        return assess(
+            self._package,
+            pack.rows,
+            records,
+            cut_off_day=pack.cut_off_day,
+            fresh_days=policy.fresh_days,
+            age_days_max=policy.age_days_max,
+        )
+
+    def _reveal(self, round_id: int) -> None:
+        stored = self._stored(round_id)
+        hashes = chunk_hashes(stored.report)
+        self._chain.send("ScoringRounds", "revealReport", [round_id, stored.salt, hashes], self._oracle)
+
+    def _publish(self, round_id: int) -> bool:
+        """Publish the chunks that nobody has published; False when there was none."""
+        events = self._chain.events("ScoringRounds", "ScoresPublished", filters={"roundId": round_id})
+        published = {int(event.args["chunkIndex"]) for event in events}
+        chunks = report_chunks(self._stored(round_id).report)
+        for index in range(len(chunks)):
+            if index not in published:
+                self._publish_chunk(round_id, index, chunks[index])
+        return len(published) < len(chunks)
+
+    def _publish_chunk(self, round_id: int, index: int, chunk: bytes) -> None:
+        try:
+            self._chain.send("ScoringRounds", "publishScores", [round_id, index, chunk], self._oracle)
+        except ContractRefusedError as error:
+            if error.error != "ScoringAlreadyPublished":  # another oracle was faster
+                raise
+
+    def _stored(self, round_id: int) -> StoredReport:
+        stored = self._store.find(round_id)
+        if stored is None:
+            raise TamperedError(
+                f"report of round {round_id}", got="none in this database", expected="the one that was committed"
+            )
+        return stored
+
+
+def chunk_hashes(report: bytes) -> list[bytes]:
+    """Return the hash of each chunk of a report."""
+    return [keccak(chunk) for chunk in report_chunks(report)]
+
+
+def commitment_of(round_id: int, oracle: str, stored: StoredReport) -> bytes:
+    """Return what an oracle commits to: keccak(abi.encode(round, oracle, salt, report hash))."""
+    report_hash = keccak(b"".join(chunk_hashes(stored.report)))
+    return keccak(
+        abi_encode(["uint256", "address", "bytes32", "bytes32"], [round_id, oracle, stored.salt, report_hash])
+    )
