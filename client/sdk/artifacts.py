@@ -23,8 +23,14 @@ class Artifact:
     abi: ABI
     bytecode: bytes
     """Creation code without constructor arguments; empty for an interface."""
+    deployed_bytecode: bytes
+    """Code in place; differs from that on a chain where the contract has immutable values."""
     notices: Mapping[str, str]
     """What a custom error means, by its signature such as `PackUnknown(uint256)`, where its NatSpec says so."""
+
+
+def _code(text: str) -> bytes:
+    return bytes.fromhex(text.removeprefix("0x"))
 
 
 def _directory() -> Any:
@@ -40,8 +46,13 @@ def load_artifact(name: str) -> Artifact:
     document = json.loads(file.read_text())
     errors = document.get("userdoc", {}).get("errors", {})
     notices = {signature: " ".join(each["notice"] for each in notes) for signature, notes in errors.items()}
-    code = bytes.fromhex(document.get("bytecode", "").removeprefix("0x"))
-    return Artifact(name=name, abi=document["abi"], bytecode=code, notices=notices)
+    return Artifact(
+        name=name,
+        abi=document["abi"],
+        bytecode=_code(document.get("bytecode", "")),
+        deployed_bytecode=_code(document.get("deployedBytecode", "")),
+        notices=notices,
+    )
 
 
 @cache

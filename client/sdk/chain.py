@@ -177,6 +177,26 @@ class ChainClient:
         bound, name = self._bound(contract)
         return self._settle(self._submit(bound, name, function, args, account, gas), bound, name, function)
 
+    def create(self, name: str, args: Sequence[Any], account: LocalAccount) -> str:
+        """Create a contract directly, as on a network without a ContractRegistry; return its address.
+
+        Raises as `send`; on a chain with members the account needs DEPLOYER.
+        """
+        artifact = load_artifact(name)
+        factory = self.web3.eth.contract(abi=artifact.abi, bytecode=artifact.bytecode)
+        data = bytes.fromhex(str(factory.constructor(*args).data_in_transaction).removeprefix("0x"))
+        try:
+            with translated():
+                needed = self.web3.eth.estimate_gas({"from": address_text(account.address), "data": data})
+        except ContractLogicError as error:
+            raise self._reverted(error, f"constructor of {name}") from error
+        submission = self.sender.submit(account, to=None, data=data, gas=_with_margin(needed))
+        receipt = self.sender.wait(submission, timeout_s=self.receipt_timeout_s)
+        created = receipt["contractAddress"]
+        if receipt["status"] != 1 or created is None:
+            raise RefusedError(f"constructor of {name}", "it failed in its block")
+        return address_text(created)
+
     def send_many(
         self, calls: Iterable[ContractCall], account: LocalAccount, *, in_flight: int = IN_FLIGHT_DEFAULT
     ) -> Iterator[Receipt]:
@@ -248,7 +268,7 @@ class ChainClient:
                 needed = self.web3.eth.estimate_gas({"from": sender, "to": bound.address, "data": data})
         except ContractLogicError as error:
             raise self._refusal(error, bound, name, function) from error
-        return needed + needed // 4 + 20_000
+        return _with_margin(needed)
 
     def _settle(self, submission: Submission, bound: Contract, name: str, function: str) -> Receipt:
         receipt = self.sender.wait(submission, timeout_s=self.receipt_timeout_s)
@@ -272,7 +292,7 @@ class ChainClient:
         try:
             with translated():
                 self.web3.eth.call(
-                    {"from": submission.sender, "to": submission.to, "data": submission.data, "gas": submission.gas},
+                    {"from": submission.sender, "to": bound.address, "data": submission.data, "gas": submission.gas},
                     receipt["blockNumber"] - 1,
                 )
         except ContractLogicError as error:
@@ -281,12 +301,18 @@ class ChainClient:
         return revert.refusal(name, revert.Revert(error="", arguments={}, meaning=changed))
 
     def _refusal(self, error: ContractLogicError, bound: Contract, name: str, function: str) -> ContractRefusedError:
+        refused = self._reverted(error, name)
+        if refused.error != revert.UNAUTHORIZED:
+            return refused
+        remedy = self._missing_role(bound, function)
+        return ContractRefusedError(name, refused.why, error=refused.error, arguments=refused.arguments, remedy=remedy)
+
+    def _reverted(self, error: ContractLogicError, name: str) -> ContractRefusedError:
         data = error.data if isinstance(error.data, str) and error.data.startswith("0x") else "0x"
         decoded = revert.decode_revert(bytes.fromhex(data[2:]))
         if not data[2:] and error.message:
             decoded = revert.Revert(error="", arguments={}, meaning=error.message)
-        remedy = self._missing_role(bound, function) if decoded.error == revert.UNAUTHORIZED else None
-        return revert.refusal(name, decoded, remedy=remedy)
+        return revert.refusal(name, decoded)
 
     def _missing_role(self, bound: Contract, function: str) -> str | None:
         """Name the role that a restricted function asks for, as far as the chain says."""
@@ -301,6 +327,11 @@ class ChainClient:
         if role_id == 0:
             return f"{function} is for governance: propose it with `tranchain admin propose`"
         return f"{function} needs an account with the role {role_text(role_id)}"
+
+
+def _with_margin(gas: int) -> int:
+    """Leave room: what a call needs may grow a little until its block."""
+    return gas + gas // 4 + 20_000
 
 
 def _first_line(error: Exception) -> str:

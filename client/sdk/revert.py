@@ -69,9 +69,9 @@ def decode_revert(data: bytes) -> Revert:
     return Revert(error="", arguments={}, meaning=shown)
 
 
-def refusal(by: str, revert: Revert, *, remedy: str | None = None) -> ContractRefusedError:
+def refusal(by: str, revert: Revert) -> ContractRefusedError:
     """Return the error to raise for a revert of the contract `by`."""
-    return ContractRefusedError(by, revert.sentence(), error=revert.error, arguments=revert.arguments, remedy=remedy)
+    return ContractRefusedError(by, revert.sentence(), error=revert.error, arguments=revert.arguments)
 
 
 def _decode_custom(entry: dict[str, Any], body: bytes) -> Revert:

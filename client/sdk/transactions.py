@@ -33,7 +33,8 @@ class Submission:
     """The signed bytes; sending them again is harmless."""
     gas: int
     sender: str
-    to: str
+    to: str | None
+    """None for a contract's creation."""
     data: bytes
 
 
@@ -54,7 +55,7 @@ class TransactionSender:
         self._nonces: defaultdict[str, _Nonces] = defaultdict(_Nonces)
         self._free_fees: dict[str, Any] | None = None
 
-    def submit(self, account: LocalAccount, *, to: str, data: bytes, gas: int) -> Submission:
+    def submit(self, account: LocalAccount, *, to: str | None, data: bytes, gas: int) -> Submission:
         """Sign with the account's next nonce and hand to the node.
 
         Raises:
@@ -67,7 +68,7 @@ class TransactionSender:
         with nonces.lock:
             known, nonces.following = nonces.following, None
             nonce = self._pending_nonce(account.address) if known is None else known
-            tx = {**fees, "to": address_text(to), "data": data, "gas": gas, "nonce": nonce, "value": 0}
+            tx = {**fees, "to": address_text(to) if to else b"", "data": data, "gas": gas, "nonce": nonce, "value": 0}
             try:
                 submission = self._sign_and_hand_over(account, tx)
             except NodeRefusedError as error:
@@ -116,7 +117,7 @@ class TransactionSender:
             raw=bytes(signed.raw_transaction),
             gas=tx["gas"],
             sender=account.address,
-            to=tx["to"],
+            to=tx["to"] or None,
             data=tx["data"],
         )
         self._hand_over(submission.raw)
