@@ -78,11 +78,11 @@ class FeatureSpec:
     def __post_init__(self) -> None:
         known: set[str] = set()
         for item in self.inputs:
-            if item.minimum > item.maximum or item.minimum <= MISSING:
-                raise SpecError(
-                    part=item.name, got=f"{item.minimum} to {item.maximum}", expected="a range above MISSING"
-                )
             _define(known, item.name)
+            _check_integers(item.name, (item.minimum, item.maximum))
+            if not MISSING < item.minimum <= item.maximum:
+                got = f"{item.minimum} to {item.maximum}"
+                raise SpecError(part=item.name, got=got, expected="a range above MISSING")
         for ratio in self.ratios:
             _require(known, ratio.numerator)
             _require(known, ratio.denominator)
@@ -91,6 +91,8 @@ class FeatureSpec:
             _require(known, feature.source)
             if isinstance(feature, Lookup):
                 _check_lookup(feature)
+            else:
+                _check_integers(feature.source, (feature.value,))
 
     @property
     def canonical_bytes(self) -> bytes:
@@ -133,9 +135,8 @@ class FeatureSpec:
     @property
     def feature_limit(self) -> int:
         """Largest absolute value any feature can take."""
-        return max(
-            max(map(abs, (*f.values, f.missing))) if isinstance(f, Lookup) else abs(f.value) for f in self.features
-        )
+        values = [(*f.values, f.missing) if isinstance(f, Lookup) else (f.value,) for f in self.features]
+        return max((abs(value) for row in values for value in row), default=0)
 
     @cached_property
     def _plan(self) -> tuple["_SourceTable", ...]:
@@ -236,7 +237,14 @@ def _require(known: set[str], name: str) -> None:
         raise SpecError(part="source", got=repr(name), expected="an input or an earlier ratio")
 
 
+def _check_integers(part: str, values: Sequence[Any]) -> None:
+    for value in values:
+        if type(value) is not int or not MISSING <= value < -MISSING:
+            raise SpecError(part=part, got=repr(value), expected="integers of 64 bits")
+
+
 def _check_lookup(feature: Lookup) -> None:
+    _check_integers(feature.source, (*feature.cuts, *feature.values, feature.missing))
     if len(feature.values) != len(feature.cuts) + 1:
         raise SpecError(
             part=feature.source, got=f"{len(feature.values)} values", expected=f"{len(feature.cuts) + 1}, cuts + 1"

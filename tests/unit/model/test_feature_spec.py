@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from client.model.arithmetic import RATIO_LIMIT, divide_truncating, ratio_ppm
 from client.model.errors import RecordShapeError, SpecError
-from client.model.feature_spec import FeatureSpec, Input, Lookup, MissingFlag, Ratio
+from client.model.feature_spec import Feature, FeatureSpec, Input, Lookup, MissingFlag, Ratio
 from client.model.schema import MISSING
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
@@ -116,9 +116,12 @@ def test_decoder_given_another_encoding_refuses() -> None:
         ((Lookup("amount", (1,), (1,), 0),), "1 values"),
         ((Lookup("amount", (2, 1), (1, 2, 3), 0),), "strictly rising"),
         ((Lookup("amount", (1, 1), (1, 2, 3), 0),), "strictly rising"),
+        ((Lookup("amount", (1,), (1, 2.5), 0),), "got 2.5, expected integers"),  # type: ignore[arg-type]  # as decoded
+        ((Lookup("amount", (2**63,), (1, 2), 0),), "expected integers of 64 bits"),
+        ((MissingFlag("amount", True),), "got True, expected integers"),
     ],
 )
-def test_spec_that_breaks_a_rule_is_refused(features: tuple[Lookup, ...], reason: str) -> None:
+def test_spec_that_breaks_a_rule_is_refused(features: tuple[Feature, ...], reason: str) -> None:
     with pytest.raises(SpecError, match=reason):
         FeatureSpec(inputs=SPEC.inputs, ratios=(), features=features)
 
