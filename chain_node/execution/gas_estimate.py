@@ -6,10 +6,13 @@ from dataclasses import replace
 from chain_node.core.types import Address, Hash32
 from chain_node.execution.api import ExecutionEngine
 from chain_node.execution.errors import GasEstimateError, TransactionRefusedError
-from chain_node.execution.types import AccountOverride, BlockContext, CallRequest, CallResult
+from chain_node.execution.types import AccountOverride, BlockContext, CallRequest
 
 _TOLERANCE_DIVISOR = 64
 """The estimate may exceed the least sufficient gas by 1/64: saves half of the trials of an exact search."""
+
+_STIPEND = 2_300
+"""Gas that must be left when a store begins, and that a call with value hands on."""
 
 
 def estimate_gas(
@@ -34,19 +37,21 @@ def estimate_gas(
     if at_cap.status == 0:
         raise GasEstimateError(at_cap)
 
-    def try_with(gas: int) -> CallResult | None:
+    def is_enough(gas: int) -> bool:
         try:
-            return engine.call(root, context, replace(request, gas=gas), overrides)
+            return engine.call(root, context, replace(request, gas=gas), overrides).status == 1
         except TransactionRefusedError:
-            return None
+            return False
 
-    too_little, enough = at_cap.gas_used - 1, request.gas
-    guess = min(enough, at_cap.gas_used + at_cap.gas_used // 63 + 2300)
-    while enough - too_little > max(1, too_little // _TOLERANCE_DIVISOR) or guess <= too_little:
-        result = try_with(guess)
-        if result is not None and result.status == 1:
+    used = at_cap.gas_used
+    too_little, enough = used - 1, request.gas
+    likely = [used, used + used // 63 + _STIPEND]
+    while enough - too_little > 1 + too_little // _TOLERANCE_DIVISOR:
+        guess = likely.pop(0) if likely else (too_little + enough) // 2
+        if not too_little < guess < enough:
+            continue
+        if is_enough(guess):
             enough = guess
         else:
             too_little = guess
-        guess = (too_little + enough) // 2
     return enough

@@ -11,7 +11,7 @@ from chain_node.execution.pyevm_computation import COMPUTATION_BY_FORK
 from chain_node.execution.pyevm_transaction import Outcome, describe_error
 from chain_node.execution.trace import CallFrame, StructLog, Trace, TraceOptions
 
-_SLOAD, _SSTORE = 0x54, 0x55
+_SLOAD, _SSTORE, _SELF_DESTRUCT = 0x54, 0x55, 0xFF
 _CALL_OPERATIONS = {
     0xF0: "CREATE",
     0xF1: "CALL",
@@ -31,6 +31,7 @@ class Recorder:
         self._is_truncated = False
         self._kinds: dict[int, str] = {}
         self.pending_kind = "CALL"
+        self.balances_at_destruction: dict[bytes, int] = {}
 
     def trace_class(self, fork: Fork) -> Any:
         """A computation class that reports to this recorder."""
@@ -99,7 +100,24 @@ class Recorder:
             call_data=bytes(message.code if message.is_create else message.data),
             return_data=bytes(computation.output),
             error=describe_error(computation),
-            calls=tuple(self._make_frame(child) for child in computation.children),
+            calls=(
+                *(self._make_frame(child) for child in computation.children),
+                *(self._make_destruction(message.storage_address, heir) for heir in computation.beneficiaries),
+            ),
+        )
+
+    def _make_destruction(self, destroyed: bytes, heir: bytes) -> CallFrame:
+        return CallFrame(
+            kind="SELFDESTRUCT",
+            sender=destroyed,
+            to=heir,
+            value=self.balances_at_destruction.get(destroyed, 0),
+            gas=0,
+            gas_used=0,
+            call_data=b"",
+            return_data=b"",
+            error=None,
+            calls=(),
         )
 
 
@@ -121,6 +139,9 @@ class _TracingMachine:
             operation = self.opcodes.get(opcode) or InvalidOpcode(opcode)
             if opcode in _CALL_OPERATIONS:
                 recorder.pending_kind = _CALL_OPERATIONS[opcode]
+            elif opcode == _SELF_DESTRUCT:
+                address = self.msg.storage_address
+                recorder.balances_at_destruction[address] = self.state.get_balance(address)
             try:
                 if recorder.is_wanted():
                     self._run_recorded(operation, opcode, touched_slots)

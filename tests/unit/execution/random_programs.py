@@ -5,7 +5,20 @@ from random import Random
 CONTRACTS = tuple(bytes(18) + bytes((0xAA, index)) for index in range(4))
 _WORDS = (0, 1, 2, 3, 5, 31, 32, 33, 255, 256, 2**128, 2**160 - 1, 2**255 - 1, 2**255, 2**256 - 1)
 _UNARY = (0x15, 0x19)
-_BINARY = (0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x0A, 0x0B, *range(0x10, 0x15), *range(0x16, 0x19), *range(0x1A, 0x1E))
+_BINARY = (
+    0x01,
+    0x02,
+    0x03,
+    0x04,
+    0x05,
+    0x06,
+    0x07,
+    0x0A,
+    0x0B,
+    *range(0x10, 0x15),
+    *range(0x16, 0x19),
+    *range(0x1A, 0x1E),
+)
 _TERNARY = (0x08, 0x09)
 _SOURCES = (0x30, 0x32, 0x33, 0x34, 0x36, 0x38, 0x3A, 0x3D, 0x41, 0x42, 0x43, 0x44, 0x45, 0x46, 0x47, 0x58, 0x59, 0x5A)
 
@@ -21,7 +34,9 @@ def random_program(random: Random) -> bytes:
     turns = random.choice((1, 3, 20, 40))
     start = push(turns)
     loop = b"\x5b" + body + push(1) + b"\x90\x03\x80" + push(len(start)) + b"\x57"
-    return start + loop + random.choice((b"\x00", b"", push(32) + push(0) + b"\xf3", push(4) + push(0) + b"\xfd", b"\xfe"))
+    return (
+        start + loop + random.choice((b"\x00", b"", push(32) + push(0) + b"\xf3", push(4) + push(0) + b"\xfd", b"\xfe"))
+    )
 
 
 def _statement(random: Random) -> bytes:
@@ -70,9 +85,12 @@ def _expression(random: Random, depth: int) -> bytes:
 
 def _log(random: Random) -> bytes:
     topics = random.randint(0, 4)
-    return b"".join(push(random.getrandbits(16)) for _ in range(topics)) + push(random.choice((0, 5, 32))) + push(
-        random.randint(0, 40)
-    ) + bytes((0xA0 + topics,))
+    return (
+        b"".join(push(random.getrandbits(16)) for _ in range(topics))
+        + push(random.choice((0, 5, 32)))
+        + push(random.randint(0, 40))
+        + bytes((0xA0 + topics,))
+    )
 
 
 def _call(random: Random) -> bytes:

@@ -7,7 +7,7 @@ import pytest
 from chain_node.core.crypto import address_of
 from chain_node.core.genesis import Fork, GenesisAccount
 from chain_node.core.hashing import keccak
-from chain_node.core.types import Address, Height, Transaction
+from chain_node.core.types import Address, Transaction
 from chain_node.execution.pyevm_engine import PyEvmEngine
 from tests.unit.execution.node_table import (
     CHAIN_ID,
@@ -46,7 +46,9 @@ def test_engine_on_random_blocks_agrees_with_plain_py_evm(fork: Fork, seed: int)
         assert [receipt.status for receipt in result.receipts] == [success for success, _, _ in outcomes]
         assert result.gas_used == sum(gas for _, gas, _ in outcomes)
         ours = [[(log.address, log.topics, log.data) for log in receipt.logs] for receipt in result.receipts]
-        theirs = [[(a, tuple(t.to_bytes(32, "big") for t in topics), d) for a, topics, d in logs] for _, _, logs in outcomes]
+        theirs = [
+            [(a, tuple(t.to_bytes(32, "big") for t in topics), d) for a, topics, d in logs] for _, _, logs in outcomes
+        ]
         assert ours == theirs
         assert result.state_root == expected_root
         table.add(result.changes)
@@ -71,6 +73,8 @@ def _transaction(random: Random, fork: Fork, nonces: dict[bytes, int]) -> Transa
     if fork != "istanbul" and random.random() < 0.3:
         access_list = ((to, (bytes(32), bytes(31) + b"\x01")), (Address(bytes(19) + b"\x77"), ()))
         priority = random.choice((0, 2)) if fork == "london" else None
-        return sign_typed(key, nonce=nonce, to=to, data=data, gas=gas, max_fee=2, priority_fee=priority, access_list=access_list)
+        return sign_typed(
+            key, nonce=nonce, to=to, data=data, gas=gas, max_fee=2, priority_fee=priority, access_list=access_list
+        )
     value = random.choice((0, 0, 3))
     return sign(key, nonce=nonce, to=to, data=data, value=value, gas=gas, gas_price=random.choice((0, 0, 1)))

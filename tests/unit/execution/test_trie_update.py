@@ -1,8 +1,8 @@
 """One pass over many changes gives the root that writing them one by one gives in py-trie."""
 
+import rlp
 from hypothesis import given, settings
 from hypothesis import strategies as st
-import rlp
 from trie import HexaryTrie
 
 from chain_node.core.hashing import keccak

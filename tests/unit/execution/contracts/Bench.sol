@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
+/// Workloads of `scripts/bench_engine.py`.
 contract Bench {
     struct Record { bytes32 dataHash; address owner; uint64 time; uint256 amount; }
     mapping(bytes32 => Record) public records;
