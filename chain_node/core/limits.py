@@ -45,8 +45,8 @@ FUTURE_MESSAGES_SIZE_BYTES_MAX = 64 * 1024 * 1024
 ROUND_TIMEOUT_EXPONENT_MAX = 5
 """Round timeouts double up to base * 2**this and stay there (4 s base: 128 s)."""
 
-ROUND_CHANGE_RESEND_MS = 2_000
-"""The current RoundChange is sent again after this time until its round ends."""
+RESEND_MS = 2_000
+"""What a validator said in a round is sent again after this time, and again, until the round ends."""
 
 MESSAGE_SIZE_BYTES_MAX = 2 * BLOCK_SIZE_BYTES_MAX
 """One encoded consensus message; the largest holds a block and its justification."""

@@ -64,7 +64,7 @@ class RoundTimerFired:
 
 @dataclass(frozen=True, slots=True)
 class ResendTimerFired:
-    """The round change should be said again."""
+    """What was said in the round should be said again."""
 
     height: Height
     """Of the StartResendTimer effect."""

@@ -86,9 +86,7 @@ def encode_entry(vote: SignedVote, lock: PreparedCertificate | None) -> bytes:
 def encode_record(record: VoteRecord) -> tuple[bytes, ...]:
     """Entries that fold to this record again, for a log that is rewritten; the lock goes with the last."""
     last = len(record.votes) - 1
-    return tuple(
-        encode_entry(vote, record.lock if index == last else None) for index, vote in enumerate(record.votes)
-    )
+    return tuple(encode_entry(vote, record.lock if index == last else None) for index, vote in enumerate(record.votes))
 
 
 def decode_entry(raw: bytes) -> tuple[SignedVote, PreparedCertificate | None]:

@@ -15,7 +15,7 @@ from chain_node.consensus.qbft.messages import (
     SignedCommit,
     SignedPrepare,
     SignedRoundChange,
-    UnsignedRoundChange,
+    UnsignedMessage,
 )
 from chain_node.consensus.qbft.quorum import compute_fault_bound, compute_proposer, compute_quorum
 from chain_node.consensus.qbft.record import PreparedCertificate, SignedVote, VoteRecord
@@ -63,8 +63,8 @@ class State:
     """This node has sent its Commit in the current round."""
     justification: tuple[SignedRoundChange, ...] = ()
     """Round changes that justify the block now being built."""
-    own_round_change: UnsignedRoundChange | None = None
-    """What this node sent for the current round, to be sent again."""
+    own_messages: tuple[UnsignedMessage, ...] = ()
+    """What this node said in the current round and says again on a timer: all but its proposal."""
     lock: PreparedCertificate | None = None
     """The highest prepared block of this height; durable."""
     votes: tuple[SignedVote, ...] = ()

@@ -9,7 +9,7 @@ from chain_node.consensus.qbft.events import BlockImported
 from chain_node.consensus.qbft.message_log import height_of
 from chain_node.consensus.qbft.record import VoteRecord
 from chain_node.consensus.qbft.state import State
-from chain_node.consensus.qbft.voting import enter_round, send_round_change
+from chain_node.consensus.qbft.voting import enter_round, repeat_votes, send_round_change
 from chain_node.core.genesis import QbftConfig
 from chain_node.core.types import Address, Round
 
@@ -59,13 +59,15 @@ def begin_height(
     last_round = max((vote.round for vote in record.votes), default=Round(0))
     if last_round == 0:
         # The height had begun before the restart, so it goes on without waiting for a transaction.
-        return state, (replace(timer, latest_ms=timer.earliest_ms),)
+        state, repeated = repeat_votes(state)
+        return state, (replace(timer, latest_ms=timer.earliest_ms), *repeated)
     state, entered = enter_round(state, last_round)
-    if state.lock is not None and state.lock.round == last_round:
-        # The round change of this round was said before the lock and cannot be said again; the timer goes on.
-        return state, entered
-    state, sent = send_round_change(state)
-    return state, entered + sent
+    sent: Effects = ()
+    if state.lock is None or state.lock.round < last_round:
+        # Otherwise it was said before the lock, with what was locked then, and cannot be said again.
+        state, sent = send_round_change(state)
+    state, repeated = repeat_votes(state)
+    return state, entered + sent + repeated
 
 
 def _start_block_timer(state: State, now_ms: int) -> StartBlockTimer:

@@ -1,14 +1,14 @@
-"""Rule UponRoundTimeout: a round has taken too long, or its round change should be said again. No I/O."""
+"""Rule UponRoundTimeout: a round has taken too long, or what was said in it should be said again. No I/O."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from chain_node.consensus.qbft.effects import Effects, SendToValidators, StartResendTimer
+from chain_node.consensus.qbft.effects import Effects, SendToValidators
 from chain_node.consensus.qbft.events import ResendTimerFired, RoundTimerFired
 from chain_node.consensus.qbft.state import State
-from chain_node.consensus.qbft.voting import ask_for_round, start_round_timer
-from chain_node.core.limits import ROUND_CHANGE_RESEND_MS, ROUND_MAX
+from chain_node.consensus.qbft.voting import ask_for_round, start_resend_timer, start_round_timer
+from chain_node.core.limits import ROUND_MAX
 from chain_node.core.types import Round
 
 
@@ -25,13 +25,11 @@ def upon_round_timeout(state: State, event: RoundTimerFired) -> tuple[State, Eff
 
 
 def upon_resend_timeout(state: State, event: ResendTimerFired) -> tuple[State, Effects]:
-    """Say the same round change again: one that got lost must not cost the whole timeout.
+    """Say the round's votes and round change again: one that got lost must not cost the whole timeout.
 
-    It also lets each validator make this node jump once more.
+    It also lets each validator make this node jump once more. A proposal is not repeated, for its size.
     """
-    message = state.own_round_change
-    if (event.height, event.round) != (state.height, state.round) or state.is_committed or message is None:
+    if (event.height, event.round) != (state.height, state.round) or state.is_committed:
         return state, ()
-    state = replace(state, catch_up_spent=())
-    again = StartResendTimer(state.height, state.round, ROUND_CHANGE_RESEND_MS)
-    return state, (SendToValidators(message), again)
+    repeated = tuple(SendToValidators(message) for message in state.own_messages)
+    return replace(state, catch_up_spent=()), (*repeated, start_resend_timer(state))

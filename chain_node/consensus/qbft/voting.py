@@ -13,15 +13,20 @@ from chain_node.consensus.qbft.effects import (
 )
 from chain_node.consensus.qbft.message_log import drop_rounds_below
 from chain_node.consensus.qbft.messages import (
+    COMMIT_CODE,
+    PREPARE_CODE,
+    PROPOSAL_CODE,
     ROUND_CHANGE_CODE,
     PreparedMetadata,
+    PreparePayload,
     RoundChangePayload,
+    UnsignedCommit,
     UnsignedMessage,
     UnsignedRoundChange,
 )
 from chain_node.consensus.qbft.record import PreparedCertificate, SignedVote
 from chain_node.consensus.qbft.state import State
-from chain_node.core.limits import ROUND_CHANGE_RESEND_MS, ROUND_TIMEOUT_EXPONENT_MAX
+from chain_node.core.limits import RESEND_MS, ROUND_TIMEOUT_EXPONENT_MAX
 from chain_node.core.types import ZERO_HASH, Block, Hash32, Round
 
 
@@ -49,8 +54,12 @@ def say(
     if state.record is not None and state.record.height > state.height:
         return state, ()
     known = find_own_vote(state, kind)
+    if known is not None and known.digest != digest:
+        return state, ()
+    if kind != PROPOSAL_CODE and message not in state.own_messages:
+        state = replace(state, own_messages=(*state.own_messages, message))
     if known is not None:
-        return (state, (SendToValidators(message),)) if known.digest == digest else (state, ())
+        return state, (SendToValidators(message),)
     vote = SignedVote(height=state.height, round=state.round, kind=kind, digest=digest, block=block)
     state = replace(state, votes=(*state.votes, vote))
     return state, (PersistVote(vote, lock), SendToValidators(message))
@@ -67,11 +76,11 @@ def enter_round(state: State, round_number: Round) -> tuple[State, Effects]:
         is_proposing=False,
         is_commit_sent=False,
         justification=(),
-        own_round_change=None,
+        own_messages=(),
         prepares=drop_rounds_below(state.prepares, round_number),
         round_changes=drop_rounds_below(state.round_changes, round_number),
     )
-    return state, (start_round_timer(state),)
+    return state, (start_round_timer(state), start_resend_timer(state))
 
 
 def start_round_timer(state: State) -> StartRoundTimer:
@@ -83,8 +92,13 @@ def start_round_timer(state: State) -> StartRoundTimer:
     return StartRoundTimer(state.height, state.round, base_ms << min(state.round, ROUND_TIMEOUT_EXPONENT_MAX))
 
 
+def start_resend_timer(state: State) -> StartResendTimer:
+    """The timer that repeats what this node said in the round."""
+    return StartResendTimer(state.height, state.round, RESEND_MS)
+
+
 def ask_for_round(state: State, round_number: Round) -> tuple[State, Effects]:
-    """Enter a later round and tell the others, with the lock if there is one; the message repeats on a timer."""
+    """Enter a later round and tell the others, with the lock if there is one."""
     state, entered = enter_round(state, round_number)
     state, sent = send_round_change(state)
     return state, entered + sent
@@ -103,8 +117,19 @@ def send_round_change(state: State) -> tuple[State, Effects]:
         prepares=() if lock is None else lock.prepares,
     )
     digest = ZERO_HASH if lock is None else lock.digest
-    state, effects = say(state, message, kind=ROUND_CHANGE_CODE, digest=digest)
-    if not effects:
-        return state, ()
-    state = replace(state, own_round_change=message)
-    return state, (*effects, StartResendTimer(state.height, state.round, ROUND_CHANGE_RESEND_MS))
+    return say(state, message, kind=ROUND_CHANGE_CODE, digest=digest)
+
+
+def repeat_votes(state: State) -> tuple[State, Effects]:
+    """Say again the Prepare and the Commit that the record shows for the current round."""
+    effects: Effects = ()
+    prepare = find_own_vote(state, PREPARE_CODE)
+    if prepare is not None:
+        payload = PreparePayload(height=state.height, round=state.round, digest=prepare.digest)
+        state, effects = say(state, payload, kind=PREPARE_CODE, digest=prepare.digest)
+    commit = find_own_vote(state, COMMIT_CODE)
+    if commit is not None:
+        unsigned = UnsignedCommit(height=state.height, round=state.round, digest=commit.digest)
+        state, more = say(state, unsigned, kind=COMMIT_CODE, digest=commit.digest)
+        effects += more
+    return state, effects
