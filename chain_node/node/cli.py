@@ -1,17 +1,21 @@
-"""`tranchain-node`: the command line of the node."""
+"""`tranchain-node`: the command line of the node.
+
+The engine takes a second to import, so commands import what they need when they run.
+"""
 
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import orjson
 import typer
 
 from chain_node.core.crypto import address_of
-from chain_node.core.errors import ChainError
-from chain_node.node.config import load_config
+from chain_node.core.errors import ChainError, ConfigError
+from chain_node.node.config import LogLevel, load_config
 from chain_node.node.keys import create_validator_key
 from chain_node.node.structured_logs import configure_logs
 
@@ -20,40 +24,80 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    context_settings={"max_content_width": 110},
+    add_completion=False,
 )
 
-DataDir = Annotated[Path | None, typer.Option(help="Directory of chain store, vote record and vault.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+GenesisFile = Annotated[Path, typer.Option(help="genesis.json of the network.")]
 
 
 @app.command()
 def init(
     data_dir: Annotated[Path, typer.Option(help="Directory to make.")],
-    key: Annotated[Path | None, typer.Option(help="File for the validator key; DATA_DIR/validator.key.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
+    key: Annotated[Path | None, typer.Option(help="File of the key; DATA_DIR/validator.key.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Make a validator key and the data directory.
 
     Example: tranchain-node init --data-dir /var/lib/tranchain
     """
     path = key or data_dir / "validator.key"
-    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ConfigError("data_dir", f"{data_dir} cannot be made: {error.strerror}") from error
     address = f"0x{address_of(create_validator_key(path)).hex()}"
     if as_json:
         typer.echo(orjson.dumps({"validator": address, "key_file": str(path)}))
     else:
-        typer.echo(f"validator address {address}\nkey in {path} (keep it secret; nobody else may have it)")
+        typer.echo(f"validator address {address}\nkey in {path}: keep it secret, nobody else may have it")
+
+
+@app.command()
+def genesis(
+    members: Annotated[list[Path], typer.Argument(help="Signed member files; the first is organisation 1.")],
+    to: Annotated[Path, typer.Option(help="File to write.")] = Path("genesis.json"),
+    chain_id: Annotated[int, typer.Option(min=1, help="Chain id.")] = 170919,
+    block_period_ms: Annotated[int, typer.Option(min=100, help="Least time between blocks.")] = 1000,
+    empty_block_period_seconds: Annotated[int, typer.Option(min=0, help="Time between empty blocks.")] = 60,
+    gas_limit: Annotated[int, typer.Option(min=5000, help="Gas of a block.")] = 60_000_000,
+    per_tx_gas_limit: Annotated[int, typer.Option(min=0, help="Gas of a transaction.")] = 8_000_000,
+    fork: Annotated[Literal["berlin", "london"], typer.Option(help="Rules of the EVM.")] = "london",
+    timestamp: Annotated[int | None, typer.Option(min=0, help="Second of block 0; now unless given.")] = None,
+) -> None:
+    """Make the genesis file of a new network from signed member files.
+
+    Example: tranchain-node genesis bureau.json exchange.json risk.json --to genesis.json
+    """
+    from chain_node.node.genesis_builder import NetworkParameters, build_genesis
+    from chain_node.node.member_file import read_member_file
+
+    parameters = NetworkParameters(
+        chain_id=chain_id,
+        block_period_ms=block_period_ms,
+        empty_block_period_seconds=empty_block_period_seconds,
+        gas_limit=gas_limit,
+        per_transaction_gas_limit=per_tx_gas_limit,
+        fork=fork,
+        timestamp=int(time.time()) if timestamp is None else timestamp,
+    )
+    text = build_genesis([read_member_file(path) for path in members], parameters)
+    try:
+        to.write_text(text)
+    except OSError as error:
+        raise ConfigError("to", f"{to} cannot be written: {error.strerror}") from error
+    typer.echo(f"{to}: {len(members)} organisations, chain id {chain_id}")
 
 
 @app.command()
 def run(
     config: Annotated[Path | None, typer.Option(help="TOML file; flags override it.")] = None,
     genesis: Annotated[Path | None, typer.Option(help="genesis.json of the network.")] = None,
-    data_dir: DataDir = None,
-    validator_key: Annotated[Path | None, typer.Option(help="File with the validator key.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Chain store, vote record and vault.")] = None,
+    validator_key: Annotated[Path | None, typer.Option(help="File of the validator key.")] = None,
     rpc_listen: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="HTTP and WebSocket.")] = None,
     vault: Annotated[bool | None, typer.Option("--vault/--no-vault", help="Serve the embedded vault.")] = None,
-    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
+    log_level: Annotated[LogLevel | None, typer.Option(help="Least severe events that are logged.")] = None,
 ) -> None:
     """Run the node until SIGTERM or SIGINT.
 
@@ -69,10 +113,96 @@ def run(
     }
     settings = load_config(config, flags)
     configure_logs(settings.log_level)
-    # The engine takes a second to import; commands that need none should not wait for it.
     from chain_node.node.server import run_node
 
     run_node(settings)
+
+
+@app.command()
+def vault(
+    rpc: Annotated[str, typer.Option(help="JSON-RPC URL of any EVM network.")],
+    registry: Annotated[str, typer.Option(help="Address of the ContractRegistry there.")],
+    data_dir: Annotated[Path, typer.Option(help="Directory of the blobs and the vault's key.")],
+    listen: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where to serve.")] = "127.0.0.1:8546",
+    log_level: Annotated[LogLevel, typer.Option(help="Least severe events that are logged.")] = "info",
+) -> None:
+    """Run a vault alone, beside any EVM network.
+
+    Example: tranchain-node vault --rpc http://127.0.0.1:8545 --registry 0x…7C03 --data-dir /var/lib/vault
+    """
+    from chain_node.vault.service import run_standalone
+
+    configure_logs(log_level)
+    run_standalone(listen=listen, rpc_url=rpc, registry=registry, data_directory=data_dir)
+
+
+@app.command()
+def export(
+    to: Annotated[Path, typer.Option(help="File to write; it must not exist.")],
+    genesis: GenesisFile,
+    data_dir: Annotated[Path, typer.Option(help="Data directory of a node that is not running.")],
+    first: Annotated[int, typer.Option("--from", min=0, help="First block.")] = 0,
+    last: Annotated[int | None, typer.Option("--to-block", min=0, help="Last block; the head.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write blocks to a file that this program, Besu and geth can read.
+
+    Example: tranchain-node export --genesis genesis.json --data-dir /var/lib/tranchain --to chain.rlp
+    """
+    from chain_node.node.block_file import export_blocks
+    from chain_node.node.opening import read_genesis
+    from chain_node.node.progress import show_progress
+
+    with show_progress("export", is_quiet=as_json) as progress:
+        count = export_blocks(read_genesis(genesis), data_dir, to, first=first, last=last, progress=progress)
+    typer.echo(orjson.dumps({"blocks": count, "file": str(to)}) if as_json else f"{to}: {count} blocks")
+
+
+@app.command()
+def verify(
+    file: Annotated[Path, typer.Argument(help="File of blocks, from block 0.")],
+    genesis: GenesisFile,
+    as_json: AsJson = False,
+) -> None:
+    """Verify a file of blocks: every header, seal and root, everything executed again.
+
+    Example: tranchain-node verify chain.rlp --genesis genesis.json
+    """
+    from chain_node.node.block_file import verify_file
+    from chain_node.node.opening import read_genesis
+    from chain_node.node.progress import show_progress
+
+    blocks = transactions = 0
+    head = ""
+    with show_progress("verify", is_quiet=as_json) as progress:
+        for block in verify_file(file, read_genesis(genesis)):
+            blocks, transactions = blocks + 1, transactions + block.transaction_count
+            head = f"0x{block.hash.hex()}"
+            progress(block.height)
+    if as_json:
+        typer.echo(orjson.dumps({"valid": True, "blocks": blocks, "transactions": transactions, "head": head}))
+    else:
+        typer.echo(f"{file}: valid, {blocks} blocks, {transactions} transactions, head {head}")
+
+
+@app.command()
+def status(
+    rpc: Annotated[str, typer.Option(help="URL of the node.")] = "http://127.0.0.1:8545",
+    as_json: AsJson = False,
+) -> None:
+    """Show head, validators, pool and finality of a running node.
+
+    Example: tranchain-node status --rpc http://127.0.0.1:8545
+    """
+    from chain_node.node.status import read_status
+
+    found = read_status(rpc)
+    if as_json:
+        typer.echo(orjson.dumps(found))
+    else:
+        width = max(map(len, found))
+        for name, value in found.items():
+            typer.echo(f"{name:<{width}}  {', '.join(value) if isinstance(value, list) else value}")
 
 
 def main() -> None:
