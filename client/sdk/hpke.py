@@ -48,6 +48,10 @@ class SealInfo:
     expires_at: int
     """Second after which the recipient must refuse the message; 0 where the label has no expiry."""
 
+    def for_recipient(self, recipient: str) -> "SealInfo":
+        """Return the same purpose for another recipient."""
+        return replace(self, recipient=recipient)
+
     def to_bytes(self) -> bytes:
         """Return the `info` of HPKE: canonical CBOR of the fields in order, addresses as 20 bytes."""
         registry, recipient = address_bytes(self.registry), address_bytes(self.recipient)
