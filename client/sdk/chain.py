@@ -16,7 +16,7 @@ from web3.exceptions import BadFunctionCallOutput, ContractLogicError, Mismatche
 from web3.types import TxReceipt
 
 from client.sdk import event_log, revert, rpc
-from client.sdk.artifacts import load_artifact
+from client.sdk.artifacts import ABI, load_artifact
 from client.sdk.errors import ConfigError, ContractRefusedError, InvalidInputError, RefusedError, UnavailableError
 from client.sdk.event_log import Event
 from client.sdk.hashing import address_text
@@ -113,10 +113,19 @@ class ChainClient:
             raise
         return dict(answer)
 
+    def code(self, address: str) -> bytes:
+        """Return the code at an address; empty where there is no contract."""
+        with translated():
+            return bytes(self.web3.eth.get_code(address_text(address)))
+
     def has_code(self, address: str) -> bool:
         """Return whether there is a contract at the address."""
+        return len(self.code(address)) > 0
+
+    def transaction_count(self, account: str) -> int:
+        """Return how many transactions of an account are in blocks: its next nonce when none is under way."""
         with translated():
-            return len(self.web3.eth.get_code(address_text(address))) > 0
+            return int(self.web3.eth.get_transaction_count(address_text(account)))
 
     def address_of(self, name: str) -> str:
         """Return the address registered for a contract; RefusedError when none is."""
@@ -239,6 +248,24 @@ class ChainClient:
             filters=filters,
         )
 
+    def encode(self, bound: Contract, function: str, args: Sequence[Any], *, name: str = "the contract") -> bytes:
+        """Return the calldata of a call; InvalidInputError when the arguments do not fit the function."""
+        try:
+            return bytes.fromhex(bound.encode_abi(function, args=list(args)).removeprefix("0x"))
+        except (Web3Exception, ValueError, TypeError) as error:
+            raise InvalidInputError(f"arguments of {name}.{function}", got=_first_line(error)) from error
+
+    def decode_call(self, abi: ABI, data: bytes) -> str | None:
+        """Return calldata as `function(arguments)` if the interface has the function, else None."""
+        try:
+            function, arguments = self.web3.eth.contract(abi=abi).decode_function_input(data)
+        except (Web3Exception, ValueError):
+            return None
+        shown = (
+            f"{name}={'0x' + value.hex() if isinstance(value, bytes) else value}" for name, value in arguments.items()
+        )
+        return f"{function.fn_name}({', '.join(shown)})"
+
     def _look_up(self, name: str) -> str:
         if name == "ContractRegistry":
             return self.registry
@@ -254,10 +281,7 @@ class ChainClient:
     def _submit(
         self, bound: Contract, name: str, function: str, args: Sequence[Any], account: LocalAccount, gas: int | None
     ) -> Submission:
-        try:
-            data = bytes.fromhex(bound.encode_abi(function, args=list(args)).removeprefix("0x"))
-        except (Web3Exception, ValueError, TypeError) as error:
-            raise InvalidInputError(f"arguments of {name}.{function}", got=_first_line(error)) from error
+        data = self.encode(bound, function, args, name=name)
         if gas is None:
             gas = self._estimate(bound, name, function, data, account.address)
         return self.sender.submit(account, to=bound.address, data=data, gas=gas)

@@ -12,7 +12,7 @@ from cryptography import x509
 from eth_account.signers.local import LocalAccount
 
 from client.sdk import signing
-from client.sdk.certificates import account_of, check_certificate, pem_of, read_certificate
+from client.sdk.certificates import account_of, certificate_hash, check_certificate, pem_of, read_certificate
 from client.sdk.errors import InvalidInputError
 from client.sdk.hashing import address_text
 from client.sdk.role import Role, role_named
@@ -41,6 +41,11 @@ class MemberAccount:
     valid_until: int
     """First second after."""
     certificate: x509.Certificate
+
+    @property
+    def certificate_hash(self) -> bytes:
+        """Sha256 of the certificate's DER."""
+        return certificate_hash(self.certificate)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
