@@ -70,8 +70,12 @@ class Session:
     @cached_property
     def vault(self) -> VaultClient:
         """The vault at `--vault`, spoken to as the account of `--keystore`."""
+        return self.vault_as(self.identity)
+
+    def vault_as(self, identity: Identity) -> VaultClient:
+        """The vault at `--vault`, spoken to as another account of the same holder."""
         url = self._required("vault", "the URL of a vault")
-        return VaultClient(url, self.identity.account, chain_id=self.chain.chain_id, registry=self.chain.registry)
+        return VaultClient(url, identity.account, chain_id=self.chain.chain_id, registry=self.chain.registry)
 
     @cached_property
     def keys(self) -> KeyDirectory:

@@ -46,14 +46,6 @@ class PackTerms:
     """Currency units of one principal class."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """How far a submission is."""
-
-    assets_done: int
-    assets_total: int
-
-
 class PackSubmission:
     """The submission of one tape into one invited pack."""
 
@@ -70,9 +62,11 @@ class PackSubmission:
         self._identity, self._store = identity, store
 
     def run(
-        self, pack_id: int, loans: Sequence[Loan], terms: PackTerms, *, report: Callable[[Progress], None]
+        self, pack_id: int, loans: Sequence[Loan], terms: PackTerms, *, report: Callable[[int], None]
     ) -> Receipt | None:
         """Bring the pack to *submitted*; returns the last receipt, or None when it was submitted before.
+
+        `report` gets the number of assets that are newly on the chain.
 
         Raises:
             RefusedError: not invited, pledged twice, no attestation; the message says which.
@@ -92,10 +86,9 @@ class PackSubmission:
         done = int(self._chain.call("AssetPackRegistry", "assetCount", pack_id))
         ordered = [loans[index] for index in _shuffled(len(loans), secrets.seed)]
         calls = self._chunks(pack_id, ordered, secrets, pack_key, terms.class_unit, first_index=done)
-        report(Progress(assets_done=done, assets_total=len(loans)))
+        report(done)
         for receipt in self._chain.send_many(calls, self._identity.account, in_flight=8):
-            added = receipt.event("AssetsAdded")
-            report(Progress(assets_done=added.args["firstIndex"] + added.args["count"], assets_total=len(loans)))
+            report(receipt.event("AssetsAdded").args["count"])
         return self._submit(pack_id)
 
     def _secrets(self, pack_id: int, loans: Sequence[Loan], terms: PackTerms) -> PackSecrets:

@@ -1,7 +1,6 @@
 """Asking the oracles for the scores of a pack. Source: docs/protocol.md, 7."""
 
 import time
-from collections.abc import Callable
 
 from client.model.manifest import ModelPackage
 from client.sdk.chain import ChainClient
@@ -12,6 +11,8 @@ from client.sdk.screening import Policy
 
 ACTIVE = 2
 """Status of a model that scores."""
+FINAL = 3
+"""Status of a round whose scores are on the chain."""
 _POLL_S = 0.2
 
 
@@ -68,24 +69,20 @@ def open_round(
     return int(receipt.event("RoundOpened").args["roundId"])
 
 
-def wait_until_final(chain: ChainClient, round_id: int, *, timeout_s: float, report: Callable[[int], None]) -> bytes:
-    """Wait for the oracles; returns the report hash. `report` gets the number of oracles that revealed so far.
+def wait_until_final(chain: ChainClient, round_id: int, *, timeout_s: float) -> bytes:
+    """Wait for the oracles; returns the agreed report hash.
 
     Raises:
         UnavailableError: no quorum agreed in time; the round stays open and the same command continues it.
     """
     deadline = time.monotonic() + timeout_s
     while True:
-        final = next(chain.events("ScoringRounds", "RoundFinal", filters={"roundId": round_id}), None)
-        if final is not None:
-            return bytes(final.args["reportHash"])
-        revealed = sum(1 for _ in chain.events("ScoringRounds", "ReportRevealed", filters={"roundId": round_id}))
-        report(revealed)
+        current = chain.call("ScoringRounds", "round", round_id)
+        if current.status == FINAL:
+            return bytes(current.reportHash)
         if time.monotonic() > deadline:
-            raise UnavailableError(
-                "oracles",
-                f"{revealed} revealed in round {round_id} in {timeout_s:.0f} s, no quorum; run the same command again",
-            )
+            seen = f"{current.commitCount} of {current.oracleCount} committed to round {round_id}"
+            raise UnavailableError("oracles", f"{seen} in {timeout_s:.0f} s, no quorum; run the same command again")
         time.sleep(_POLL_S)
 
 

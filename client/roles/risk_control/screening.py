@@ -48,8 +48,6 @@ class ScreenedPack:
     by_mode: dict[Mode, ScreeningResult]
     """Both modes under the same policy, as the reference has them."""
     assets: tuple[Asset, ...]
-    step_count: int
-    gas_used: int
 
 
 def start_run(chain: ChainClient, identity: Identity, *, pack_id: int, round_id: int, policy_id: int) -> int:
@@ -65,20 +63,20 @@ def start_run(chain: ChainClient, identity: Identity, *, pack_id: int, round_id:
 
 
 def finish_run(
-    chain: ChainClient, identity: Identity, run_id: int, *, report: Callable[[int, int], None]
+    chain: ChainClient, identity: Identity, run_id: int, *, report: Callable[[int], None]
 ) -> tuple[int, int]:
-    """Step a run to its end; returns the number of calls and their gas. `report` gets assets sorted and in all."""
+    """Step a run to its end; returns the number of calls and their gas. `report` gets the calls so far."""
     step_count = gas_used = 0
     while True:
         run = chain.call("Screening", "run", run_id)
-        report(run.sortedCount, run.assetCount)
+        report(step_count)
         if run.phase not in _UNDER_WAY:
             return step_count, gas_used
         receipt = chain.send("Screening", "step", [run_id], identity.account, gas=STEP_GAS)
         step_count, gas_used = step_count + 1, gas_used + receipt.gas_used
 
 
-def check_run(chain: ChainClient, run_id: int, *, step_count: int = 0, gas_used: int = 0) -> ScreenedPack:
+def check_run(chain: ChainClient, run_id: int) -> ScreenedPack:
     """Read a run and compute it again from the chain's bytes.
 
     Raises:
@@ -111,6 +109,4 @@ def check_run(chain: ChainClient, run_id: int, *, step_count: int = 0, gas_used:
         result=result,
         by_mode=compare_modes(assets, policy, tables.pd_ppm, tables.margin_ppm),
         assets=assets,
-        step_count=step_count,
-        gas_used=gas_used,
     )

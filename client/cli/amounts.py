@@ -1,0 +1,48 @@
+"""Values as people type them: percentages, dates, lists of factors. Pure: no I/O."""
+
+import datetime as dt
+from decimal import Decimal, InvalidOperation
+
+from client.sdk.errors import InvalidInputError
+
+_EPOCH = dt.date(1970, 1, 1)
+_PPM = 1_000_000
+
+
+def parse_ppm(text: str, *, what: str) -> int:
+    """Return `10%`, `0.5 %` or `100000ppm` as whole ppm; InvalidInputError when it is neither or finer."""
+    stripped = text.strip()
+    try:
+        if stripped.endswith("%"):
+            value = Decimal(stripped[:-1].strip()) * (_PPM // 100)
+        elif stripped.endswith("ppm"):
+            value = Decimal(stripped[:-3].strip())
+        else:
+            raise InvalidOperation
+        if not value.is_finite() or value != value.to_integral_value() or not 0 <= value <= 1000 * _PPM:
+            raise InvalidOperation
+    except InvalidOperation as error:
+        raise InvalidInputError(what, got=text, expected="a share such as 10%, 0.5% or 5000ppm") from error
+    return int(value)
+
+
+def parse_day(text: str, *, what: str) -> int:
+    """Return a date YYYY-MM-DD as days since 1970-01-01."""
+    try:
+        day = (dt.date.fromisoformat(text.strip()) - _EPOCH).days
+    except ValueError as error:
+        raise InvalidInputError(what, got=text, expected="a date such as 2011-12-31") from error
+    if day < 0:
+        raise InvalidInputError(what, got=text, expected="a date from 1970-01-01 on")
+    return day
+
+
+def parse_ten(text: str, *, what: str, scale: int = 1) -> tuple[int, ...]:
+    """Return ten numbers separated by commas, level 1 first, each times `scale`; InvalidInputError for other text."""
+    try:
+        values = [Decimal(part.strip()) * scale for part in text.split(",")]
+        if len(values) != 10 or any(not v.is_finite() or v < 0 or v != v.to_integral_value() for v in values):
+            raise InvalidOperation
+    except InvalidOperation as error:
+        raise InvalidInputError(what, got=text, expected="ten numbers, level 1 first: 1,1,1,2,2,2,3,3,4,5") from error
+    return tuple(int(value) for value in values)

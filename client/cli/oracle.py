@@ -1,0 +1,64 @@
+"""`tranchain oracle`: the oracle daemon."""
+
+import signal
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from client.cli.session import session_of
+from client.model.manifest import DEFAULT_MODEL, ModelPackage
+from client.roles.oracle.service import OracleService
+from client.roles.oracle.store import ReportStore
+from client.sdk.database import open_engine
+from client.sdk.errors import RefusedError, TamperedError, UnavailableError
+from client.sdk.keystore import unlock
+
+app = typer.Typer(name="oracle", help="Oracles: run the model, report scores.", no_args_is_help=True)
+
+
+@app.callback()
+def _group() -> None:
+    """Keep `serve` a command of its own."""
+
+
+@app.command()
+def serve(
+    context: typer.Context,
+    auditor: Annotated[Path, typer.Option(help="Keystore of the organisation's auditor account; it reads rows.")],
+    model: Annotated[Path, typer.Option(help="Model package.")] = DEFAULT_MODEL,
+    db: Annotated[
+        str, typer.Option("--db", envvar="TRANCHAIN_DB", help="SQLite file or PostgreSQL URL.")
+    ] = "oracle.db",
+    poll_ms: Annotated[int, typer.Option(min=50, help="Milliseconds between looks at the chain.")] = 300,
+) -> None:
+    """Score every open round and report: commit, reveal, publish. Runs until SIGTERM or SIGINT.
+
+    Example: tranchain --keystore oracle.json oracle serve --auditor auditor.json
+    """
+    session = session_of(context)
+    chain = session.chain
+    reader = unlock(auditor, session.password)
+    service = OracleService(
+        chain,
+        session.vault_as(reader),
+        oracle=session.identity.account,
+        auditor=reader,
+        package=ModelPackage.load(model),
+        store=ReportStore(open_engine(db), chain_id=chain.chain_id, registry=chain.registry),
+    )
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    session.console.note(f"oracle {session.identity.address} serves; rows are read as {reader.address}")
+    last_problem = ""
+    while not stop.wait(poll_ms / 1000):
+        try:
+            for step in service.advance():
+                session.console.note(f"round {step.round_id}: {step.did}")
+            last_problem = ""
+        except (UnavailableError, RefusedError, TamperedError) as error:
+            if str(error) != last_problem:
+                session.console.error(str(error), kind="oracle")
+            last_problem = str(error)
