@@ -10,8 +10,8 @@ from client.roles.bureau.context import Bureau
 from client.roles.bureau.query import Query
 from client.roles.bureau.tables import BATCHES, RECORDS, BatchState, RecordState
 from client.sdk.credit_bundle import Bundle, BundleEntry, encode_answer, encode_bundle
+from client.sdk.encryption_keys import KeyDirectory
 from client.sdk.hashing import keccak
-from client.sdk.hpke import SealInfo, seal
 from client.sdk.merkle import MerkleTree, join_proof
 from client.sdk.vault_client import PackBlob
 
@@ -81,27 +81,22 @@ def bundle_entries(bureau: Bureau, given_by_handle: Mapping[bytes, Given]) -> li
     return entries
 
 
-def put_answer(
-    bureau: Bureau, query: Query, entries: Sequence[BundleEntry], public_key_by_recipient: Mapping[str, bytes]
-) -> bytes:
-    """Seal the entries to each recipient, put all into the vaults, and return the hash of the answer blob."""
+def put_answer(bureau: Bureau, query: Query, entries: Sequence[BundleEntry], keys: KeyDirectory) -> bytes:
+    """Seal the entries to each recipient, put all into the vaults, and return the hash of the answer blob.
+
+    Raises:
+        RefusedError: a recipient has no usable encryption key (yet).
+    """
     plaintext = encode_bundle(Bundle(query_id=query.id, pack_id=query.pack_id, entries=tuple(entries)))
-    info = SealInfo(
-        label="bundle",
-        chain_id=bureau.chain.chain_id,
-        registry=bureau.chain.registry,
-        subject=query.id,
-        recipient=bureau.identity.address,
-        expires_at=query.expires_at,
+    sealed_by_recipient = keys.seal_to(
+        query.recipients, plaintext, label="bundle", subject=query.id, expires_at=query.expires_at
     )
-    blobs: list[PackBlob] = []
-    hash_by_recipient: dict[str, bytes] = {}
-    for recipient, public_key in public_key_by_recipient.items():
-        sealed = seal(public_key, plaintext, info.for_recipient(recipient))
-        hash_by_recipient[recipient] = keccak(sealed)
-        blobs.append(PackBlob(pack=query.pack_id, readers=[recipient], blob=sealed))
-    answer = encode_answer(hash_by_recipient)
-    blobs.append(PackBlob(pack=query.pack_id, readers=list(public_key_by_recipient), blob=answer))
+    answer = encode_answer({recipient: keccak(sealed) for recipient, sealed in sealed_by_recipient.items()})
+    blobs = [
+        PackBlob(pack=query.pack_id, readers=[recipient], blob=sealed)
+        for recipient, sealed in sealed_by_recipient.items()
+    ]
+    blobs.append(PackBlob(pack=query.pack_id, readers=query.recipients, blob=answer))
     for vault in bureau.vaults:
         vault.put(blobs)
     return keccak(answer)

@@ -17,7 +17,6 @@ from client.roles.bureau.journal import Journal
 from client.roles.bureau.query import Policy, Query, Refusal
 from client.roles.bureau.revocation import expire
 from client.roles.bureau.tables import QueryState
-from client.sdk.chain import NO_ADDRESS
 from client.sdk.encryption_keys import KeyDirectory
 from client.sdk.errors import InvalidInputError, RefusedError, UnavailableError
 
@@ -98,7 +97,7 @@ class Daemon:
         if state not in (None, QueryState.PREPARED):
             return None
         answer = self._bureau.chain.call(CREDIT_FILES, "answerOf", query.id, self._organisation)
-        if answer.bureau != NO_ADDRESS:
+        if int(answer.bureau, 16):
             return self._overtaken(query, state, answer)
         is_closed = self._bureau.chain.call(CREDIT_FILES, "query", query.id).closed
         if is_closed or self._bureau.chain.block_second() >= query.expires_at:
@@ -132,8 +131,8 @@ class Daemon:
             chain.send(CREDIT_FILES, "refuseCredit", [query.id, int(refusal)], account)
             self._journal.settle(query.id, QueryState.REFUSED)
             return Handled(query_id=query.id, state=QueryState.REFUSED, refusal=refusal)
-        keys = {recipient: self._keys.public_key(recipient) for recipient in query.recipients}
-        answer = put_answer(self._bureau, query, bundle_entries(self._bureau, decision.given_by_handle), keys)
+        entries = bundle_entries(self._bureau, decision.given_by_handle)
+        answer = put_answer(self._bureau, query, entries, self._keys)
         chain.send(CREDIT_FILES, "answerCredit", [query.id, answer, tally.found, tally.missing, tally.refused], account)
         self._journal.settle(query.id, QueryState.ANSWERED)
         return Handled(

@@ -1,4 +1,7 @@
-"""A credit query as the chain asks it, and what a bureau decides about it. Pure: no I/O. Source: docs/protocol.md, 5."""
+"""A credit query as the chain asks it, and the rules by which a bureau decides. Pure: no I/O.
+
+Source: docs/protocol.md, 5.
+"""
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet

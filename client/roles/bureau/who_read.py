@@ -1,4 +1,7 @@
-"""Who read this person's file: every query that named it, each proven against the chain. Source: docs/protocol.md, 5."""
+"""Who read this person's file: every query that named it, each proven against the chain.
+
+Source: docs/protocol.md, 5.
+"""
 
 from dataclasses import dataclass
 
