@@ -15,6 +15,7 @@ from chain_node.storage.api import (
 )
 from chain_node.storage.disk import Disk, FileDisk, MemoryDisk
 from chain_node.storage.errors import (
+    StoreFailedError,
     StoreFullError,
     StoreIdentityError,
     StoreLockedError,
@@ -34,6 +35,7 @@ __all__ = [
     "LmdbStore",
     "MemoryDisk",
     "MemoryStore",
+    "StoreFailedError",
     "StoreFullError",
     "StoreIdentity",
     "StoreIdentityError",

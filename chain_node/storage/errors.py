@@ -12,6 +12,15 @@ class StoreFullError(UnavailableError):
         super().__init__(f"room to write in {path} ({reason}; free some space)")
 
 
+class StoreFailedError(UnavailableError):
+    """The medium failed while writing. Nothing of the write was kept and everything before it was."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"the store in {path} ({reason}; check the disk)")
+
+
 class StoreLockedError(UnavailableError):
     """Another process has the store open."""
 

@@ -26,11 +26,20 @@ from chain_node.storage.api import (
     StoreIdentity,
     TransactionLocation,
 )
-from chain_node.storage.errors import StoreFullError, StoreIdentityError, StoreLockedError, StoreUnreadableError
+from chain_node.storage.errors import (
+    StoreFailedError,
+    StoreFullError,
+    StoreIdentityError,
+    StoreLockedError,
+    StoreUnreadableError,
+)
 
 MAP_SIZE_BYTES_START = 256 * 1024 * 1024
 MAP_SIZE_BYTES_MAX = 16 * 1024**4
 """The map is not doubled beyond this; by then the disk has long been full."""
+
+DISK_FULL_BYTES = 64 * 1024
+"""Less room than this on the disk means that a failed write failed for want of it."""
 
 _META = b"meta"
 _BLOCKS = b"blocks"
@@ -91,7 +100,9 @@ class LmdbStore:
             self._check_identity(identity)
         except lmdb.Error as error:
             os.close(self._lock_file)
-            raise _translate(path, error) from error
+            if _is_disk_full(path, error):
+                raise StoreFullError(str(path), str(error)) from error
+            raise StoreUnreadableError(str(path), str(error)) from error
         except StoreIdentityError:
             self.close()
             raise
@@ -194,7 +205,9 @@ class LmdbStore:
             except lmdb.MapFullError as error:
                 self._grow_map(error)
             except lmdb.Error as error:
-                raise _translate(self._path, error) from error
+                if _is_disk_full(self._path, error):
+                    raise StoreFullError(str(self._path), str(error)) from error
+                raise StoreFailedError(str(self._path), str(error)) from error
 
     def _grow_map(self, error: lmdb.Error) -> None:
         with self._map_lock:
@@ -273,10 +286,10 @@ def _open_environment(path: Path, map_size_bytes: int) -> lmdb.Environment:
     )
 
 
-def _translate(path: Path, error: lmdb.Error) -> Exception:
-    if isinstance(error, lmdb.MapFullError | lmdb.DiskError):
-        return StoreFullError(str(path), str(error))
-    return StoreUnreadableError(str(path), str(error))
+def _is_disk_full(path: Path, error: lmdb.Error) -> bool:
+    """LMDB reports a write that was cut short by a full disk as an input/output error."""
+    space = os.statvfs(path)
+    return isinstance(error, lmdb.DiskError | lmdb.MapFullError) or space.f_bavail * space.f_frsize < DISK_FULL_BYTES
 
 
 def _height_key(height: Height) -> bytes:

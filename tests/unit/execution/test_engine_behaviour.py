@@ -415,7 +415,7 @@ def test_building_stops_when_told(chain: Chain) -> None:
 
 def test_block_with_a_transaction_that_cannot_be_included_is_refused(chain: Chain) -> None:
     bad = sign(KEY, nonce=5, to=BOB)
-    with pytest.raises(InvalidBlockTransactionError, match="transaction 1 .*nonce too high") as caught:
+    with pytest.raises(InvalidBlockTransactionError, match=r"transaction 1 .*nonce too high") as caught:
         chain.add_block([chain.sign(BOB), bad])
     assert (caught.value.index, caught.value.transaction_hash) == (1, bad.hash)
 

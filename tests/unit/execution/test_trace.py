@@ -1,5 +1,7 @@
 """Traces of one transaction: steps, limits and the tree of messages."""
 
+from itertools import pairwise
+
 import pytest
 
 from chain_node.core.genesis import Fork
@@ -46,7 +48,7 @@ def test_steps_account_for_all_gas_of_the_message(chain: Chain) -> None:
     steps = trace(chain, call_data("set(uint256)", 3)).steps
     assert steps[0].program_counter == 0
     assert all(step.depth == 1 for step in steps)
-    for step, following in zip(steps, steps[1:], strict=False):
+    for step, following in pairwise(steps):
         assert step.gas - step.gas_cost == following.gas
     store = next(step for step in steps if step.operation == "SSTORE")
     assert store.storage == ((0, 3),)
