@@ -49,7 +49,11 @@ def run(arguments: Sequence[str]) -> int:
     except (typer.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
     except TyperException as error:
-        console.error(f"{error.format_message()} (see --help)", kind="usage")
+        message = error.format_message()
+        if message.startswith("Usage:"):  # a group without a command shows its help
+            sys.stderr.write(message + "\n")
+        else:
+            console.error(f"{message} (see --help)", kind="usage")
         return EXIT_USAGE
     except TranchainError as error:
         if "--debug" in common:

@@ -31,6 +31,9 @@ class Role(IntEnum):
 ADMIN_ROLE_ID = 0
 """Governance, held by the Consortium contract alone; never in a bitmap."""
 
+PUBLIC_ROLE_ID = 2**64 - 1
+"""Everybody has it: a function with this role is open to all that may send transactions."""
+
 
 def role_bitmap(roles: Iterable[Role]) -> int:
     """Return the bitmap of roles."""
@@ -56,6 +59,6 @@ def role_named(name: str) -> Role:
 
 def role_text(role_id: int) -> str:
     """Return a role id as a word: its name, `governance` for 0, else the number."""
-    if role_id == ADMIN_ROLE_ID:
-        return "governance"
+    if role_id in (ADMIN_ROLE_ID, PUBLIC_ROLE_ID):
+        return "governance" if role_id == ADMIN_ROLE_ID else "anyone"
     return next((role.name for role in Role if role == role_id), f"role {role_id}")
