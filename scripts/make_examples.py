@@ -60,6 +60,7 @@ def make(frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
     return {
         "loans.csv": _tape(pack),
         "credit_files.csv": _credit_files(with_file).sort("national_id"),
+        "consents.csv": _consents(pack),
         "outcomes.csv": pack.select(loan_id="loan_uid", defaulted="default"),
     }
 
@@ -107,6 +108,18 @@ def _credit_files(pack: pl.DataFrame) -> pl.DataFrame:
         bankruptcies=_whole("pub_rec_bankruptcies"),
         revolving_balance=_decimal("revol_bal"),
         revolving_utilisation=_decimal("revol_util", 100),
+    )
+
+
+def _consents(pack: pl.DataFrame) -> pl.DataFrame:
+    """Invent what every borrower signed: these columns belong to nobody and are not in the source."""
+    documents = [hashlib.sha256(f"example consent of {person}".encode()).hexdigest() for person in pack["national_id"]]
+    return pack.select(
+        subject_id="national_id",
+        document_sha256=pl.Series(documents),
+        purposes=pl.lit("underwriting monitoring"),
+        granted_on="month_start",
+        expires_on=pl.lit("2040-12-31"),
     )
 
 
