@@ -129,7 +129,9 @@ class _LeanMachine:
 
     def run_code(self) -> None:
         """Run to the end of the message, in translated stretches where there are some."""
-        program = _program_of(self.msg.code, self.fork)
+        # Creation code runs once, so it would only push out programs that are used again.
+        is_shared = not self.msg.is_create
+        program = _program_of(self.msg.code, self.fork) if is_shared else Program(self.msg.code, self.opcodes)
         self.code = _Code(program)
         stretches = program.stretches
         stack, gas_meter, memory, call_data = self._stack.values, self._gas_meter, self._memory.content, self.msg.data

@@ -4,21 +4,21 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from eth.exceptions import InsufficientStack, InvalidJumpDestination, OutOfGas
+from eth.exceptions import FullStack, InsufficientStack, InvalidJumpDestination, OutOfGas
 from eth.vm.logic.invalid import InvalidOpcode
 
 from chain_node.core.genesis import Fork
 from chain_node.core.hashing import keccak
 from chain_node.execution.stretch_source import find_jump_targets, write_stretch
 
-PROGRAMS_MAX = 128
+PROGRAMS_MAX = 64
 """Programs kept with their translations, the least recently used dropped first."""
 
-STRETCHES_PER_PROGRAM_MAX = 1_000
-"""Translated stretches of one program, about 10 kB each."""
+STRETCHES_PER_PROGRAM_MAX = 500
+"""Translated stretches of one program, about 3 kB each; the rest of it is stepped through."""
 
 VISITS_BEFORE_TRANSLATION = 16
-"""Translating takes about a millisecond, so code must have run this often. No result depends on it."""
+"""Translating takes half a millisecond, so code must have run this often. No result depends on it."""
 
 Stretch = Callable[[Any, list[int], Any, bytearray, bytes], int]
 """(computation, stack, gas meter, memory, call data) -> next program counter. Otherwise ends by an exception."""
@@ -119,6 +119,7 @@ def _shift_right_signed(shift: int, value: int) -> int:
 
 _HELPERS: dict[str, Any] = {
     "OutOfGas": OutOfGas,
+    "FullStack": FullStack,
     "InsufficientStack": InsufficientStack,
     "InvalidJumpDestination": InvalidJumpDestination,
     "expand_memory": expand_memory,

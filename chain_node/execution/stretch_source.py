@@ -290,10 +290,9 @@ class _Writer:
         self._lines.append("")
 
     def _close_stack(self) -> None:
-        conditions = []
+        checks = []
         if self._need:
-            conditions.append(f"len(stack) < {self._need}")
+            checks.append(f"if len(stack) < {self._need}: raise InsufficientStack")
         if self._growth > 0:
-            conditions.append(f"len(stack) > {_STACK_MAX - self._growth}")
-        if conditions:
-            self._lines[self._stack_line] = f"if {' or '.join(conditions)}: raise InsufficientStack"
+            checks.append(f"if len(stack) > {_STACK_MAX - self._growth}: raise FullStack")
+        self._lines[self._stack_line] = "\n".join(checks)
