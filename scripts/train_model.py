@@ -1,4 +1,4 @@
-"""Train the credit model from the LendingClub loans and write its package; about five minutes on one core.
+"""Train the credit model from the LendingClub loans and write its package; about three minutes on one core.
 
 python scripts/train_model.py --data loans.csv.gz            write client/model/artifacts/lendingclub_v1
 python scripts/train_model.py --data loans.csv.gz --check    train again and compare with it, byte for byte
