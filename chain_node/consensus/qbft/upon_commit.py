@@ -10,7 +10,7 @@ from chain_node.consensus.qbft.hashes import with_seals
 from chain_node.consensus.qbft.message_log import add_vote, find_vote
 from chain_node.consensus.qbft.state import State
 from chain_node.core.errors import InvalidMessageError, describe
-from chain_node.core.types import Block, Hash32, Round
+from chain_node.core.types import Block, Hash32, Height, Round
 
 
 def upon_commit(state: State, event: CommitReceived) -> tuple[State, Effects]:
@@ -34,7 +34,7 @@ def upon_commit(state: State, event: CommitReceived) -> tuple[State, Effects]:
     state, effects = commit_if_decided(state)
     if effects or len(_seals_for(state, message.payload.round, message.payload.digest)) < state.quorum:
         return state, effects
-    return state, (RequestSync(message.author, state.height),)
+    return state, (RequestSync(message.author, Height(state.height + 1)),)
 
 
 def commit_if_decided(state: State) -> tuple[State, Effects]:
