@@ -72,10 +72,7 @@ class FileDisk:
         """Put other content in place of all, durably and atomically."""
         draft = self._path.with_suffix(".new")
         try:
-            descriptor = _open(draft)
-            os.ftruncate(descriptor, 0)
-            _write_all(descriptor, content, 0)
-            os.fsync(descriptor)
+            descriptor = _write_file(draft, content)
         except OSError as error:
             draft.unlink(missing_ok=True)
             raise _translate(self._path, error) from error
@@ -121,6 +118,19 @@ class MemoryDisk:
 
 def _open(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def _write_file(path: Path, content: bytes) -> int:
+    """Write a whole file durably and leave it open."""
+    descriptor = _open(path)
+    try:
+        os.ftruncate(descriptor, 0)
+        _write_all(descriptor, content, 0)
+        os.fsync(descriptor)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def _write_all(descriptor: int, data: bytes, offset: int) -> None:

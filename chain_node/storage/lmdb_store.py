@@ -4,10 +4,11 @@ LMDB never overwrites pages of the last durable transaction, so a crash at any i
 some commit. Its map is a reservation of address space and grows by doubling; the file grows with what is written.
 """
 
+import errno
 import fcntl
 import os
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import TypeVar
@@ -90,23 +91,18 @@ class LmdbStore:
         """
         self._path = path
         self._map_size_bytes_max = map_size_bytes_max
-        path.mkdir(parents=True, exist_ok=True)
-        self._lock_file = _lock(path)
         # LMDB may only resize its map while no transaction is open, so reads hold this lock; writes do not.
         self._map_lock = Lock()
-        try:
+        with _translate_errors_of_opening(path), ExitStack() as undo:
+            path.mkdir(parents=True, exist_ok=True)
+            self._lock_file = _lock(path)
+            undo.callback(os.close, self._lock_file)
             self._environment = _open_environment(path, map_size_bytes_start)
+            undo.callback(self._environment.close)
             self._tables = {name: self._environment.open_db(name) for name in _TABLES}
             self._check_identity(identity)
-        except lmdb.Error as error:
-            os.close(self._lock_file)
-            if _is_disk_full(path, error):
-                raise StoreFullError(str(path), str(error)) from error
-            raise StoreUnreadableError(str(path), str(error)) from error
-        except StoreIdentityError:
-            self.close()
-            raise
-        self._head = self._read_head()
+            self._head = self._read_head()
+            undo.pop_all()
 
     def close(self) -> None:
         """Release files; nothing may be called afterwards."""
@@ -284,6 +280,20 @@ def _open_environment(path: Path, map_size_bytes: int) -> lmdb.Environment:
     return lmdb.open(
         str(path), map_size=map_size_bytes, max_dbs=len(_TABLES), subdir=True, sync=True, metasync=True, readahead=False
     )
+
+
+@contextmanager
+def _translate_errors_of_opening(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise StoreFullError(str(path), str(error)) from error
+        raise StoreUnreadableError(str(path), str(error)) from error
+    except lmdb.Error as error:
+        if _is_disk_full(path, error):
+            raise StoreFullError(str(path), str(error)) from error
+        raise StoreUnreadableError(str(path), str(error)) from error
 
 
 def _is_disk_full(path: Path, error: lmdb.Error) -> bool:

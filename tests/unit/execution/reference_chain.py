@@ -10,7 +10,7 @@ from eth.vm.forks.istanbul import IstanbulVM
 from eth.vm.forks.london import LondonVM
 
 from chain_node.core.genesis import Fork, GenesisAccount
-from chain_node.core.types import Address, Hash32, Transaction
+from chain_node.core.types import Address, Hash32, Height, Transaction
 from chain_node.execution import BlockContext
 from tests.unit.execution.node_table import CHAIN_ID
 
@@ -57,7 +57,7 @@ class ReferenceChain:
             difficulty=context.difficulty,
             mix_hash=bytes(32),
             gas_limit=context.gas_limit,
-            prev_hashes=[context.block_hash(height) for height in range(context.height - 1, -1, -1)],
+            prev_hashes=[context.block_hash(Height(height)) for height in range(context.height - 1, -1, -1)],
             chain_id=CHAIN_ID,
             base_fee_per_gas=context.base_fee_per_gas,
         )

@@ -8,6 +8,7 @@ import pytest
 from chain_node.core.codec import decode_blocks, encode_receipt
 from chain_node.core.genesis import parse_genesis
 from chain_node.core.trie import ordered_trie_root
+from chain_node.core.types import Hash32, Height
 from chain_node.execution import BlockContext
 from chain_node.execution.pyevm_engine import PyEvmEngine
 from tests.unit.execution.node_table import NodeTable
@@ -24,20 +25,20 @@ def test_chain_of_another_implementation_executes_to_its_roots(mode: str) -> Non
     start = engine.initialise(genesis.alloc)
     table.add(start.changes)
     root = start.state_root
-    hashes: dict[int, bytes] = {}
+    hashes: dict[Height, Hash32] = {}
     with (CHAINS / mode / "chain.rlp").open("rb") as stream:
         blocks = list(decode_blocks(stream))
     assert blocks[0].header.state_root == root
     for block, described in zip(blocks[1:], expected[1:], strict=True):
         header = block.header
-        hashes[header.number - 1] = header.parent_hash
+        hashes[Height(header.number - 1)] = header.parent_hash
         context = BlockContext(
             height=header.number,
             timestamp=header.timestamp,
             gas_limit=header.gas_limit,
             coinbase=header.coinbase,
             base_fee_per_gas=header.base_fee_per_gas,
-            block_hash=hashes.get,
+            block_hash=lambda height: hashes.get(height),
         )
         result = engine.execute_block(root, block.transactions, context, gas_per_transaction=0)
         assert "0x" + result.state_root.hex() == described["stateRoot"]
