@@ -47,6 +47,9 @@ _WITHOUT_EFFECT = (
 )
 """Difficulty bombs and keys of other clients that change no rule of validity here."""
 
+_FIXED_RULES = {"contractsizelimit": 24_576, "evmstacksize": 1024}
+"""Bytes of a contract's code and words of the stack: other clients let a network change them, our engines do not."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForkSchedule:
@@ -173,6 +176,8 @@ def parse_genesis(json_text: str) -> Genesis:
     root = parse_json_object(json_text)
     config = root.read_object("config")
     schedule = _read_schedule(config)
+    for key, only in _FIXED_RULES.items():
+        config.read_integer(key, default=only, minimum=only, maximum=only)
     gas_limit = root.read_integer("gaslimit")
     genesis = Genesis(
         chain_id=config.read_integer("chainid", default=CHAIN_ID_DEFAULT, minimum=1),

@@ -77,6 +77,10 @@ def test_sub_second_period_removes_the_timestamp_spacing() -> None:
     assert (qbft.block_period_ms, qbft.timestamp_spacing_seconds) == (100, 0)
 
 
+def test_sizes_that_the_engines_have_anyway_may_be_named() -> None:
+    assert parse_genesis(with_change("config.contractSizeLimit", 24_576)) == parse_genesis(json.dumps(MINIMAL))
+
+
 def test_alloc_is_read_with_code_storage_and_addresses_in_order() -> None:
     alloc = {
         "0x" + "ff" * 20: {"balance": "0x10", "nonce": "0x2"},
