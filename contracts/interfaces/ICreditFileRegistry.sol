@@ -82,7 +82,7 @@ interface ICreditFileRegistry {
     /// @param found handles with at least one record
     /// @param missing handles without
     /// @param refused handles refused
-    /// @param bundleRoot Merkle root of the bundle blob hashes in the order of the recipients
+    /// @param bundleRoot vault hash of the answer blob
     struct Answer {
         address bureau;
         uint8 refusal;
@@ -152,7 +152,7 @@ interface ICreditFileRegistry {
     /// @notice A bureau answered.
     /// @param queryId of the query
     /// @param bureau account that answered
-    /// @param bundleRoot Merkle root of the bundle blob hashes
+    /// @param bundleRoot vault hash of the answer blob
     /// @param found handles with at least one record
     /// @param missing handles without
     /// @param refused handles refused
@@ -337,7 +337,7 @@ interface ICreditFileRegistry {
 
     /// @notice Answers, once per organisation of bureaus.
     /// @param queryId of the query
-    /// @param bundleRoot Merkle root of the bundle blob hashes in the order of the recipients
+    /// @param bundleRoot vault hash of the answer blob
     /// @param found handles with at least one record
     /// @param missing handles without
     /// @param refused handles refused
