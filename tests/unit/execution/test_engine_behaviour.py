@@ -1,13 +1,14 @@
 """What every execution engine must do. Runs on each engine of `conftest.py`."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 import rlp
-from eth_abi import decode, encode
+from eth_abi.abi import decode, encode
 from trie import HexaryTrie
 
 from chain_node.core.crypto import address_of, sign_digest
@@ -320,6 +321,21 @@ def test_call_changes_nothing(chain: Chain) -> None:
     chain.call("set(uint256)", 77)
     assert chain.table.nodes == nodes
     assert number(chain.call("value()")) == 5
+
+
+def test_calls_from_other_threads_see_their_own_roots_while_blocks_are_made(chain: Chain) -> None:
+    chain.send("set(uint256)", 1)
+    old_root = chain.root
+
+    def read_often() -> set[int]:
+        return {number(chain.call("value()", root=old_root)) for _ in range(150)}
+
+    with ThreadPoolExecutor(2) as readers:
+        seen = [readers.submit(read_often) for _ in range(2)]
+        for value in range(2, 12):
+            chain.add_block([chain.sign(PROBE, call_data("set(uint256)", value)) for _ in range(10)])
+        assert [reader.result() for reader in seen] == [{1}, {1}]
+    assert number(chain.call("value()")) == 11
 
 
 def test_call_with_overrides_sees_them(chain: Chain) -> None:

@@ -17,8 +17,10 @@ ROOT = Path(__file__).parents[3]
 def test_store_killed_fifty_times_loses_no_acknowledged_block(tmp_path: Path) -> None:
     random = Random(9)
     acknowledged = -1
-    for _ in range(KILLS):
-        acknowledged = max(acknowledged, run_until_killed(tmp_path, random.uniform(0.0, 0.06)))
+    for run in range(KILLS):
+        is_killed_early = run % 5 == 4
+        delay_seconds = random.uniform(0.05, 0.4) if is_killed_early else random.uniform(0.0, 0.06)
+        acknowledged = max(acknowledged, run_until_killed(tmp_path, delay_seconds, is_killed_early=is_killed_early))
         store = LmdbStore(tmp_path, IDENTITY)
         head = store.head()
         assert head is not None
@@ -36,13 +38,16 @@ def test_store_killed_fifty_times_loses_no_acknowledged_block(tmp_path: Path) ->
     store.close()
 
 
-def run_until_killed(path: Path, seconds_after_first_block: float) -> int:
-    """The last height the writer acknowledged before it was killed."""
+def run_until_killed(path: Path, delay_seconds: float, *, is_killed_early: bool) -> int:
+    """The last height the writer acknowledged before it was killed; -1 if none.
+
+    The delay counts from the first acknowledgement, or from the start of the process, so that opening is hit too.
+    """
     command = [sys.executable, "-m", "tests.unit.storage.crash_writer", str(path)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as writer:
         assert writer.stdout is not None
-        heights = [int(writer.stdout.readline())]
-        time.sleep(seconds_after_first_block)
+        heights = [-1] if is_killed_early else [int(writer.stdout.readline())]
+        time.sleep(delay_seconds)
         writer.kill()
         heights += [int(line) for line in writer.stdout if line.endswith("\n")]
     return heights[-1]
