@@ -33,9 +33,8 @@ def connect(rpc_url: str, *, timeout_s: float) -> Web3:
         errors=(requests.ConnectionError, requests.Timeout), retries=3, backoff_factor=0.1
     )
     provider = HTTPProvider(rpc_url, request_kwargs={"timeout": timeout_s}, exception_retry_configuration=retry)
-    web3 = Web3(provider)
-    web3.middleware_onion.inject(ExtraDataToPOAMiddleware, layer=0)
-    return web3
+    # One middleware only: web3's usual ones ask for the chain id with every call; this one takes our long extraData.
+    return Web3(provider, middleware=[(ExtraDataToPOAMiddleware, "extra_data")])
 
 
 @contextmanager
