@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from demo_consortium import KEY_HOLDERS, ORIGINATOR, DemoConsortium, make_consortium
+from demo_consortium import KEY_HOLDERS, MEMBERS, ORIGINATOR, DemoConsortium, make_consortium
 from demo_report import print_report, save_picture
 
 from client.sdk.chain import ChainClient
@@ -59,16 +59,15 @@ class Demo:
         """Print a heading with the seconds since the start."""
         print(f"\n\033[1m[{time.monotonic() - self.started:5.1f} s] {text}\033[0m", flush=True)
 
-    def run(self, *command: str, account: str | None = None, show: bool = True) -> dict[str, Any]:
-        """Run one command with `--json` and return its document; the demo ends where it fails."""
+    def run(self, *command: str, account: str | None = None, show: bool = True, as_json: bool = True) -> dict[str, Any]:
+        """Run one command and return its JSON document, if it has one; the demo ends where it fails."""
         line = self._with_account(command, account)
         print(f"  $ {' '.join(line)}", flush=True)
-        done = subprocess.run(
-            [*line, "--json"], env=self.environment, capture_output=True, text=True, check=False, cwd=ROOT
-        )
+        line += ["--json"] if as_json else []
+        done = subprocess.run(line, env=self.environment, capture_output=True, text=True, check=False, cwd=ROOT)
         if done.returncode:
             raise SystemExit(f"the command failed with exit code {done.returncode}: {done.stderr.strip()}")
-        document = json.loads(done.stdout.strip().splitlines()[-1]) if done.stdout.strip() else {}
+        document: dict[str, Any] = json.loads(done.stdout) if as_json else {}
         if show:
             self._print_document(document)
         return document
@@ -124,14 +123,11 @@ def start_node(demo: Demo) -> None:
     demo.say("A consortium of three institutions: keys, certificates, member files, genesis")
     made = demo.run("tranchain-node", "init", "--data-dir", str(demo.directory / "node"))
     demo.consortium = make_consortium(demo.directory, validator=made["validator"])
-    print(
-        "  (scripts/demo_consortium.py made a demo CA, 13 accounts, their certificates and three signed member files)"
-    )
-    members = [part for path in demo.consortium.member_files for part in ("--member", str(path))]
+    print("  (scripts/demo_consortium.py made a demo CA, 13 accounts, their certificates, three signed member files)")
+    members = [str(path) for path in demo.consortium.member_files]
     genesis = str(demo.directory / "genesis.json")
-    demo.run(
-        "tranchain-node", "genesis", *members, "--out", genesis, "--block-period-ms", str(BLOCK_PERIOD_MS), show=False
-    )
+    period = ("--block-period-ms", str(BLOCK_PERIOD_MS))
+    demo.run("tranchain-node", "genesis", *members, "--to", genesis, *period, as_json=False)
     demo.say("The bank bureau's node starts: validator, JSON-RPC and vault")
     listen = demo.rpc.removeprefix("http://")
     node = ("--genesis", genesis, "--data-dir", str(demo.directory / "node"), "--rpc-listen", listen)
@@ -145,32 +141,27 @@ def found_network(demo: Demo) -> None:
     demo.say("Governance: deploy the contracts, enrol the originator, approve the model")
     governors = [f"--governor={consortium.keystore(name)}" for name in ("governor-a", "governor-b", "governor-c")]
     demo.run("tranchain", "admin", "deploy", *governors, account="governor-a", show=False)
-    certificate = consortium.directory / "certificates" / f"{ORIGINATOR}.pem"
+    vote = ("tranchain", "admin", "propose")
+    originator = consortium.identity(ORIGINATOR).address
+    new_member = ("Consortium", "addOrganisation", json.dumps([ORIGINATOR, originator]))
+    demo.run(*vote, *new_member, "--description", "A new originator", *governors, account="governor-a", show=False)
+    certificates = consortium.directory / "certificates"
     demo.run(
-        "tranchain",
-        "admin",
-        "enrol",
-        str(certificate),
-        "--new-organisation",
-        ORIGINATOR,
-        "--role",
-        "ORIGINATOR",
-        *governors,
+        *(
+            "tranchain",
+            "admin",
+            "enrol",
+            str(certificates / f"{ORIGINATOR}.pem"),
+            "--organisation",
+            str(len(MEMBERS) + 1),
+        ),
+        *("--role", "ORIGINATOR", "--ca", str(certificates / "ca.pem"), *governors),
         account="governor-a",
         show=False,
     )
     model = demo.run("tranchain", "risk", "model", "propose", account="risk-control")
-    demo.run(
-        "tranchain",
-        "admin",
-        "propose",
-        "RiskModelRegistry",
-        "activate",
-        str(model["model"]),
-        *governors,
-        account="governor-a",
-        show=False,
-    )
+    activate = ("RiskModelRegistry", "activate", json.dumps([model["model"]]))
+    demo.run(*vote, *activate, "--description", "The first model", *governors, account="governor-a", show=False)
     prove_keys(demo)
 
 
@@ -186,9 +177,7 @@ def prove_keys(demo: Demo) -> None:
         challenger = identities["risk-control" if name in ("bureau", "registrar", "auditor-a") else "bureau"]
         keys.challenge(identity.address, challenger.account)
         keys.prove(identity)
-    print(
-        f"  ({len(identities)} accounts announced an encryption key, were challenged by another organisation, proved it:"
-    )
+    print(f"  ({len(identities)} accounts announced an encryption key, were challenged by others, and proved it:")
     print("   `tranchain keys announce`, `tranchain keys challenge`, `tranchain keys prove`)", flush=True)
 
 
@@ -299,12 +288,8 @@ def _made(demo: Demo) -> DemoConsortium:
 
 
 def _make_anew(directory: Path) -> None:
-    if (
-        directory.exists()
-        and any(directory.iterdir())
-        and not (directory / "password").exists()
-        and not (directory / "node").exists()
-    ):
+    is_demo = (directory / "password").exists() or (directory / "node").exists()
+    if directory.exists() and any(directory.iterdir()) and not is_demo:
         raise SystemExit(f"{directory} holds something that is not a demo; name another --directory")
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True, mode=0o700)

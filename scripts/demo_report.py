@@ -113,42 +113,28 @@ def save_picture(figures: DemoFigures, path: Path) -> None:
     left.set(title="Loans by risk level", xlabel="level (10 = riskiest)", ylabel="loans", xticks=list(levels))
     left.legend(frameon=False)
 
-    total = figures.curve[0].removed.count + max(point.removed.count for point in figures.curve)
+    total = max(point.removed.count for point in figures.curve)
     shares = [100 * point.removed.count / total for point in figures.curve]
-    middle.plot(
-        shares, [point.bad_rate_by_balance_ppm / 1e4 for point in figures.curve], color=blue, label="by balance"
-    )
-    rates_by_count = [point.bad_rate_by_count_ppm / 1e4 for point in figures.curve]
-    middle.plot(shares, rates_by_count, color=grey, linestyle="--", label="by count")
-    middle.axhline(figures.target_ppm / 1e4, color=red, linewidth=1, label="target")
+    by_balance = [point.bad_rate_by_balance_ppm / 1e4 for point in figures.curve]
+    by_count = [point.bad_rate_by_count_ppm / 1e4 for point in figures.curve]
     removed = 100 * (1 - figures.kept_count / total)
+    middle.plot(shares, by_balance, color=blue, label="by balance")
+    middle.plot(shares, by_count, color=grey, linestyle="--", label="by count")
+    middle.axhline(figures.target_ppm / 1e4, color=red, linewidth=1, label="target")
     middle.axvline(removed, color=red, linewidth=1, linestyle=":")
-    middle.annotate(
-        f"{removed:.0f} % removed", (removed, middle.get_ylim()[1] * 0.95), xytext=(5, 0), textcoords="offset points"
-    )
-    middle.set(
-        title="Expected bad rate, prudent, as the riskiest leave",
-        xlabel="removed, % of scored loans",
-        ylabel="%",
-        ylim=(0, None),
-    )
+    middle.annotate(f" {removed:.0f} % removed", (removed, 0.95 * by_balance[0]))
+    middle.set(title="Expected bad rate (with margin) as the riskiest leave", xlabel="removed, % of scored loans")
+    middle.set(ylabel="%", ylim=(0, None))
     middle.legend(frameon=False)
 
     names = [f"{group.name}\n{group.count:,} loans" for group in figures.groups]
-    places = range(len(names))
-    right.bar(
-        [p - 0.2 for p in places],
-        [g.expected_ppm / 1e4 for g in figures.groups],
-        0.4,
-        color=grey,
-        label="expected (model, no margin)",
-    )
-    bars = right.bar(
-        [p + 0.2 for p in places], [g.actual_ppm / 1e4 for g in figures.groups], 0.4, color=red, label="actual"
-    )
+    expected = [group.expected_ppm / 1e4 for group in figures.groups]
+    actual = [group.actual_ppm / 1e4 for group in figures.groups]
+    right.bar([place - 0.2 for place in range(len(names))], expected, 0.4, color=grey, label="expected (no margin)")
+    bars = right.bar([place + 0.2 for place in range(len(names))], actual, 0.4, color=red, label="actual")
     right.bar_label(bars, fmt="%.1f")
     right.axhline(figures.target_ppm / 1e4, color=red, linewidth=1)
-    right.set(title="Default rate: expected and actual, %", xticks=list(places))
+    right.set(title="Default rate: expected and actual, %", xticks=list(range(len(names))))
     right.set_xticklabels(names, fontsize=8)
     right.legend(frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
