@@ -81,7 +81,7 @@ def show_status(context: typer.Context) -> None:
             "registry": chain.registry,
             "block": head,
             "block_at": chain.block_second(head),
-            "finality": finality if finality is not None else "unknown",
+            "finality": finality["finality"] if finality is not None else "unknown",
             "open_proposals": len(governance.load_all(chain, open_only=True)),
             "validators": status.validators(chain),
             "contracts": [asdict(each) for each in status.contracts(chain)],

@@ -107,7 +107,7 @@ def make_member_file(
 ) -> None:
     """Write an organisation's part of a genesis, signed by its governor (the acting account).
 
-    Example: tranchain --keystore gov.json admin member-file --organisation A --account gov.crt.pem=GOVERNOR --out a.json
+    Example: tranchain --keystore gov.json admin member-file --organisation A --account g.crt.pem=GOVERNOR --out a.json
     """
     session = session_of(context)
     governor = session.identity.account

@@ -58,6 +58,8 @@ def _number(name: str, value: int) -> str:
         return f"{'-' if value < 0 else ''}{hundredths // 100}.{hundredths % 100:02d} %"
     if unit == "day":
         return (dt.date(1970, 1, 1) + dt.timedelta(days=value)).isoformat() if 0 <= value < 3_000_000 else str(value)
+    if unit == "at" and value == 0:
+        return "-"
     if unit in ("at", "from", "until") and value >= 86_400:
         return _second(value)
     return f"{value:,}" if unit in ("count", "used", "ms", "rows") else str(value)

@@ -103,7 +103,7 @@ class ChainClient:
             return int(self.web3.eth.get_block("latest" if number is None else number)["timestamp"])
 
     def finality(self, block_number: int) -> Mapping[str, Any] | None:
-        """Return what the node says of a block's finality; None when it has no such method."""
+        """Return what the node says of a block's finality; None when it has no such method or block."""
         try:
             with translated():
                 answer = self.web3.manager.request_blocking("tranchain_getFinality", [hex(block_number)])  # type: ignore[arg-type]  # not a standard method
@@ -111,7 +111,7 @@ class ChainClient:
             if error.code == rpc.METHOD_NOT_FOUND:
                 return None
             raise
-        return dict(answer)
+        return dict(answer) if answer else None
 
     def code(self, address: str) -> bytes:
         """Return the code at an address; empty where there is no contract."""
@@ -261,10 +261,8 @@ class ChainClient:
             function, arguments = self.web3.eth.contract(abi=abi).decode_function_input(data)
         except (Web3Exception, ValueError):
             return None
-        shown = (
-            f"{name}={'0x' + value.hex() if isinstance(value, bytes) else value}" for name, value in arguments.items()
-        )
-        return f"{function.fn_name}({', '.join(shown)})"
+        shown = ", ".join(f"{name}={_shown(value)}" for name, value in arguments.items())
+        return f"{function.fn_name}({shown})"
 
     def _look_up(self, name: str) -> str:
         if name == "ContractRegistry":
@@ -356,6 +354,14 @@ class ChainClient:
 def _with_margin(gas: int) -> int:
     """Leave room: what a call needs may grow a little until its block."""
     return gas + gas // 4 + 20_000
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bytes):
+        return "0x" + value.hex()
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_shown(each) for each in value)}]"
+    return str(value)
 
 
 def _first_line(error: Exception) -> str:

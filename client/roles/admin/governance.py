@@ -3,7 +3,7 @@
 Source: docs/protocol.md, 3.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,9 +120,12 @@ def load(chain: ChainClient, proposal_id: int) -> Proposal:
     if not events:
         raise RefusedError(_CONSORTIUM, f"no proposal {proposal_id}")
     stored = chain.call(_CONSORTIUM, "proposal", proposal_id)
+    names = _names_by_address(chain)
     calls = [
         GovernanceCall(
-            target=call.target, data=bytes(call.data), meaning=_meaning(chain, call.target, bytes(call.data))
+            target=call["target"],
+            data=bytes(call["data"]),
+            meaning=_meaning(chain, names, call["target"], call["data"]),
         )
         for call in events[0].args["calls"]
     ]
@@ -180,10 +183,13 @@ def _has_approved(chain: ChainClient, proposal_id: int, governor: LocalAccount) 
     return bool(chain.call(_CONSORTIUM, "proposal", proposal_id).approvals >> organisation & 1)
 
 
-def _meaning(chain: ChainClient, target: str, data: bytes) -> str:
-    """Name the call as far as the artifacts know its selector."""
-    for name in artifact_names():
-        found = chain.decode_call(load_artifact(name).abi, data)
-        if found is not None:
-            return f"{found} of {target}"
-    return f"0x{data[:4].hex()}… of {target}"
+def _names_by_address(chain: ChainClient) -> dict[str, str]:
+    names = chain.call("ContractRegistry", "names")
+    return {chain.call("ContractRegistry", "entry", name).proxy: name for name in names}
+
+
+def _meaning(chain: ChainClient, names: Mapping[str, str], target: str, data: bytes) -> str:
+    """Return the call in words, as far as the registry knows the target and the artifacts its function."""
+    name = names.get(target)
+    call = chain.decode_call(load_artifact(name).abi, data) if name in artifact_names() and name else None
+    return f"{name or target}.{call or '0x' + data.hex()}"
