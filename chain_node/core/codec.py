@@ -28,11 +28,13 @@ __all__ = [
     "encode_block",
     "encode_header",
     "encode_receipt",
-    "header_from_item",
 ]
 
 _BERLIN_FIELD_COUNT = 15
 _LONDON_FIELD_COUNT = 16
+_HEADER_SIZE_BYTES_MAX = EXTRA_DATA_SIZE_BYTES_MAX + 1024
+_BLOCK_LIST_COUNT_MAX = 4
+"""With the withdrawals of later forks, to name them in the error."""
 
 
 def encode_header(header: Header) -> bytes:
@@ -63,18 +65,11 @@ def decode_header(raw: bytes) -> Header:
     """Decode a header of the Berlin or London layout.
 
     Raises:
-        DecodeError: not canonical, or a layout of a later fork.
+        DecodeError: not canonical, too large, or a layout of a later fork.
     """
-    return header_from_item(rlp.decode(raw))
-
-
-def header_from_item(item: rlp.Decoded) -> Header:
-    """Read a header from an already decoded RLP list.
-
-    Raises:
-        DecodeError: wrong number, kind or length of fields.
-    """
-    fields = read_list(item, field="header")
+    if len(raw) > _HEADER_SIZE_BYTES_MAX:
+        raise DecodeError(offset=0, expected=f"a header of at most {_HEADER_SIZE_BYTES_MAX} bytes, got {len(raw)}")
+    fields = read_list(rlp.decode(raw), field="header")
     if len(fields) not in (_BERLIN_FIELD_COUNT, _LONDON_FIELD_COUNT):
         raise DecodeError(offset=0, expected=f"header with 15 or 16 fields, got {len(fields)}")
     extra_data = read_bytes(fields[12], field="extra data")
@@ -113,16 +108,15 @@ def decode_block(raw: bytes) -> Block:
         DecodeError: not canonical, has ommers, or carries lists of a later fork.
         InvalidTransactionError: a transaction is malformed or its signature is bad.
     """
-    spans = rlp.split_list(raw)
-    if len(spans) != 3:
-        raise DecodeError(offset=0, expected=f"a block of 3 lists, got {len(spans)}")
-    (header_start, header_end), (list_start, list_end), (ommers_start, ommers_end) = spans
-    if raw[ommers_start:ommers_end] != rlp.EMPTY_LIST:
-        raise DecodeError(offset=ommers_start, expected="an empty list of ommers")
-    header = decode_header(raw[header_start:header_end])
+    lists = rlp.split_items(raw, items_max=_BLOCK_LIST_COUNT_MAX)
+    if len(lists) != 3:
+        raise DecodeError(offset=0, expected=f"a block of 3 lists, got {len(lists)}")
+    header_raw, body, ommers = lists
+    if ommers != rlp.EMPTY_LIST:
+        raise DecodeError(offset=len(raw) - len(ommers), expected="an empty list of ommers")
+    header = decode_header(header_raw)
     transactions = [
-        decode_transaction(_transaction_bytes(raw, start, end))
-        for start, end in rlp.split_list(raw, list_start, list_end)
+        decode_transaction(_transaction_bytes(body, start, end)) for start, end in rlp.iterate_list(body, 0, len(body))
     ]
     return Block(header, tuple(transactions))
 

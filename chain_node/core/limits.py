@@ -53,3 +53,6 @@ MESSAGE_SIZE_BYTES_MAX = 2 * BLOCK_SIZE_BYTES_MAX
 
 VOTES_PER_VALIDATOR_MAX = 4
 """Messages of one kind kept for one validator at one height, those of its highest rounds."""
+
+VALIDATORS_MAX = 1_000
+"""Validators of one network; bounds the lists of a justification."""

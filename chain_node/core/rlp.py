@@ -8,7 +8,8 @@ Source: Ethereum Yellow Paper, appendix B.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import TypeAlias, Union
 
 from chain_node.core.errors import DecodeError
@@ -95,22 +96,36 @@ def read_prefix(raw: bytes, offset: int, end: int) -> tuple[bool, int, int]:
     return is_list, start, stop
 
 
-def split_list(raw: bytes, offset: int = 0, end: int | None = None) -> list[tuple[int, int]]:
-    """Spans of the items (prefix included) of the list at `offset`, which must end exactly at `end`.
+def iterate_list(raw: bytes, offset: int, end: int) -> Iterator[tuple[int, int]]:
+    """Spans of the items (prefix included) of the list at `offset`, which must end exactly at `end`, one by one.
 
     Raises:
         DecodeError: not a list, truncated, not canonical at the top level, or bytes left over.
     """
-    limit = len(raw) if end is None else end
-    is_list, position, stop = read_prefix(raw, offset, limit)
-    if not is_list or stop != limit:
+    is_list, position, stop = read_prefix(raw, offset, end)
+    if not is_list or stop != end:
         raise DecodeError(offset=offset, expected="an RLP list that ends with its buffer")
-    spans = []
     while position < stop:
         _, _, item_end = read_prefix(raw, position, stop)
-        spans.append((position, item_end))
+        yield position, item_end
         position = item_end
-    return spans
+
+
+def split_list(raw: bytes, offset: int = 0, end: int | None = None) -> list[tuple[int, int]]:
+    """All spans of `iterate_list`, for bytes that are our own; a stranger's list goes through `split_items`."""
+    return list(iterate_list(raw, offset, len(raw) if end is None else end))
+
+
+def split_items(raw: bytes, *, items_max: int) -> list[bytes]:
+    """Encodings of the items of a list that fills the buffer; what is inside them is not looked at.
+
+    Raises:
+        DecodeError: as `iterate_list`, or more than `items_max` items.
+    """
+    spans = list(islice(iterate_list(raw, 0, len(raw)), items_max + 1))
+    if len(spans) > items_max:
+        raise DecodeError(offset=spans[-1][0], expected=f"a list of at most {items_max} items")
+    return [raw[start:stop] for start, stop in spans]
 
 
 def _read_long_size(raw: bytes, start: int, size_width: int, end: int) -> tuple[int, int]:

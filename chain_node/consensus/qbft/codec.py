@@ -35,11 +35,13 @@ from chain_node.core.codec import decode_block, encode_block
 from chain_node.core.crypto import SIGNATURE_SIZE_BYTES, recover_address
 from chain_node.core.errors import DecodeError
 from chain_node.core.fields import UINT64_MAX, read_bytes, read_list, read_scalar
-from chain_node.core.limits import MESSAGE_SIZE_BYTES_MAX, ROUND_MAX
-from chain_node.core.types import Address, Block, Hash32, Height, Round
+from chain_node.core.limits import MESSAGE_SIZE_BYTES_MAX, ROUND_MAX, VALIDATORS_MAX
+from chain_node.core.types import Address, Hash32, Height, Round
 
 _Signed = SignedPrepare | SignedCommit | SignedRoundChange | Proposal
-_ABSENT_ACCESS_LIST = b""
+_ABSENT_ACCESS_LIST = b"\x80"
+_SMALL_SIZE_BYTES_MAX = 256
+"""The largest payload without a block, a Commit's, has some 120 bytes."""
 
 
 def encode_message(message: Message) -> tuple[int, bytes]:
@@ -69,15 +71,14 @@ def decode_message(code: int, raw: bytes) -> Message:
     """
     if len(raw) > MESSAGE_SIZE_BYTES_MAX:
         raise DecodeError(offset=0, expected=f"a message of at most {MESSAGE_SIZE_BYTES_MAX} bytes, got {len(raw)}")
-    item = rlp.decode(raw)
     if code == PREPARE_CODE:
-        return _read_prepare(item)
+        return decode_signed_prepare(raw)
     if code == COMMIT_CODE:
-        return _read_commit(item)
+        return _read_commit(raw)
     if code == ROUND_CHANGE_CODE:
-        return _read_round_change(item)
+        return _read_round_change(raw)
     if code == PROPOSAL_CODE:
-        return _read_proposal(item)
+        return _read_proposal(raw)
     raise DecodeError(offset=0, expected=f"a message code of 0x12 to 0x15, got {code:#x}")
 
 
@@ -86,9 +87,12 @@ def encode_signed_prepare(signed: SignedPrepare) -> bytes:
     return _encode_signed(signed)
 
 
-def decode_signed_prepare(item: rlp.Decoded) -> SignedPrepare:
-    """Read a Prepare from an already decoded list; errors as `decode_message`."""
-    return _read_prepare(item)
+def decode_signed_prepare(raw: bytes) -> SignedPrepare:
+    """Decode what `encode_signed_prepare` made; errors as `decode_message`."""
+    payload_raw, signature, author = _read_signed(raw, PREPARE_CODE)
+    height, round_number, digest = read_list(_decode_small(payload_raw), field="prepare payload", size=3)
+    payload = PreparePayload(height=_read_height(height), round=_read_round(round_number), digest=_read_digest(digest))
+    return SignedPrepare(payload=payload, signature=signature, author=author)
 
 
 def _encode_signed(signed: _Signed) -> bytes:
@@ -99,16 +103,10 @@ def _encode_all(signed: Sequence[_Signed]) -> bytes:
     return rlp.wrap_list(b"".join([_encode_signed(one) for one in signed]))
 
 
-def _read_prepare(item: rlp.Decoded) -> SignedPrepare:
-    payload_item, signature, author = _read_signed(item, PREPARE_CODE)
-    height, round_number, digest = read_list(payload_item, field="prepare payload", size=3)
-    payload = PreparePayload(height=_read_height(height), round=_read_round(round_number), digest=_read_digest(digest))
-    return SignedPrepare(payload=payload, signature=signature, author=author)
-
-
-def _read_commit(item: rlp.Decoded) -> SignedCommit:
-    payload_item, signature, author = _read_signed(item, COMMIT_CODE)
-    height, round_number, digest_item, seal = read_list(payload_item, field="commit payload", size=4)
+def _read_commit(raw: bytes) -> SignedCommit:
+    payload_raw, signature, author = _read_signed(raw, COMMIT_CODE)
+    fields = read_list(_decode_small(payload_raw), field="commit payload", size=4)
+    height, round_number, digest_item, seal = fields
     digest = _read_digest(digest_item)
     commit_seal = read_bytes(seal, field="commit seal", size=SIGNATURE_SIZE_BYTES)
     payload = CommitPayload(
@@ -118,52 +116,74 @@ def _read_commit(item: rlp.Decoded) -> SignedCommit:
     return SignedCommit(payload=payload, signature=signature, author=author, sealer=sealer)
 
 
-def _read_signed_round_change(item: rlp.Decoded) -> SignedRoundChange:
-    payload_item, signature, author = _read_signed(item, ROUND_CHANGE_CODE)
-    height, round_number, metadata = read_list(payload_item, field="round change payload", size=3)
+def _read_signed_round_change(raw: bytes) -> SignedRoundChange:
+    payload_raw, signature, author = _read_signed(raw, ROUND_CHANGE_CODE)
+    fields = read_list(_decode_small(payload_raw), field="round change payload", size=3)
+    height, round_number, metadata = fields
     payload = RoundChangePayload(
         height=_read_height(height), round=_read_round(round_number), prepared=_read_metadata(metadata)
     )
     return SignedRoundChange(payload=payload, signature=signature, author=author)
 
 
-def _read_round_change(item: rlp.Decoded) -> RoundChange:
-    fields = read_list(item, field="round change")
-    if len(fields) == 4:
-        _refuse_access_list(fields[2])
-        fields = [fields[0], fields[1], fields[3]]
-    signed, block, prepares = read_list(fields, field="round change", size=3)
+def _read_round_change(raw: bytes) -> RoundChange:
+    parts = rlp.split_items(raw, items_max=4)
+    if len(parts) == 4:
+        _refuse_access_list(parts.pop(2))
+    signed, block, prepares = _exactly(parts, 3, "round change")
     return RoundChange(
         signed=_read_signed_round_change(signed),
-        block=None if block == [] else _read_block(block),
-        prepares=tuple(_read_prepare(prepare) for prepare in read_list(prepares, field="prepares")),
+        block=None if block == rlp.EMPTY_LIST else decode_block(block),
+        prepares=_read_prepares(prepares),
     )
 
 
-def _read_proposal(item: rlp.Decoded) -> Proposal:
-    signed, justification = read_list(item, field="proposal", size=2)
-    payload_item, signature, author = _read_signed(signed, PROPOSAL_CODE)
-    fields = read_list(payload_item, field="proposal payload")
-    if len(fields) == 4:
-        _refuse_access_list(fields[3])
-        fields = fields[:3]
-    height, round_number, block = read_list(fields, field="proposal payload", size=3)
-    round_changes, prepares = read_list(justification, field="justification", size=2)
-    payload = ProposalPayload(height=_read_height(height), round=_read_round(round_number), block=_read_block(block))
+def _read_proposal(raw: bytes) -> Proposal:
+    signed, justification = _exactly(rlp.split_items(raw, items_max=2), 2, "proposal")
+    payload_raw, signature, author = _read_signed(signed, PROPOSAL_CODE)
+    parts = rlp.split_items(payload_raw, items_max=4)
+    if len(parts) == 4:
+        _refuse_access_list(parts.pop(3))
+    height, round_number, block = _exactly(parts, 3, "proposal payload")
+    round_changes, prepares = _exactly(rlp.split_items(justification, items_max=2), 2, "justification")
+    payload = ProposalPayload(
+        height=_read_height(_decode_small(height)),
+        round=_read_round(_decode_small(round_number)),
+        block=decode_block(block),
+    )
     return Proposal(
         payload=payload,
         signature=signature,
         author=author,
-        round_changes=tuple(_read_signed_round_change(one) for one in read_list(round_changes, field="round changes")),
-        prepares=tuple(_read_prepare(prepare) for prepare in read_list(prepares, field="prepares")),
+        round_changes=tuple(
+            _read_signed_round_change(one) for one in rlp.split_items(round_changes, items_max=VALIDATORS_MAX)
+        ),
+        prepares=_read_prepares(prepares),
     )
 
 
-def _read_signed(item: rlp.Decoded, code: int) -> tuple[rlp.Decoded, bytes, Address]:
-    """(payload, signature, author) of [payload, signature]; the signature covers the payload as it arrived."""
-    payload, signature_item = read_list(item, field="signed payload", size=2)
-    signature = read_bytes(signature_item, field="signature", size=SIGNATURE_SIZE_BYTES)
-    return payload, signature, recover_address(signing_hash_of_encoded(code, rlp.encode(payload)), signature)
+def _read_prepares(raw: bytes) -> tuple[SignedPrepare, ...]:
+    return tuple(decode_signed_prepare(one) for one in rlp.split_items(raw, items_max=VALIDATORS_MAX))
+
+
+def _read_signed(raw: bytes, code: int) -> tuple[bytes, bytes, Address]:
+    """(encoded payload, signature, author) of [payload, signature]; the signature covers the payload as it arrived."""
+    payload_raw, signature_raw = _exactly(rlp.split_items(raw, items_max=2), 2, "signed payload")
+    signature = read_bytes(_decode_small(signature_raw), field="signature", size=SIGNATURE_SIZE_BYTES)
+    return payload_raw, signature, recover_address(signing_hash_of_encoded(code, payload_raw), signature)
+
+
+def _exactly(parts: list[bytes], count: int, what: str) -> list[bytes]:
+    if len(parts) != count:
+        raise DecodeError(offset=0, expected=f"{what} with {count} items, got {len(parts)}")
+    return parts
+
+
+def _decode_small(raw: bytes) -> rlp.Decoded:
+    """Decode what has no block in it; the bound comes first, so that nothing large is taken apart in vain."""
+    if len(raw) > _SMALL_SIZE_BYTES_MAX:
+        raise DecodeError(offset=0, expected=f"at most {_SMALL_SIZE_BYTES_MAX} bytes, got {len(raw)}")
+    return rlp.decode(raw)
 
 
 def _read_metadata(item: rlp.Decoded) -> PreparedMetadata | None:
@@ -173,13 +193,9 @@ def _read_metadata(item: rlp.Decoded) -> PreparedMetadata | None:
     return PreparedMetadata(_read_round(round_number), _read_digest(digest))
 
 
-def _refuse_access_list(item: rlp.Decoded) -> None:
-    if item != _ABSENT_ACCESS_LIST:
+def _refuse_access_list(raw: bytes) -> None:
+    if raw != _ABSENT_ACCESS_LIST:
         raise DecodeError(offset=0, expected="no block access list")
-
-
-def _read_block(item: rlp.Decoded) -> Block:
-    return decode_block(rlp.encode(item))
 
 
 def _read_height(item: rlp.Decoded) -> Height:

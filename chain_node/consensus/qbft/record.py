@@ -16,7 +16,9 @@ from chain_node.consensus.qbft.codec import decode_signed_prepare, encode_signed
 from chain_node.consensus.qbft.messages import SignedPrepare
 from chain_node.core import rlp
 from chain_node.core.codec import decode_block, encode_block
-from chain_node.core.fields import UINT64_MAX, read_bytes, read_list, read_scalar
+from chain_node.core.errors import DecodeError
+from chain_node.core.fields import UINT64_MAX, read_bytes, read_scalar
+from chain_node.core.limits import VALIDATORS_MAX
 from chain_node.core.types import Block, Hash32, Height, Round
 
 
@@ -95,15 +97,19 @@ def decode_entry(raw: bytes) -> tuple[SignedVote, PreparedCertificate | None]:
     Raises:
         InvalidInputError: anything else; the log's own checksums have failed to notice damage.
     """
-    height, round_number, kind, digest, block, lock = read_list(rlp.decode(raw), field="vote record entry", size=6)
+    parts = rlp.split_items(raw, items_max=6)
+    if len(parts) != 6:
+        raise DecodeError(offset=0, expected=f"a vote record entry with 6 items, got {len(parts)}")
+    height, round_number, kind, digest = (rlp.decode(part) for part in parts[:4])
+    block, lock = parts[4:]
     vote = SignedVote(
         height=Height(read_scalar(height, field="height", maximum=UINT64_MAX)),
         round=Round(read_scalar(round_number, field="round", maximum=UINT64_MAX)),
         kind=read_scalar(kind, field="kind", maximum=0xFF),
         digest=Hash32(read_bytes(digest, field="digest", size=32)),
-        block=None if block == [] else decode_block(rlp.encode(block)),
+        block=None if block == rlp.EMPTY_LIST else decode_block(block),
     )
-    return vote, None if lock == [] else _read_lock(lock)
+    return vote, None if lock == rlp.EMPTY_LIST else _read_lock(lock)
 
 
 def _encode_lock(lock: PreparedCertificate) -> bytes:
@@ -116,11 +122,14 @@ def _encode_lock(lock: PreparedCertificate) -> bytes:
     )
 
 
-def _read_lock(item: rlp.Decoded) -> PreparedCertificate:
-    round_number, digest, block, prepares = read_list(item, field="lock", size=4)
+def _read_lock(raw: bytes) -> PreparedCertificate:
+    parts = rlp.split_items(raw, items_max=4)
+    if len(parts) != 4:
+        raise DecodeError(offset=0, expected=f"a lock with 4 items, got {len(parts)}")
+    round_number, digest, block, prepares = parts
     return PreparedCertificate(
-        round=Round(read_scalar(round_number, field="lock round", maximum=UINT64_MAX)),
-        digest=Hash32(read_bytes(digest, field="lock digest", size=32)),
-        block=decode_block(rlp.encode(block)),
-        prepares=tuple(decode_signed_prepare(prepare) for prepare in read_list(prepares, field="lock prepares")),
+        round=Round(read_scalar(rlp.decode(round_number), field="lock round", maximum=UINT64_MAX)),
+        digest=Hash32(read_bytes(rlp.decode(digest), field="lock digest", size=32)),
+        block=decode_block(block),
+        prepares=tuple(decode_signed_prepare(one) for one in rlp.split_items(prepares, items_max=VALIDATORS_MAX)),
     )

@@ -1,5 +1,6 @@
 """Bytes of messages and of the vote record: both ways, and any damage noticed."""
 
+import tracemalloc
 from dataclasses import replace
 from typing import Any
 
@@ -109,6 +110,18 @@ def test_block_access_list_of_a_later_fork_is_refused(code: int, position: int) 
         decode_message(code, rlp.encode(items))
     target[position] = b""
     decode_message(code, rlp.encode(items))
+
+
+@pytest.mark.parametrize("code", [0x12, 0x13, 0x14, 0x15])
+def test_huge_list_of_nothing_is_refused_without_taking_it_apart(code: int) -> None:
+    """4.9: memory exhaustion by large messages; 16 MB of empty items would be millions of objects."""
+    raw = rlp.wrap_list(b"\x80" * (16 * 1024 * 1024))
+    tracemalloc.start()
+    with pytest.raises(DecodeError):
+        decode_message(code, raw)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 1024 * 1024
 
 
 def test_record_entries_fold_to_what_was_signed_last() -> None:

@@ -78,3 +78,14 @@ def test_lists_nested_beyond_the_limit_are_refused() -> None:
 )
 def test_item_has_the_bytes_of_the_specification(item: rlp.Item, expected: str) -> None:
     assert rlp.encode(item).hex() == expected
+
+
+def test_list_is_split_into_the_encodings_of_its_items() -> None:
+    raw = rlp.encode([b"cat", [b"dog", []], b""])
+    assert rlp.split_items(raw, items_max=3) == [rlp.encode(b"cat"), rlp.encode([b"dog", []]), b"\x80"]
+    assert [raw[start:end] for start, end in rlp.split_list(raw)] == rlp.split_items(raw, items_max=3)
+    with pytest.raises(DecodeError, match="at most 2 items"):
+        rlp.split_items(raw, items_max=2)
+    for damaged in (raw[:-1], raw + b"\x00", b"\x80", b""):
+        with pytest.raises(DecodeError):
+            rlp.split_items(damaged, items_max=3)
