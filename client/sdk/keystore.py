@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
-from client.sdk.errors import KeystoreError
+from client.sdk.errors import InvalidInputError, KeystoreError
 from client.sdk.hashing import address_text
 from client.sdk.hpke import EncryptionKey
 
@@ -128,9 +128,12 @@ def _stretch(password: str, salt: bytes, scrypt_n: int) -> bytes:
 
 def _checksummed(document: dict[str, object], path: Path) -> str:
     address = document.get("address")
-    if not isinstance(address, str) or "crypto" not in document:
-        raise KeystoreError(str(path), got="another kind of file", expected="an Ethereum keystore")
-    return address_text(address)
+    try:
+        if isinstance(address, str) and "crypto" in document:
+            return address_text(address)
+    except InvalidInputError:
+        pass
+    raise KeystoreError(str(path), got="another kind of file", expected="an Ethereum keystore")
 
 
 def _read(path: Path) -> dict[str, object]:

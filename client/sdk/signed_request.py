@@ -101,6 +101,8 @@ class RequestVerifier:
             account = address_text(given[ACCOUNT_HEADER.lower()])
             nonce, deadline = int(given[NONCE_HEADER.lower()]), int(given[DEADLINE_HEADER.lower()])
             signature = bytes.fromhex(given[SIGNATURE_HEADER.lower()].removeprefix("0x"))
+            if not (0 <= nonce < 1 << 256 and 0 <= deadline < 1 << 256):
+                raise ValueError("a number beyond 256 bits")
             digest = request_digest(self._scope, account=account, path=path, body=body, nonce=nonce, deadline=deadline)
             signer = signing.recover(digest, signature)
         except KeyError as error:
