@@ -34,7 +34,7 @@ def apply_one_by_one(trie: HexaryTrie, changes: dict[bytes, bytes]) -> None:
             del trie[key]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(rounds=ROUNDS)
 def test_update_trie_on_any_changes_gives_the_root_of_py_trie(rounds: list[dict[bytes, bytes]]) -> None:
     store, root, reference = NodeStore(), EMPTY_TRIE_ROOT, HexaryTrie({})
