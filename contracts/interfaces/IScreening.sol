@@ -71,6 +71,7 @@ interface IScreening is IScreeningViews {
     /// @param binding what keeps the target out of reach
     /// @param assetCount assets of the pack
     /// @param sortedCount assets read so far
+    /// @param keptCount assets that are kept so far
     /// @param roundCount how often steps 3 and 4 ran so far
     /// @param lowestReachablePpm of an unreachable target: the lowest bad rate seen; otherwise the bad rate after
     /// @param beforeBalancePpm bad rate by balance of what steps 1 and 2 leave
@@ -87,6 +88,7 @@ interface IScreening is IScreeningViews {
         Binding binding;
         uint32 assetCount;
         uint32 sortedCount;
+        uint32 keptCount;
         uint32 roundCount;
         uint32 lowestReachablePpm;
         uint32 beforeBalancePpm;
@@ -204,6 +206,11 @@ interface IScreening is IScreeningViews {
     /// @param index of the asset
     error ScreeningAssetNotKept(uint32 index);
 
+    /// @notice Thrown when assets to bring down are not in ascending order.
+    /// @param previous index
+    /// @param index that follows it
+    error ScreeningNotAscending(uint32 previous, uint32 index);
+
     /// @notice Defines rules; called by risk control. Policies are never changed.
     /// @param policy_ the rules
     /// @return policyId from 1
@@ -224,7 +231,7 @@ interface IScreening is IScreeningViews {
 
     /// @notice Takes out assets that left since cut-off, and leaves the report open; for reports larger than a transaction.
     /// @param runId of the screening whose result the pack carries
-    /// @param indices of kept assets, none twice
+    /// @param indices of kept assets, ascending
     /// @param reasons_ 1 prepaid, 2 modified, 3 thirty or more days past due
     function reportBringDown(uint256 runId, uint32[] calldata indices, uint8[] calldata reasons_) external;
 
@@ -232,7 +239,7 @@ interface IScreening is IScreeningViews {
     /// pack is brought down, if not it stays screened and risk control screens it again without those assets. Called by the
     /// pack's originator; empty lists when there is nothing (more) to report.
     /// @param runId of the screening whose result the pack carries
-    /// @param indices of kept assets, none twice
+    /// @param indices of kept assets, ascending
     /// @param reasons_ 1 prepaid, 2 modified, 3 thirty or more days past due
     function bringDown(uint256 runId, uint32[] calldata indices, uint8[] calldata reasons_) external;
 
@@ -240,6 +247,12 @@ interface IScreening is IScreeningViews {
     /// @param policyId given by `definePolicy`
     /// @return the rules
     function policy(uint256 policyId) external view returns (Policy memory);
+
+    /// @notice Assets that a run, or one that it follows, brought down.
+    /// @param runId of the screening
+    /// @param chunkIndex chunk of 256 assets
+    /// @return bitmap lowest bit first
+    function broughtDown(uint256 runId, uint256 chunkIndex) external view returns (uint256 bitmap);
 
     /// @notice Number of runs; ids are 1 to this.
     /// @return count of runs

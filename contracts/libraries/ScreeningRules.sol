@@ -69,14 +69,14 @@ library ScreeningRules {
     /// @param state of the run
     /// @param batches pointer | first index << 160 | count << 192, in the order of the pack
     /// @param phase Limiting or Selecting
-    /// @return the phase it got to
-    /// @return what binds, when the target is out of reach
+    /// @return next the phase it got to
+    /// @return binding what binds, when the target is out of reach
     function proceed(
         Walk memory walk,
         ScreeningState.State memory state,
-        uint256[] storage batches,
+        uint256[] calldata batches,
         IScreening.Phase phase
-    ) internal view returns (IScreening.Phase, IScreening.Binding) {
+    ) internal view returns (IScreening.Phase next, IScreening.Binding binding) {
         while (true) {
             if (phase == IScreening.Phase.Limiting) {
                 if (!_keepLimits(walk, state, batches)) return (phase, IScreening.Binding.None);
@@ -117,8 +117,20 @@ library ScreeningRules {
             : ScreeningRisk.divideUp(state.numerator, state.denominator);
     }
 
+    /// @notice Whether something is kept and its bad rate is at most the target.
+    /// @param policy the rules
+    /// @param state of the run
+    /// @return reached true when so
+    function isReached(IScreening.Policy memory policy, ScreeningState.State memory state)
+        internal
+        pure
+        returns (bool reached)
+    {
+        return state.removed[0] != 0 && _isTargetMet(policy, state);
+    }
+
     /// @dev The order in which groups are treated does not matter: a group over its limit stays so until its own assets leave.
-    function _keepLimits(Walk memory walk, ScreeningState.State memory state, uint256[] storage batches)
+    function _keepLimits(Walk memory walk, ScreeningState.State memory state, uint256[] calldata batches)
         private
         view
         returns (bool finished)
@@ -142,7 +154,7 @@ library ScreeningRules {
         return true;
     }
 
-    function _selectWholePack(Walk memory walk, ScreeningState.State memory state, uint256[] storage batches)
+    function _selectWholePack(Walk memory walk, ScreeningState.State memory state, uint256[] calldata batches)
         private
         view
         returns (Outcome)
@@ -151,7 +163,7 @@ library ScreeningRules {
         return _go(walk, state, batches, 0, ScreeningRisk.SLOT_COUNT);
     }
 
-    function _selectPerLevel(Walk memory walk, ScreeningState.State memory state, uint256[] storage batches)
+    function _selectPerLevel(Walk memory walk, ScreeningState.State memory state, uint256[] calldata batches)
         private
         view
         returns (Outcome)
@@ -206,7 +218,7 @@ library ScreeningRules {
     function _go(
         Walk memory walk,
         ScreeningState.State memory state,
-        uint256[] storage batches,
+        uint256[] calldata batches,
         uint256 startSlot,
         uint256 endSlot
     ) private view returns (Outcome) {
@@ -245,7 +257,7 @@ library ScreeningRules {
         uint256 kept = state.removed[0];
         outcome = Outcome.Exhausted;
         for (uint256 i = _firstEntry(walk, count); i < count; ++i) {
-            uint256 entry = _entryAt(walk.buffer, i);
+            uint256 entry = ScreeningSort.entryAt(walk.buffer, i);
             uint256 index = walk.first + (entry >> 24);
             if (gasleft() < walk.reserveGas + ENTRY_GAS) {
                 cuts[walk.cut] = walk.slot << 24 | index;
@@ -272,7 +284,7 @@ library ScreeningRules {
         uint256 high = count;
         while (low < high) {
             uint256 middle = (low + high) / 2;
-            if (walk.first + (_entryAt(walk.buffer, middle) >> 24) < walk.from) low = middle + 1;
+            if (walk.first + (ScreeningSort.entryAt(walk.buffer, middle) >> 24) < walk.from) low = middle + 1;
             else high = middle;
         }
     }
@@ -296,7 +308,7 @@ library ScreeningRules {
     }
 
     function _mayStop(Walk memory walk, ScreeningState.State memory state) private pure returns (bool) {
-        if (walk.until == Until.TargetMet) return state.removed[0] != 0 && _isTargetMet(walk.policy, state);
+        if (walk.until == Until.TargetMet) return isReached(walk.policy, state);
         if (walk.until == Until.QuotaRemoved) return --walk.quota == 0;
         return !_isOver(walk.policy, state, walk.group);
     }
@@ -354,13 +366,5 @@ library ScreeningRules {
     function _bindingOf(ScreeningState.State memory state) private pure returns (IScreening.Binding) {
         if (state.cuts.length > 1) return IScreening.Binding.Concentration;
         return state.removed[0] == 0 ? IScreening.Binding.Target : IScreening.Binding.Profile;
-    }
-
-    /// @return entry index in the batch << 24 | class << 8 | group
-    function _entryAt(uint256 buffer, uint256 i) private pure returns (uint256 entry) {
-        // solhint-disable-next-line no-inline-assembly
-        assembly {
-            entry := shr(216, mload(add(buffer, mul(i, 5))))
-        }
     }
 }

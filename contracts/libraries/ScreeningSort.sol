@@ -162,4 +162,25 @@ library ScreeningSort {
             extcodecopy(pointer, buffer, add(403, mul(first, 5)), mul(count, 5))
         }
     }
+
+    /// @notice Room for the entries of one slot.
+    /// @return buffer memory address
+    function newBuffer() internal pure returns (uint256 buffer) {
+        bytes memory room = new bytes(COUNT_MAX * ENTRY_SIZE + 32);
+        // solhint-disable-next-line no-inline-assembly
+        assembly {
+            buffer := add(room, 0x20)
+        }
+    }
+
+    /// @notice One of the entries that `readSlot` read.
+    /// @param buffer memory address
+    /// @param i number of the entry
+    /// @return entry index in the batch << 24 | class << 8 | group
+    function entryAt(uint256 buffer, uint256 i) internal pure returns (uint256 entry) {
+        // solhint-disable-next-line no-inline-assembly
+        assembly {
+            entry := shr(216, mload(add(buffer, mul(i, 5))))
+        }
+    }
 }

@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import {ScreeningRisk} from "./ScreeningRisk.sol";
+import {ScreeningSort} from "./ScreeningSort.sol";
 
 /// @title What a run knows between two calls, and as its result
 /// @notice A key is slot << 24 | index: keys ascend in the order of risk. A cut is a key; what lies below it is gone. An asset
@@ -79,6 +80,58 @@ library ScreeningState {
     /// @return gas with some margin
     function reserveGas(State memory state) internal pure returns (uint256) {
         return 350_000 + 300 * sizeOf(state) + rowGas(state);
+    }
+
+    /// @notice Takes the assets of a batch in.
+    /// @param state in question
+    /// @param batch all its assets are in
+    /// @param risk tables
+    function add(State memory state, ScreeningSort.Batch memory batch, ScreeningRisk.Risk memory risk) internal pure {
+        for (uint256 slot = 0; slot < ScreeningRisk.SLOT_COUNT; ++slot) {
+            uint256 tally = ScreeningSort.tallyOf(batch, slot);
+            if (tally == 0) continue;
+            uint256 emphasis = risk.emphasis[slot];
+            uint256 weighted = emphasis * risk.pdPpm[slot];
+            uint256 level = ScreeningRisk.levelOf(slot);
+            state.numerator += weighted * (tally & CLASS_SUM);
+            state.denominator += emphasis * (tally & CLASS_SUM);
+            state.numeratorByCount += weighted * (tally >> 64);
+            state.denominatorByCount += emphasis * (tally >> 64);
+            state.before[level] += tally;
+            state.levels[level] += tally;
+            state.removed[0] += tally;
+        }
+        state.removed[1] += ScreeningSort.tallyOf(batch, ScreeningRisk.NOT_ELIGIBLE);
+        state.removed[2] += ScreeningSort.tallyOf(batch, ScreeningRisk.NO_RECORD);
+        for (uint256 group = 0; group < 256; ++group) {
+            uint256 sum = ScreeningSort.groupSumOf(batch, group);
+            if (sum == 0) continue;
+            state.groups[group] += sum;
+            if (group >= state.groupCount) state.groupCount = group + 1;
+        }
+    }
+
+    /// @notice Takes a kept asset out of every sum.
+    /// @param state in question
+    /// @param risk tables
+    /// @param slot of the asset
+    /// @param class of the asset
+    /// @param group of the asset
+    function bringDown(State memory state, ScreeningRisk.Risk memory risk, uint256 slot, uint256 class, uint256 group)
+        internal
+        pure
+    {
+        uint256 tally = 1 << 64 | class;
+        uint256 emphasis = risk.emphasis[slot];
+        uint256 weighted = emphasis * risk.pdPpm[slot];
+        state.numerator -= weighted * class;
+        state.denominator -= emphasis * class;
+        state.numeratorByCount -= weighted;
+        state.denominatorByCount -= emphasis;
+        state.levels[ScreeningRisk.levelOf(slot)] -= tally;
+        state.groups[group] -= class;
+        state.removed[0] -= tally;
+        state.removed[5] += tally;
     }
 
     /// @notice Takes everything of steps 3 and 4 back: the pack is as steps 1 and 2 left it.
