@@ -23,14 +23,14 @@ class _Number:
     is_exact: bool
     prefix: str = ""
     suffix: str = ""
-    digits: str = r"\d+"
+    digits: str = "[0-9]+"
 
     @property
     def pattern(self) -> str:
-        return rf"^([+-]?){self.prefix}({self.digits})(?:\.(\d*))?{self.suffix}$"
+        return rf"^([+-]?){self.prefix}({self.digits})(?:\.([0-9]*))?{self.suffix}$"
 
 
-_GROUPED = r"\d{1,3}(?:,\d{3})+|\d+"
+_GROUPED = "[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+"
 _NUMBERS = {
     "cents": _Number(scale=0, is_exact=True),
     "dollars": _Number(scale=2, is_exact=True, prefix=r"\$?", digits=_GROUPED),
