@@ -42,7 +42,7 @@ lint: .venv/dev.stamp ## ruff, mypy --strict, import layering, solhint
 format: .venv/dev.stamp ## format the Python sources
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
-bench: .venv/run.stamp ## measure; BENCH=key for one figure; results in build/bench.json
+bench: .venv/dev.stamp ## measure; BENCH=key for one figure; results in build/bench.json
 	@$(BIN)/python scripts/bench.py $(BENCH)
 
 contracts: .venv/dev.stamp ## compile the contracts; contracts/artifacts is reproduced byte for byte

@@ -42,6 +42,8 @@ class Demo:
     started: float = field(default_factory=time.monotonic)
     processes: list[tuple[str, subprocess.Popen[bytes]]] = field(default_factory=list)
     consortium: DemoConsortium | None = None
+    seconds_by_command: dict[str, float] = field(default_factory=dict)
+    """Whole-process time of each command that ran, by its group and name."""
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -64,9 +66,11 @@ class Demo:
         line = self._with_account(command, account)
         print(f"  $ {' '.join(line)}", flush=True)
         line += ["--json"] if as_json else []
+        begun = time.monotonic()
         done = subprocess.run(line, env=self.environment, capture_output=True, text=True, check=False, cwd=ROOT)
         if done.returncode:
             raise SystemExit(f"the command failed with exit code {done.returncode}: {done.stderr.strip()}")
+        self.seconds_by_command[" ".join(command[1:3])] = time.monotonic() - begun
         document: dict[str, Any] = json.loads(done.stdout) if as_json else {}
         if show:
             self._print_document(document)
@@ -248,8 +252,8 @@ def main() -> None:
     arguments = parser.parse_args()
     directory = arguments.directory.resolve()
     _make_anew(directory)
-    port = 8545 if arguments.keep else _free_port()
-    demo = Demo(directory, rpc=f"http://127.0.0.1:{port}", registrar=f"http://127.0.0.1:{_free_port()}")
+    port = 8545 if arguments.keep else find_port()
+    demo = Demo(directory, rpc=f"http://127.0.0.1:{port}", registrar=f"http://127.0.0.1:{find_port()}")
     with stopping(demo):
         start_node(demo)
         found_network(demo)
@@ -295,7 +299,8 @@ def _make_anew(directory: Path) -> None:
     directory.mkdir(parents=True, mode=0o700)
 
 
-def _free_port() -> int:
+def find_port() -> int:
+    """Return a TCP port of 127.0.0.1 that is free now."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])

@@ -1,0 +1,200 @@
+"""Measure what the project promises: `make bench`, or `make bench BENCH=key` for one figure.
+
+Prints machine, commit, workload and medians, and keeps them in build/bench.json under their keys.
+"""
+
+import argparse
+import csv
+import json
+import os
+import platform
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
+
+import numpy as np  # noqa: E402 - the path is set above
+from demo import EXAMPLES, Demo, find_port, found_network, run_main_job, start_node, stopping  # noqa: E402
+
+RESULTS = ROOT / "build" / "bench.json"
+UPLOAD_RECORDS = 30_000
+SCORE_ROWS = 200_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One measured figure."""
+
+    value: float
+    """Median of the runs."""
+    unit: str
+    bound: str
+    runs: list[float]
+    conditions: str
+
+
+def node_put_tps() -> dict[str, Figure]:
+    """Contract calls that store one record, over HTTP; and the node's memory after them."""
+    from bench_node import bench_node
+
+    found = bench_node(runs=3, transactions=4_000)
+    conditions = "4,000 single eth_sendRawTransaction per run, 100 senders, 16 connections, 1 s blocks, py-evm"
+    return {
+        "node_put_tps": _figure(found.put_tps, "tx/s", ">= 400", conditions),
+        "node_rss_mb": _figure([found.rss_anon_mb], "MB", "<= 400", f"RssAnon after 3 x {conditions}"),
+    }
+
+
+def upload_records_per_s() -> dict[str, Figure]:
+    """Credit records read, encrypted, in the vault and committed on the chain, as one command does it."""
+    rates = []
+    with running_consortium() as demo:
+        for run in range(3):
+            path = demo.directory / f"credit_{run}.csv"
+            _write_credit_files(path, UPLOAD_RECORDS, run)
+            mapping = str(EXAMPLES / "mapping_credit_files.toml")
+            database = str(demo.directory / f"bureau_{run}.db")
+            demo.run(
+                "tranchain", "bureau", "upload", str(path), "--mapping", mapping, "--db", database, account="bureau"
+            )
+            rates.append(UPLOAD_RECORDS / demo.seconds_by_command["bureau upload"])
+    conditions = f"{UPLOAD_RECORDS:,} rows per run, whole process of `tranchain bureau upload`, SQLite, embedded vault"
+    return {"upload_records_per_s": _figure(rates, "records/s", ">= 3000", conditions)}
+
+
+def pack_6069_seconds() -> dict[str, Figure]:
+    """From `risk query` to `exchange issue`, sum over the commands; and the node's memory afterwards."""
+    steps = (
+        "risk query",
+        "risk score",
+        "risk screen",
+        "pack bring-down",
+        "pack assign",
+        "exchange accept",
+        "exchange issue",
+    )
+    with running_consortium() as demo:
+        run_main_job(demo)
+        total = sum(demo.seconds_by_command[step] for step in steps)
+        memory = _rss_anon_mb(next(process.pid for name, process in demo.processes if name == "node"))
+    each = ", ".join(f"{step} {demo.seconds_by_command[step]:.1f}" for step in steps)
+    return {
+        "pack_6069_seconds": _figure([total], "s", "<= 45", f"whole processes, 200 ms blocks: {each}"),
+        "node_rss_after_pack_mb": _figure([memory], "MB", "<= 400", "RssAnon after the main job"),
+    }
+
+
+def score_rows_per_s() -> dict[str, Figure]:
+    """Raw record to score: feature spec and ONNX."""
+    from client.model.manifest import ModelPackage
+    from client.model.schema import FIELDS
+
+    generator = np.random.default_rng(1)
+    columns = {
+        name: generator.integers(field.minimum, min(field.maximum, 10**7) + 1, SCORE_ROWS, dtype=np.int64)
+        for name, field in FIELDS.items()
+    }
+    package = ModelPackage.load()
+    package.score(columns)
+    rates = []
+    for _ in range(7):
+        begun = time.perf_counter()
+        package.score(columns)
+        rates.append(SCORE_ROWS / (time.perf_counter() - begun))
+    return {"score_rows_per_s": _figure(rates, "rows/s", ">= 150000", f"{SCORE_ROWS:,} random rows, int64 columns")}
+
+
+def demo_seconds() -> dict[str, Figure]:
+    """`make demo` in a fresh clone, everything installed anew from the package registries."""
+    with tempfile.TemporaryDirectory(prefix="bench-demo-") as directory:
+        clone = Path(directory) / "tranchain"
+        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
+        environment = {key: value for key, value in os.environ.items() if key not in ("VIRTUAL_ENV", "PYTHONPATH")}
+        begun = time.monotonic()
+        subprocess.run(["make", "demo"], cwd=clone, env=environment, check=True)
+        seconds = time.monotonic() - begun
+    return {"demo_seconds": _figure([seconds], "s", "<= 240", "fresh clone, fresh environment, make demo")}
+
+
+BENCHES: dict[str, Callable[[], dict[str, Figure]]] = {
+    "score_rows_per_s": score_rows_per_s,
+    "node_put_tps": node_put_tps,
+    "node_rss_mb": node_put_tps,
+    "upload_records_per_s": upload_records_per_s,
+    "pack_6069_seconds": pack_6069_seconds,
+    "demo_seconds": demo_seconds,
+}
+
+
+@contextmanager
+def running_consortium() -> Iterator[Demo]:
+    """Give the demo's consortium, founded and empty, in a temporary directory."""
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=_build_directory()) as directory:
+        urls = [f"http://127.0.0.1:{find_port()}" for _ in range(2)]
+        demo = Demo(Path(directory).resolve(), rpc=urls[0], registrar=urls[1])
+        with stopping(demo):
+            start_node(demo)
+            found_network(demo)
+            yield demo
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("key", nargs="?", choices=sorted(BENCHES), help="one figure; default: all")
+    chosen = parser.parse_args().key
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+    print(f"machine {machine}\ncommit  {commit.stdout.strip()}")
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    benches = [BENCHES[chosen]] if chosen else list(dict.fromkeys(BENCHES.values()))
+    for bench in benches:
+        for key, figure in bench().items():
+            print(
+                f"{key:24} {figure.value:>12,.1f} {figure.unit} (bound {figure.bound}; {figure.conditions})", flush=True
+            )
+            stamp = {"commit": commit.stdout.strip(), "machine": machine}
+            results[key] = asdict(figure) | stamp
+            _build_directory()
+            RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+
+
+def _figure(runs: list[float], unit: str, bound: str, conditions: str) -> Figure:
+    rounded = [round(run, 1) for run in runs]
+    return Figure(value=statistics.median(rounded), unit=unit, bound=bound, runs=rounded, conditions=conditions)
+
+
+def _write_credit_files(path: Path, count: int, seed: int) -> None:
+    """Write a file of invented people whose figures are drawn from the example's rows."""
+    with (ROOT / EXAMPLES / "credit_files.csv").open(newline="") as file:
+        header, *rows = csv.reader(file)
+    generator = random.Random(seed)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        for number in range(count):
+            writer.writerow([f"B{seed}{number:09}", *generator.choice(rows)[1:]])
+
+
+def _rss_anon_mb(process_id: int) -> float:
+    status = Path(f"/proc/{process_id}/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("RssAnon")).split()[1]) / 1024
+
+
+def _build_directory() -> Path:
+    RESULTS.parent.mkdir(exist_ok=True)
+    return RESULTS.parent
+
+
+if __name__ == "__main__":
+    main()
