@@ -7,12 +7,15 @@ from collections.abc import Callable
 from chain_node.consensus.qbft.header_rules import compute_base_fee
 from chain_node.core.codec import decode_transaction
 from chain_node.core.errors import InvalidTransactionError
+from chain_node.core.genesis import Fork
 from chain_node.core.hashing import keccak
-from chain_node.core.types import Address, Hash32, Transaction
+from chain_node.core.types import Address, Hash32, Height, Transaction
 from chain_node.execution import StateView
 from chain_node.node.block_maker import compute_gas_limit
 from chain_node.node.chain import Chain
 from chain_node.txpool import AdmissionRules, PermissionCache, Pool, SenderRule, SenderState, validate_admission
+
+_TYPE_MAX_BY_FORK: dict[Fork, int] = {"istanbul": 0, "berlin": 1, "london": 2}
 
 NewTransaction = Callable[[Transaction], None]
 
@@ -43,6 +46,7 @@ class Intake:
             gas_limit=compute_gas_limit(header, genesis),
             per_transaction_gas_limit=genesis.qbft.per_tx_gas_limit,
             base_fee_per_gas=compute_base_fee(header, genesis) or 0,
+            transaction_type_max=_TYPE_MAX_BY_FORK[genesis.schedule.fork_at(Height(header.number + 1))],
         )
 
     def submit(self, raw: bytes) -> Hash32:

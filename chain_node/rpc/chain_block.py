@@ -6,6 +6,8 @@ one transaction, or hashes only.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from chain_node.core import rlp
 from chain_node.core.codec import decode_header, decode_transaction, encode_block
 from chain_node.core.hashing import keccak
@@ -27,9 +29,9 @@ class ChainBlock:
     @classmethod
     def from_bytes(cls, encoded: bytes, block_hash: Hash32) -> ChainBlock:
         """Take apart an encoded block without decoding its transactions."""
-        (header_start, header_end), (list_start, list_end), _ = rlp.split_list(encoded)
-        raw = [_transaction_bytes(encoded, *span) for span in rlp.split_list(encoded, list_start, list_end)]
-        return cls(decode_header(encoded[header_start:header_end]), block_hash, raw, size_bytes=len(encoded))
+        header, body, _ = _items(encoded)
+        raw = [_transaction_bytes(item) for item in _items(body)]
+        return cls(decode_header(header), block_hash, raw, size_bytes=len(encoded))
 
     @classmethod
     def from_block(cls, block: Block, block_hash: Hash32, *, size_bytes: int | None = None) -> ChainBlock:
@@ -70,6 +72,15 @@ class ChainBlock:
         return tuple(self.transaction(index) for index in range(self.transaction_count))
 
 
-def _transaction_bytes(encoded: bytes, start: int, end: int) -> bytes:
-    is_list, payload_start, payload_end = rlp.read_prefix(encoded, start, end)
-    return encoded[start:end] if is_list else encoded[payload_start:payload_end]
+def _items(encoded: bytes) -> Iterator[bytes]:
+    """Encodings of the items of a list."""
+    _, position, stop = rlp.read_prefix(encoded, 0, len(encoded))
+    while position < stop:
+        _, _, end = rlp.read_prefix(encoded, position, stop)
+        yield encoded[position:end]
+        position = end
+
+
+def _transaction_bytes(item: bytes) -> bytes:
+    is_list, start, end = rlp.read_prefix(item, 0, len(item))
+    return item if is_list else item[start:end]

@@ -34,6 +34,8 @@ class AdmissionRules:
     """Gas one transaction may ask for; 0 means up to the block's limit."""
     base_fee_per_gas: int
     """Wei; 0 where nothing is paid."""
+    transaction_type_max: int
+    """Highest type of transaction that the fork of the next block knows: 0, 1 or 2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,10 @@ def _validate_limits(transaction: Transaction, rules: AdmissionRules) -> None:
     if len(transaction.raw) > TRANSACTION_SIZE_BYTES_MAX:
         raise TransactionNotAdmittedError(
             f"oversized data: transaction size {len(transaction.raw)}, limit {TRANSACTION_SIZE_BYTES_MAX}"
+        )
+    if transaction.type > rules.transaction_type_max:
+        raise TransactionNotAdmittedError(
+            f"transaction type not supported: type {transaction.type}, this fork knows up to {rules.transaction_type_max}"
         )
     if transaction.chain_id is None:
         raise TransactionNotAdmittedError("only replay-protected (EIP-155) transactions allowed over RPC")

@@ -10,7 +10,13 @@ from chain_node.txpool import AdmissionRules, SenderState, TransactionNotAdmitte
 from chain_node.txpool.admission import CREATION_CODE_SIZE_BYTES_MAX, compute_intrinsic_gas
 from tests.unit.txpool.transactions import make_transaction
 
-RULES = AdmissionRules(chain_id=170919, gas_limit=60_000_000, per_transaction_gas_limit=8_000_000, base_fee_per_gas=0)
+RULES = AdmissionRules(
+    chain_id=170919,
+    gas_limit=60_000_000,
+    per_transaction_gas_limit=8_000_000,
+    base_fee_per_gas=0,
+    transaction_type_max=2,
+)
 SENDER = SenderState(nonce=5, balance=1_000_000)
 
 
@@ -41,7 +47,7 @@ def test_admission_refuses_with_known_words(transaction: Transaction, message: s
 
 
 def test_admission_refuses_a_price_below_the_base_fee() -> None:
-    rules = AdmissionRules(chain_id=170919, gas_limit=10**8, per_transaction_gas_limit=0, base_fee_per_gas=7)
+    rules = replace(RULES, base_fee_per_gas=7)
     with pytest.raises(TransactionNotAdmittedError, match=r"^max fee per gas less than block base fee: .* baseFee 7"):
         validate_admission(make_transaction(nonce=5, price=6), rules, SENDER)
 
@@ -58,3 +64,9 @@ def test_intrinsic_gas_counts_bytes_creation_and_access_list() -> None:
     assert compute_intrinsic_gas(creation) == 53_000 + 16
     listed = replace(make_transaction(), access_list=((Address(b"\x01" * 20), (b"\x00" * 32, b"\x01" * 32)),))
     assert compute_intrinsic_gas(listed) == 21_000 + 2_400 + 2 * 1_900
+
+
+def test_admission_refuses_a_type_that_the_fork_does_not_know() -> None:
+    berlin = replace(RULES, transaction_type_max=1)
+    with pytest.raises(TransactionNotAdmittedError, match="^transaction type not supported: type 2"):
+        validate_admission(make_transaction(nonce=5, tip=0), berlin, SENDER)
