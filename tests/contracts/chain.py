@@ -14,11 +14,12 @@ from eth.vm.forks import BerlinVM, LondonVM
 from eth_abi import decode
 from eth_tester import EthereumTester, PyEVMBackend
 from eth_tester.backends.pyevm.main import get_default_genesis_params
+from eth_tester.exceptions import TransactionFailed
 from eth_utils import keccak
 from web3 import EthereumTesterProvider, Web3
-from web3.exceptions import Web3Exception, Web3RPCError
+from web3.contract.contract import ContractConstructor
 from web3.middleware import Web3Middleware
-from web3.types import TxReceipt
+from web3.types import TxReceipt, Wei
 
 ARTIFACTS = Path(__file__).resolve().parents[2] / "contracts" / "artifacts"
 GAS_PER_TRANSACTION = 8_000_000
@@ -49,6 +50,17 @@ def selector_of(entry: dict[str, Any]) -> bytes:
 def _errors_by_selector() -> dict[bytes, dict[str, Any]]:
     entries = [entry for path in sorted(ARTIFACTS.glob("*.json")) for entry in load_artifact(path.stem)["abi"]]
     return {selector_of(entry): entry for entry in entries if entry["type"] == "error"}
+
+
+class RevertKeepingBackend(PyEVMBackend):
+    """Keeps what the last failing call reverted with: eth-tester itself hands on a text only."""
+
+    revert_data = b""
+
+    def is_eip838_error(self, error: Any) -> bool:
+        """Asked by `call` about every error."""
+        self.revert_data = error.args[0] if error.args and isinstance(error.args[0], bytes) else b""
+        return super().is_eip838_error(error)
 
 
 class RefusedError(Exception):
@@ -93,7 +105,7 @@ class Chain:
     def __post_init__(self) -> None:
         accounts = PyEVMBackend.generate_genesis_state(mnemonic=_MNEMONIC, num_accounts=24)
         overrides = {"gas_limit": 100_000_000, "timestamp": GENESIS_SECOND, "difficulty": 1, "nonce": bytes(8)}
-        backend = PyEVMBackend(
+        backend = RevertKeepingBackend(
             genesis_parameters=get_default_genesis_params(overrides),
             genesis_state={**accounts, **self.genesis_alloc},
             vm_configuration=((0, _VM_BY_FORK[self.fork]),),
@@ -119,11 +131,14 @@ class Chain:
         """A contract of this artifact's ABI."""
         return self.w3.eth.contract(address=Web3.to_checksum_address(address), abi=load_artifact(name)["abi"])
 
+    def constructor(self, name: str, *arguments: Any) -> ContractConstructor:
+        """A creation to be sent."""
+        artifact = load_artifact(name)
+        return self.w3.eth.contract(abi=artifact["abi"], bytecode=artifact["bytecode"]).constructor(*arguments)
+
     def create(self, name: str, sender: str, *arguments: Any) -> Any:
         """Deploy by a creation transaction."""
-        artifact = load_artifact(name)
-        factory = self.w3.eth.contract(abi=artifact["abi"], bytecode=artifact["bytecode"])
-        receipt = self.send(factory.constructor(*arguments), sender)
+        receipt = self.send(self.constructor(name, *arguments), sender)
         return self.contract(name, receipt["contractAddress"])
 
     def send(self, function: Any, sender: str, gas: int = GAS_PER_TRANSACTION) -> TxReceipt:
@@ -147,12 +162,13 @@ class Chain:
             RefusedError: the contract reverted with a custom error.
         """
         try:
+            if isinstance(function, ContractConstructor):
+                return self.w3.eth.call(function.build_transaction({"from": sender, "gas": gas, "gasPrice": Wei(0)}))
             return function.call({"from": sender, "gas": gas})
-        except (Web3Exception, Web3RPCError) as error:
-            data = getattr(error, "data", None)
-            if not isinstance(data, str):
+        except TransactionFailed as error:
+            if not self.tester.backend.revert_data:
                 raise
-            raise self._explain(bytes.fromhex(data.removeprefix("0x"))) from error
+            raise self._explain(self.tester.backend.revert_data) from error
 
     def _explain(self, data: bytes) -> RefusedError:
         entry = self._errors.get(data[:4])
