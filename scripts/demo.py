@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from demo_consortium import KEY_HOLDERS, MEMBERS, ORIGINATOR, DemoConsortium, make_consortium
+from demo_consortium import KEY_HOLDERS, MEMBERS, ORIGINATOR, ORIGINATOR_GOVERNOR, DemoConsortium, make_consortium
 from demo_report import print_report, save_picture
 
 from client.sdk.chain import ChainClient
@@ -127,7 +127,7 @@ def start_node(demo: Demo) -> None:
     demo.say("A consortium of three institutions: keys, certificates, member files, genesis")
     made = demo.run("tranchain-node", "init", "--data-dir", str(demo.directory / "node"))
     demo.consortium = make_consortium(demo.directory, validator=made["validator"])
-    print("  (scripts/demo_consortium.py made a demo CA, 13 accounts, their certificates, three signed member files)")
+    print("  (scripts/demo_consortium.py made a demo CA, 14 accounts, their certificates, three signed member files)")
     members = [str(path) for path in demo.consortium.member_files]
     genesis = str(demo.directory / "genesis.json")
     period = ("--block-period-ms", str(BLOCK_PERIOD_MS))
@@ -146,8 +146,8 @@ def found_network(demo: Demo) -> None:
     governors = [f"--governor={consortium.keystore(name)}" for name in ("governor-a", "governor-b", "governor-c")]
     demo.run("tranchain", "admin", "deploy", *governors, account="governor-a", show=False)
     vote = ("tranchain", "admin", "propose")
-    originator = consortium.identity(ORIGINATOR).address
-    new_member = ("Consortium", "addOrganisation", json.dumps([ORIGINATOR, originator]))
+    governor = consortium.identity(ORIGINATOR_GOVERNOR).address
+    new_member = ("Consortium", "addOrganisation", json.dumps([ORIGINATOR, governor]))
     demo.run(*vote, *new_member, "--description", "A new originator", *governors, account="governor-a", show=False)
     certificates = consortium.directory / "certificates"
     demo.run(

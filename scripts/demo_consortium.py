@@ -1,7 +1,7 @@
 """The demo consortium's keys, certificates and member files, generated anew into a directory. Never for real money.
 
 Organisations: A bank bureau (also registrar; runs the validator), B exchange and trustee, C risk control (runs the
-oracle). The originator D has an account and no vote in the genesis; it is enrolled by a vote of the other three.
+oracle). The originator D has no node; it joins by a vote of the other three.
 """
 
 import datetime as dt
@@ -36,7 +36,7 @@ MEMBERS: dict[str, dict[str, tuple[Role, ...]]] = {
 }
 """Accounts of the genesis by organisation; the first of each organisation governs it."""
 
-ORIGINATOR = "originator"
+ORIGINATOR, ORIGINATOR_GOVERNOR = "originator", "governor-d"
 KEY_HOLDERS = ("bureau", "registrar", "auditor-a", "trustee", "auditor-b", "risk-control", "auditor-c", ORIGINATOR)
 """Accounts that messages are sealed to."""
 _VALID_DAYS = 365
@@ -89,6 +89,7 @@ def make_consortium(directory: Path, *, validator: str) -> DemoConsortium:
         governor = demo.identity(next(iter(accounts))).account
         (directory / "members" / f"{organisation}.json").write_text(sign_member_file(member, governor))
     _account(demo, authority, ORIGINATOR, ORIGINATOR, (Role.ORIGINATOR,), now)
+    _account(demo, authority, ORIGINATOR, ORIGINATOR_GOVERNOR, (Role.GOVERNOR,), now)
     return demo
 
 
