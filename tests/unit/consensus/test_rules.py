@@ -21,6 +21,7 @@ from chain_node.consensus.qbft.effects import (
     StartRoundTimer,
     ValidateBlock,
 )
+from chain_node.consensus.qbft.errors import UnknownValidatorError
 from chain_node.consensus.qbft.events import (
     BlockBuilt,
     BlockTimerFired,
@@ -29,7 +30,8 @@ from chain_node.consensus.qbft.events import (
     RoundTimerFired,
 )
 from chain_node.consensus.qbft.extra_data import decode_extra_data
-from chain_node.consensus.qbft.hashes import proposal_digest, with_round
+from chain_node.consensus.qbft.hashes import proposal_digest, with_round, with_seals
+from chain_node.consensus.qbft.justification import validate_round_change_payload
 from chain_node.consensus.qbft.messages import (
     PreparePayload,
     ProposalPayload,
@@ -628,3 +630,51 @@ def test_message_of_a_stranger_changes_nothing(message: Any) -> None:
 def test_message_for_a_past_height_is_stale() -> None:
     state = run(state_of(3), head(BLOCK.header))
     assert_rejected(state, commit(0, BLOCK), "we are at height 2 round 0", is_fault=False)
+
+
+# Bounds.
+
+
+def test_last_round_is_waited_in_not_left() -> None:
+    """3.5: 1 <= round <= 1000 (cap added 26.8.0): a RoundChange for 1001 would be refused by everyone."""
+    vote = SignedVote(height=1, round=1000, kind=0x15, digest=bytes(32))
+    state = state_of(3, VoteRecord(height=1, votes=(vote,), lock=None))
+    assert act(state, RoundTimerFired(1, 1000)) == (state, (StartRoundTimer(1, 1000, 128_000),))
+
+
+def test_proposal_beyond_the_last_round_is_rejected() -> None:
+    assert_rejected(state_of(3), proposal(1, block_of(1, 1001), 1001), "round 1001 is above 1000")
+
+
+def test_proposed_block_with_seals_is_rejected() -> None:
+    sealed = with_seals(BLOCK, 0, (commit(1, BLOCK).payload.commit_seal,))
+    assert_rejected(state_of(3), proposal(0, sealed), "a block that is not committed has seals")
+
+
+def test_round_change_of_a_stranger_is_refused_by_the_rule_itself() -> None:
+    signed = replace(round_change(0, 1).signed, author=b"\x99" * 20)
+    with pytest.raises(UnknownValidatorError):
+        validate_round_change_payload(state_of(3), signed)
+
+
+def test_old_votes_of_an_author_do_not_push_out_newer_ones() -> None:
+    state = run(state_of(3), *(commit(0, BLOCK, round_number) for round_number in (9, 8, 7, 6, 2)))
+    assert [one.payload.round for one in state.commits] == [9, 8, 7, 6]
+
+
+def test_large_messages_for_later_heights_are_bounded_by_their_size() -> None:
+    """4.9: 26.7.1 FutureMessageBuffer cap: the share of one of four is 16 MiB."""
+    state = state_of(3)
+    large = Block(replace(BLOCK.header, extra_data=bytes(5 * 1024 * 1024)), ())
+    template = proposal(0, BLOCK)
+    for round_number in range(5):
+        payload = replace(template.payload, height=2, round=round_number, block=large)
+        state = run(state, replace(template, payload=payload))
+    assert len(state.future) == 3
+
+
+def test_proposer_that_has_begun_does_not_begin_again() -> None:
+    state = run(state_of(1), *UNPREPARED)
+    assert state.is_proposing
+    _, effects = act(state, round_change(3, 1))
+    assert of_kind(effects, BuildBlock) == []
