@@ -308,9 +308,7 @@ class ChainClient:
         self, submission: Submission, receipt: TxReceipt, bound: Contract, name: str, function: str
     ) -> ContractRefusedError:
         """Find out why a transaction in a block failed, by calling again on the state before its block."""
-        if receipt["gasUsed"] >= submission.gas:
-            out_of_gas = revert.Revert(error="", arguments={}, meaning=f"{function} ran out of gas ({submission.gas})")
-            return revert.refusal(name, out_of_gas)
+        why = "it failed on what another transaction of the same block changed; try again"
         try:
             with translated():
                 self.web3.eth.call(
@@ -318,9 +316,15 @@ class ChainClient:
                     receipt["blockNumber"] - 1,
                 )
         except ContractLogicError as error:
-            return self._refusal(error, bound, name, function)
-        changed = "it failed on what another transaction of the same block changed; try again"
-        return revert.refusal(name, revert.Revert(error="", arguments={}, meaning=changed))
+            refused = self._refusal(error, bound, name, function)
+            if refused.error:
+                return refused
+            why = refused.why
+        except NodeRefusedError as error:
+            why = error.why
+        if receipt["gasUsed"] >= submission.gas - submission.gas // 16:  # a call inside keeps back 1/64 of its gas
+            why = f"{function} ran out of gas ({submission.gas})"
+        return revert.refusal(name, revert.Revert(error="", arguments={}, meaning=why))
 
     def _refusal(self, error: ContractLogicError, bound: Contract, name: str, function: str) -> ContractRefusedError:
         refused = self._reverted(error, name)

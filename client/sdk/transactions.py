@@ -20,8 +20,6 @@ RECEIPT_POLL_S_MAX = 0.25
 RESEND_AFTER_S = 5.0
 """A transaction without a receipt is sent again after this long: a node that restarted may have forgotten it."""
 SEND_ATTEMPTS = 5
-_KNOWN = ("already known", "known transaction", "already imported")
-_NONCE_TAKEN = ("nonce too low", "nonce is too low", "invalid nonce", "expected nonce")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,10 +69,11 @@ class TransactionSender:
             tx = {**fees, "to": address_text(to) if to else b"", "data": data, "gas": gas, "nonce": nonce, "value": 0}
             try:
                 submission = self._sign_and_hand_over(account, tx)
-            except NodeRefusedError as error:
-                if known is None or not any(text in error.why.lower() for text in _NONCE_TAKEN):
+            except NodeRefusedError:
+                tx["nonce"] = self._pending_nonce(account.address)
+                if tx["nonce"] == nonce:
                     raise
-                tx["nonce"] = nonce = self._pending_nonce(account.address)
+                nonce = tx["nonce"]  # the account was used elsewhere meanwhile
                 submission = self._sign_and_hand_over(account, tx)
             nonces.following = nonce + 1
         return submission
@@ -120,29 +119,37 @@ class TransactionSender:
             to=tx["to"] or None,
             data=tx["data"],
         )
-        self._hand_over(submission.raw)
+        self._hand_over(submission)
         return submission
 
     def _send_again(self, submission: Submission) -> None:
         try:
-            self._hand_over(submission.raw)
+            self._hand_over(submission)
         except (NodeRefusedError, UnavailableError):
             return
 
-    def _hand_over(self, raw: bytes) -> None:
+    def _hand_over(self, submission: Submission) -> None:
         for attempt in range(1, SEND_ATTEMPTS + 1):
             try:
                 with translated():
-                    self._web3.eth.send_raw_transaction(raw)
+                    self._web3.eth.send_raw_transaction(submission.raw)
                 return
             except UnavailableError:
                 if attempt == SEND_ATTEMPTS:
                     raise
                 time.sleep(0.1 * 2**attempt)
-            except NodeRefusedError as error:
-                if any(text in error.why.lower() for text in _KNOWN):
-                    return
+            except NodeRefusedError:
+                if self._is_known(submission.transaction_hash):
+                    return  # an earlier attempt arrived, only its answer did not
                 raise
+
+    def _is_known(self, transaction_hash: bytes) -> bool:
+        try:
+            with translated():
+                self._web3.eth.get_transaction(transaction_hash)  # type: ignore[arg-type]  # 32 bytes
+        except NodeRefusedError:
+            return False
+        return True
 
     def _pending_nonce(self, address: str) -> int:
         with translated():
