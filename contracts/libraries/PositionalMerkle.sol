@@ -49,23 +49,25 @@ library PositionalMerkle {
         if (count == 0) root = 0;
     }
 
-    /// @notice Root over leaves in memory.
-    /// @param leaves at most 2^depth
+    /// @notice Root over leaves in memory, which stay as they are.
+    /// @param leaves 1 to 2^depth
     /// @param depth of the tree that they are padded to
     /// @return root of the tree
     function rootOfLeaves(bytes32[] memory leaves, uint256 depth) internal pure returns (bytes32 root) {
+        bytes32[] memory nodes = leaves;
         bytes32 padding = 0;
         uint256 width = leaves.length;
         for (uint256 level = 0; level < depth; ++level) {
             uint256 pairs = (width + 1) / 2;
+            bytes32[] memory parents = level == 0 ? new bytes32[](pairs) : nodes;
             for (uint256 i = 0; i < pairs; ++i) {
-                bytes32 right = 2 * i + 1 < width ? leaves[2 * i + 1] : padding;
-                leaves[i] = Hashes.efficientKeccak256(leaves[2 * i], right);
+                bytes32 right = 2 * i + 1 < width ? nodes[2 * i + 1] : padding;
+                parents[i] = Hashes.efficientKeccak256(nodes[2 * i], right);
             }
             padding = Hashes.efficientKeccak256(padding, padding);
-            width = pairs;
+            (nodes, width) = (parents, pairs);
         }
-        root = leaves[0];
+        root = nodes[0];
     }
 
     /// @notice Root of a tree of zeros.
