@@ -101,9 +101,8 @@ contract AssetPackRegistry is IAssetPackRegistry, GovernedContract {
         _checkClasses(firstIndex, leaves.length, classes);
         if (buckets.length != 4 * leaves.length) revert AssetPackBadLength("buckets", 4 * leaves.length, buckets.length);
         if (rowsBlob == 0) revert AssetPackHashMissing("rowsBlob");
-        // before `_keep`, which computes the chunk's root in the place of the leaves
         _pledge(packId, firstIndex, nullifiers, leaves, attestation);
-        _keep(packId, leaves, bytes.concat(classes, buckets), rowsBlob);
+        _keep(packId, leaves, bytes.concat(classes, buckets), rowsBlob); // last, for it folds the leaves in place
     }
 
     /// @inheritdoc IAssetPackRegistry

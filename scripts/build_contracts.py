@@ -37,7 +37,14 @@ SETTINGS: dict[str, Any] = {
     "optimizer": {"enabled": True, "runs": 200},
     "metadata": {"bytecodeHash": "none", "appendCBOR": False},
     "outputSelection": {
-        "*": {"*": ["abi", "evm.bytecode.object", "evm.deployedBytecode.object", "evm.deployedBytecode.immutableReferences"]}
+        "*": {
+            "*": [
+                "abi",
+                "evm.bytecode.object",
+                "evm.deployedBytecode.object",
+                "evm.deployedBytecode.immutableReferences",
+            ]
+        }
     },
 }
 CODE_SIZE_BYTES_MAX = 24_576
@@ -78,9 +85,14 @@ def collect_sources() -> dict[str, str]:
         if not path.is_file():
             raise BuildError(f"{name} is imported but does not exist")
         text_by_name[name] = path.read_text(encoding="utf-8")
-        for target in _IMPORT.findall(text_by_name[name]):
-            waiting.append(posixpath.normpath(posixpath.join(posixpath.dirname(name), target)) if target[0] == "." else target)
+        waiting += [_resolve(name, target) for target in _IMPORT.findall(text_by_name[name])]
     return dict(sorted(text_by_name.items()))
+
+
+def _resolve(importer: str, target: str) -> str:
+    if not target.startswith("."):
+        return target
+    return posixpath.normpath(posixpath.join(posixpath.dirname(importer), target))
 
 
 def compile_contracts() -> dict[str, str]:
@@ -135,7 +147,8 @@ def compare_artifacts(artifacts: dict[str, str]) -> list[str]:
     committed = {path.name: path.read_text(encoding="utf-8") for path in ARTIFACTS.glob("*.json")}
     differences = [f"{name}: not committed" for name in artifacts.keys() - committed.keys()]
     differences += [f"{name}: has no source any more" for name in committed.keys() - artifacts.keys()]
-    differences += [f"{name}: differs" for name in artifacts.keys() & committed.keys() if artifacts[name] != committed[name]]
+    both = artifacts.keys() & committed.keys()
+    differences += [f"{name}: differs" for name in both if artifacts[name] != committed[name]]
     return sorted(differences)
 
 
