@@ -1,0 +1,174 @@
+"""Packs with given classes, buckets and report bytes, scored through the real contracts, and screenings of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from itertools import count
+from typing import Any
+
+from client.sdk.screening import Asset, Policy, ScreeningResult, Tally, screen
+from tests.contracts import journey
+from tests.contracts.chain import load_artifact
+from tests.contracts.suite import Suite
+
+STEP_GAS = 4_000_000
+CHUNK = 256
+_NUMBERS = count()
+
+
+class Phase(IntEnum):
+    """Where a run is. Source: docs/protocol.md, 8."""
+
+    NONE = 0
+    SORTING = 1
+    LIMITING = 2
+    SELECTING = 3
+    DONE = 4
+    UNREACHABLE = 5
+    BROUGHT_DOWN = 6
+    MISSED = 7
+
+
+@dataclass(frozen=True)
+class Model:
+    """Tables of a model, and its id on chain."""
+
+    pd_ppm: tuple[int, ...]
+    margin_ppm: tuple[int, ...]
+    model_id: int
+
+
+@dataclass
+class Screened:
+    """A run that was stepped to its end."""
+
+    run_id: int
+    step_gas: list[int] = field(default_factory=list)
+
+    @property
+    def gas(self) -> int:
+        """Of all its steps."""
+        return sum(self.step_gas)
+
+
+def add_model(suite: Suite, pd_ppm: Sequence[int], margin_ppm: Sequence[int]) -> Model:
+    """Propose and activate a model with these tables."""
+    pd_table = b"".join(value.to_bytes(4, "big") for value in pd_ppm)
+    changes = {"pdPpm": pd_table, "marginPpm": list(margin_ppm), "modelHash": journey.make_hash(next(_NUMBERS))}
+    call = suite.RiskModelRegistry.functions.propose(journey.make_model(suite, **changes))
+    model_id = suite.event("RiskModelRegistry", "ModelProposed", suite.send("risk_control", call))["modelId"]
+    suite.govern("RiskModelRegistry", "activate", model_id)
+    return Model(tuple(pd_ppm), tuple(margin_ppm), model_id)
+
+
+def policy_struct(policy: Policy) -> dict[str, Any]:
+    """The policy as the contract takes it."""
+    return {
+        "expectedBadRatePpm": policy.expected_bad_rate_ppm,
+        "mode": int(policy.mode),
+        "byCount": policy.by_count,
+        "profile": policy.profile_ppm,
+        "emphasis": policy.emphasis,
+        "freshDays": policy.fresh_days,
+        "maxAgeDays": policy.age_days_max,
+        "ageFactorPpm": policy.age_factor_ppm,
+        "termClassMax": policy.term_class_max,
+        "rateClassMax": policy.rate_class_max,
+        "dpdClassMax": policy.dpd_class_max,
+        "regionLimitPpm": policy.region_limit_ppm,
+    }
+
+
+def define_policy(suite: Suite, policy: Policy) -> int:
+    """Define a policy; its id."""
+    suite.send("risk_control", suite.Screening.functions.definePolicy(policy_struct(policy)))
+    return suite.Screening.functions.policyCount().call()
+
+
+def score_pack(suite: Suite, assets: Sequence[Asset], model: Model) -> tuple[int, int]:
+    """Take a pack from invitation to scores; ids of pack and round. The round ages by the default days of a policy."""
+    name = f"screened pack {next(_NUMBERS)}"
+    made = journey.Assets(
+        leaves=tuple(journey.make_hash(name, "leaf", i) for i in range(len(assets))),
+        nullifiers=tuple(journey.make_hash(name, "loan", i) for i in range(len(assets))),
+        classes=tuple(asset.principal_class for asset in assets),
+        buckets=tuple(
+            bytes([asset.term_class, asset.rate_class, asset.dpd_class, asset.region_group]) for asset in assets
+        ),
+    )
+    pack = journey.submit_pack(suite, made)
+    query = journey.query_pack(suite, pack)
+    policy = define_policy(suite, Policy(expected_bad_rate_ppm=0))
+    call = suite.ScoringRounds.functions.open(pack, query, model.model_id, policy)
+    round_id = suite.event("ScoringRounds", "RoundOpened", suite.send("risk_control", call))["roundId"]
+    report = bytes(asset.report_byte for asset in assets)
+    journey.agree(suite, round_id, report)
+    journey.publish(suite, round_id, report)
+    return pack, round_id
+
+
+def start_run(suite: Suite, pack: int, round_id: int, policy: Policy) -> int:
+    """Define the policy and start; the run's id."""
+    call = suite.Screening.functions.start(pack, round_id, define_policy(suite, policy))
+    return suite.event("Screening", "ScreeningStarted", suite.send("risk_control", call))["runId"]
+
+
+def read_run(suite: Suite, run_id: int) -> dict[str, Any]:
+    """The run struct by the names of its fields."""
+    function = next(entry for entry in load_artifact("Screening")["abi"] if entry.get("name") == "run")
+    names = [part["name"] for part in function["outputs"][0]["components"]]
+    return dict(zip(names, suite.Screening.functions.run(run_id).call(), strict=True))
+
+
+def phase_of(suite: Suite, run_id: int) -> Phase:
+    """Where a run is."""
+    return Phase(read_run(suite, run_id)["phase"])
+
+
+def finish_run(suite: Suite, run_id: int, gas_of_step: Any = lambda _: STEP_GAS) -> Screened:
+    """Step to the end; `gas_of_step` says how much gas the n-th call gets."""
+    screened = Screened(run_id)
+    while phase_of(suite, run_id) in (Phase.SORTING, Phase.LIMITING, Phase.SELECTING):
+        gas = gas_of_step(len(screened.step_gas))
+        receipt = suite.send("risk_control", suite.Screening.functions.step(run_id), gas=gas)
+        screened.step_gas.append(receipt["gasUsed"])
+    return screened
+
+
+def run_screening(suite: Suite, pack: int, round_id: int, policy: Policy) -> Screened:
+    """Start and step to the end."""
+    return finish_run(suite, start_run(suite, pack, round_id, policy))
+
+
+def reasons_of(suite: Suite, run_id: int, asset_count: int) -> bytes:
+    """Reasons of all assets."""
+    chunks = range(-(-asset_count // CHUNK))
+    return b"".join(suite.Screening.functions.reasons(run_id, index).call() for index in chunks)
+
+
+def tallies(pair: Sequence[Sequence[int]]) -> tuple[Tally, ...]:
+    """Counts and class sums of a view, put together."""
+    return tuple(Tally(*item) for item in zip(*pair, strict=True))
+
+
+def assert_equal(
+    suite: Suite, run_id: int, assets: Sequence[Asset], policy: Policy, model: Model, **options: Any
+) -> ScreeningResult:
+    """Compare an ended run with the reference in every figure; the reference's result."""
+    expected = screen(assets, policy, model.pd_ppm, model.margin_ppm, **options)
+    views, run = suite.Screening.functions, read_run(suite, run_id)
+    assert run["phase"] == (Phase.DONE if expected.reached else Phase.UNREACHABLE)
+    assert run["binding"] == expected.binding
+    assert reasons_of(suite, run_id, len(assets)) == expected.reasons
+    assert run["roundCount"] == expected.round_count
+    assert run["keptCount"] == expected.after.tally.count
+    assert run["lowestReachablePpm"] == expected.lowest_reachable_ppm
+    for after, figures in ((False, expected.before), (True, expected.after)):
+        assert tallies(views.levels(run_id, after).call()) == figures.level_tallies
+    assert run["beforeBalancePpm"] == expected.before.bad_rate_by_balance_ppm
+    assert run["beforeCountPpm"] == expected.before.bad_rate_by_count_ppm
+    assert run["afterBalancePpm"] == expected.after.bad_rate_by_balance_ppm
+    assert run["afterCountPpm"] == expected.after.bad_rate_by_count_ppm
+    return expected
