@@ -158,7 +158,7 @@ contract ScoringRounds is IScoringRounds, GovernedContract {
     }
 
     /// @inheritdoc IScoringRounds
-    function reportOf(uint256 roundId, address oracle) external view returns (bytes32, bytes32) {
+    function reportOf(uint256 roundId, address oracle) external view returns (bytes32 commitment, bytes32 reportHash) {
         Report storage report = _storage().reports[roundId][oracle];
         return (report.commitment, report.reportHash);
     }
