@@ -15,24 +15,25 @@ class ProgressBar:
 
     def __init__(self, rich: RichConsole, description: str, total: int | None, *, is_enabled: bool):
         """`total` is the number of steps, None when nobody knows it."""
-        self._description, self._total, self._done = description, total, 0
+        self._description, self._total = description, total
+        self.done = 0
         self._is_enabled = is_enabled
         self._started = time.monotonic()
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         self._progress = Progress(*columns, console=rich, transient=True)
-        self._is_shown = False
+        self.is_shown = False
 
     def advance(self, steps: int = 1) -> None:
         """Count steps as done."""
-        self._done += steps
+        self.done += steps
         if not self._is_enabled:
             return
-        if not self._is_shown and time.monotonic() - self._started > SHOWN_AFTER_S:
+        if not self.is_shown and time.monotonic() - self._started > SHOWN_AFTER_S:
             self._task = self._progress.add_task(self._description, total=self._total)
             self._progress.start()
-            self._is_shown = True
-        if self._is_shown:
-            self._progress.update(self._task, completed=self._done)
+            self.is_shown = True
+        if self.is_shown:
+            self._progress.update(self._task, completed=self.done)
 
     def __enter__(self) -> "ProgressBar":
         return self
@@ -40,5 +41,5 @@ class ProgressBar:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._is_shown:
+        if self.is_shown:
             self._progress.stop()
