@@ -17,6 +17,7 @@ from eth_account.signers.local import LocalAccount
 from client.sdk.errors import (
     ConfigError,
     DecodeError,
+    InvalidInputError,
     RefusedError,
     RequestRefusedError,
     TamperedError,
@@ -115,8 +116,9 @@ class VaultClient:
     @cached_property
     def info(self) -> VaultInfo:
         """Which vault it is, asked once; RefusedError when it serves another chain or registry."""
-        document = self._retried(lambda: self._http.get("/vault/v1/info")).json()
+        response = self._retried(lambda: self._http.get("/vault/v1/info"))
         try:
+            document = response.json()
             info = VaultInfo(
                 vault_id=bytes.fromhex(document["vault_id"].removeprefix("0x")),
                 chain_id=int(document["chain_id"]),
@@ -124,7 +126,7 @@ class VaultClient:
                 address=address_text(document["address"]),
                 version=str(document["version"]),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, InvalidInputError) as error:
             raise DecodeError("vault info", got="another document", expected="that of docs/protocol.md, 9") from error
         if (info.chain_id, info.registry) != (self._chain_id, self._registry):
             raise RefusedError("this client", f"the vault serves chain {info.chain_id} with registry {info.registry}")
