@@ -1,0 +1,118 @@
+"""Issuance on a transferred pack."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.contracts import journey
+from tests.contracts.chain import refused
+from tests.contracts.journey import HASH, make_assets, make_hash
+from tests.contracts.suite import Suite
+
+COUNT = 100
+PRODUCT = make_hash("product")
+
+
+@pytest.fixture(scope="module")
+def screened(module_suite: Suite) -> tuple[int, int]:
+    """Pack and run, before the bring-down."""
+    pack, round_id = journey.score_pack(module_suite, make_assets(COUNT))
+    return pack, journey.screen_pack(module_suite, pack, round_id)
+
+
+@pytest.fixture(scope="module")
+def transferred(module_suite: Suite) -> tuple[int, int]:
+    """Pack and run, ready for issuance."""
+    pack, round_id = journey.score_pack(module_suite, make_assets(COUNT, "transferred"))
+    run = journey.screen_pack(module_suite, pack, round_id)
+    journey.transfer_pack(module_suite, pack, run)
+    return pack, run
+
+
+def make_issuance(suite: Suite, pack: int, run: int, **changes: Any) -> dict[str, Any]:
+    counts, classes = suite.Screening.functions.histogram(run, True).call()
+    issuance = {
+        "productId": PRODUCT,
+        "packId": pack,
+        "runId": run,
+        "totalCents": COUNT * 500_000,
+        "levelCounts": [sum(counts[start : start + 10]) for start in range(0, 100, 10)],
+        "levelClasses": [sum(classes[start : start + 10]) for start in range(0, 100, 10)],
+        "documentHash": HASH,
+    }
+    return issuance | changes
+
+
+def issue(suite: Suite, pack: int, run: int, **changes: Any) -> Any:
+    call = suite.Exchange.functions.issue(make_issuance(suite, pack, run, **changes))
+    return suite.send("exchange", call)
+
+
+def test_product_carries_the_levels_that_screening_left(suite: Suite, transferred: tuple[int, int]) -> None:
+    pack, run = transferred
+    issuance = make_issuance(suite, pack, run)
+    assert 0 < sum(issuance["levelCounts"]) < COUNT
+    receipt = issue(suite, pack, run)
+    event = suite.event("Exchange", "ProductIssued", receipt)
+    assert (event["productId"], event["packId"], event["runId"]) == (PRODUCT, pack, run)
+    assert suite.event("AssetPackRegistry", "PackAdvanced", receipt) == {"packId": pack, "status": 9}
+    stored = suite.Exchange.functions.product(PRODUCT).call()
+    assert stored[:6] == tuple(issuance[key] for key in list(issuance)[1:])
+    assert stored[6:] == (suite.exchange, suite.chain.second)
+    assert suite.Exchange.functions.products().call() == [PRODUCT]
+    with refused("ExchangeProductExists", PRODUCT):
+        issue(suite, pack, run)
+    with refused("ExchangePackNotTransferred", pack, 9):
+        issue(suite, pack, run, productId=make_hash("second"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"productId": bytes(32)}, ("ExchangeHashMissing", "productId")),
+        ({"documentHash": bytes(32)}, ("ExchangeHashMissing", "documentHash")),
+        ({"runId": 99}, ("ExchangeWrongRun", ..., ..., 99)),
+        ({"totalCents": 0}, ("ExchangeBadTotal", 0, COUNT * 1_000_000)),
+        ({"totalCents": COUNT * 1_000_000 + 1}, ("ExchangeBadTotal", COUNT * 1_000_000 + 1, COUNT * 1_000_000)),
+    ],
+)
+def test_issue_what_cannot_be_is_refused(
+    suite: Suite, transferred: tuple[int, int], changes: dict[str, Any], error: tuple[Any, ...]
+) -> None:
+    issuance = make_issuance(suite, *transferred) | changes
+    with refused(*error):
+        suite.send("exchange", suite.Exchange.functions.issue(issuance))
+
+
+@pytest.mark.parametrize("field", ["levelCounts", "levelClasses"])
+@pytest.mark.parametrize("level", [1, 10])
+def test_issue_with_other_levels_is_refused(suite: Suite, transferred: tuple[int, int], field: str, level: int) -> None:
+    levels = make_issuance(suite, *transferred)[field]
+    levels[level - 1] += 1
+    with refused("ExchangeWrongLevel", level, ..., ..., ..., ...):
+        issue(suite, *transferred, **{field: levels})
+
+
+def test_issue_before_the_transfer_is_refused(suite: Suite, screened: tuple[int, int]) -> None:
+    with refused("ExchangePackNotTransferred", screened[0], 6):
+        issue(suite, *screened)
+
+
+def test_loan_removed_by_screening_can_be_pledged_again(suite: Suite, screened: tuple[int, int]) -> None:
+    pack, assets = screened[0], make_assets(COUNT)
+    kept = [suite.Screening.functions.isKept(pack, index).call() for index in range(COUNT)]
+    removed, left = kept.index(False), kept.index(True)
+    pledge_of = suite.PledgeRegistry.functions.pledgeOf
+    assert pledge_of(assets.nullifiers[removed]).call() == [pack, removed, False]
+    assert pledge_of(assets.nullifiers[left]).call() == [pack, left, True]
+    fresh = make_assets(COUNT, "fresh").nullifiers
+    second = journey.open_pack(suite, COUNT)
+    again = journey.Assets(assets.leaves, (assets.nullifiers[removed], *fresh[1:]), assets.classes, assets.buckets)
+    journey.add_chunk(suite, second, again, 0)
+    assert pledge_of(assets.nullifiers[removed]).call() == [second, 0, True]
+    third = journey.open_pack(suite, COUNT)
+    clash = journey.Assets(assets.leaves, (assets.nullifiers[left], *fresh[1:]), assets.classes, assets.buckets)
+    with refused("PledgeAlreadyLive", assets.nullifiers[left], pack):
+        journey.add_chunk(suite, third, clash, 0)
