@@ -13,18 +13,29 @@ from client.sdk.pack.values import checked_values
 CreditValues = tuple[int | None, ...]
 """Values in the order of CREDIT_FIELDS; None where unknown. The first is the day of observation."""
 
+_UNUSABLE_SIZE = 32
+"""With its salt a record of this many bytes would have the length of an inner node of a tree."""
+
 
 def encode_record(values: Sequence[int | None]) -> bytes:
-    """Return the canonical record."""
-    return canonical.encode([SCHEMA_VERSION, *values])
+    """Return the canonical record; one of the size that no leaf may have gets a null at its end."""
+    record = canonical.encode([SCHEMA_VERSION, *values])
+    return canonical.encode([SCHEMA_VERSION, *values, None]) if len(record) == _UNUSABLE_SIZE else record
 
 
 def parse_record(data: bytes) -> CreditValues:
     """Read a canonical record; DecodeError when it is not one of this schema version, or a value is out of range."""
-    version, *values = canonical.decode_array(data, what="credit record", length=1 + len(CREDIT_FIELDS))
+    length = 1 + len(CREDIT_FIELDS)
+    items = canonical.decode_array(data, what="credit record")
+    version, values = items[0] if items else None, items[1:length]
     if version != SCHEMA_VERSION:
         raise DecodeError("credit record", got=f"schema version {version!r}", expected=str(SCHEMA_VERSION))
-    return checked_values(CREDIT_FIELDS, values, what="credit record")
+    if len(items) < length:
+        raise DecodeError("credit record", got="another shape", expected=f"an array of {length}")
+    checked = checked_values(CREDIT_FIELDS, values, what="credit record")
+    if encode_record(checked) != data:
+        raise DecodeError("credit record", got="another encoding of the values", expected="the canonical one")
+    return checked
 
 
 def observed_day(values: CreditValues) -> int:
