@@ -17,6 +17,7 @@ from chain_node.vault.blob_store import BlobStore, Entry, Owner
 from chain_node.vault.chain_view import (
     AUDITOR,
     BUREAU,
+    EXCHANGE,
     ORIGINATOR,
     REGULATOR,
     RISK_CONTROL,
@@ -34,7 +35,7 @@ from chain_node.vault.typed_data import DeletionReceipt, domain_separator, recei
 RECORD_READERS = (RISK_CONTROL, TRUSTEE, AUDITOR, REGULATOR)
 ETHEREUM_V_OFFSET = 27
 """What Ethereum's tools and contracts add to the recovery id of a signature."""
-PACK_WRITERS = (ORIGINATOR, RISK_CONTROL, BUREAU)
+PACK_WRITERS = (ORIGINATOR, RISK_CONTROL, BUREAU, EXCHANGE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,7 @@ class Vault:
         if roots and not caller.member.has_role(BUREAU):
             raise _wrong_role("putting records", "BUREAU")
         if packs and not caller.member.has_role(*PACK_WRITERS):
-            raise _wrong_role("putting blobs of a pack", "ORIGINATOR, RISK_CONTROL or BUREAU")
+            raise _wrong_role("putting blobs of a pack", "ORIGINATOR, RISK_CONTROL, BUREAU or EXCHANGE")
         for pack in sorted(packs):
             if self._store.is_purged(pack):
                 raise VaultError(409, "purged", f"pack {pack} was purged; it takes no more blobs")
