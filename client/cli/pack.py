@@ -125,16 +125,21 @@ def bring_down(
     """
     session = session_of(context)
     run_id = int(session.chain.call("Screening", "runOf", pack))
-    reasons = {}
+    if not run_id:
+        raise InvalidInputError(f"pack {pack}", got="no screening", expected="one", remedy="`tranchain risk screen`")
+    left_count, reasons = 0, {}
     if left is not None:
         rows = read_pack(session.chain, session.vault, session.identity, pack)
-        reasons = closing.indices_of(rows, _read_left(left))
+        everything = closing.indices_of(rows, _read_left(left))
+        reasons = closing.kept_only(session.chain, run_id, len(rows.rows), everything)
+        left_count = len(everything)
     receipt = closing.bring_down(session.chain, session.identity, run_id, reasons)
     event = receipt.event("PackBroughtDown")
     session.console.result(
         {
             "pack": pack,
             "brought_down_count": len(reasons),
+            "not_kept_before_count": left_count - len(reasons),
             "target_met": event.args["met"],
             "bad_rate_ppm": event.args["badRatePpm"],
             "block": receipt.block_number,

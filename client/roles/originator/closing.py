@@ -6,7 +6,9 @@ from enum import IntEnum
 from client.sdk.chain import ChainClient, Receipt
 from client.sdk.errors import InvalidInputError
 from client.sdk.keystore import Identity
+from client.sdk.pack.on_chain import read_reasons
 from client.sdk.pack.reader import PackFile
+from client.sdk.screening import Reason
 
 
 class BringDownReason(IntEnum):
@@ -33,6 +35,14 @@ def indices_of(pack_file: PackFile, loan_ids: Mapping[str, BringDownReason]) -> 
     if unknown:
         raise InvalidInputError("loan ids", got=", ".join(unknown[:5]), expected=f"loans of pack {pack_file.pack_id}")
     return {index_by_loan[loan_id]: reason for loan_id, reason in loan_ids.items()}
+
+
+def kept_only(
+    chain: ChainClient, run_id: int, asset_count: int, reason_by_index: Mapping[int, BringDownReason]
+) -> dict[int, BringDownReason]:
+    """Return the assets among these that a run kept: what screening removed before cannot leave again."""
+    why_left = read_reasons(chain, run_id, asset_count)
+    return {index: reason for index, reason in reason_by_index.items() if why_left[index] == Reason.KEPT}
 
 
 def assign(chain: ChainClient, identity: Identity, pack_id: int, document_hash: bytes) -> Receipt:
