@@ -49,7 +49,7 @@ def issue(
     content = _content(document) if document else None
     receipt = issuance.issue(chain, session.vault, identity, name=name, pack=rows, document=content)
     finality = chain.finality(receipt.block_number)
-    level = finality["level"] if finality else "not known: the node has no tranchain_getFinality"
+    level = finality["finality"] if finality else "not known: the node has no tranchain_getFinality"
     session.console.result(
         {**_product(issuance.read_product(chain, name)), "block": receipt.block_number, "finality": level}
     )
