@@ -6,6 +6,7 @@ Reads come from any thread. Blocks are added by one thread only. The head become
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from chain_node.consensus.qbft.hashes import block_hash as hash_of_header
 from chain_node.core.codec import decode_receipt, encode_block, encode_receipt
@@ -101,9 +102,11 @@ class Chain:
     def estimate_gas(
         self, block: ChainBlock, request: CallRequest, overrides: Mapping[Address, AccountOverride] | None = None
     ) -> int:
-        """Gas limit with which a message succeeds on the state after a block."""
+        """Gas limit with which a message succeeds on the state after a block, and which a transaction may have."""
+        gas_max = self.genesis.qbft.per_tx_gas_limit or request.gas
+        bounded = replace(request, gas=min(request.gas, gas_max))
         context = self._context_of(block.header)
-        return estimate_gas(self.engine, block.header.state_root, context, request, overrides)
+        return estimate_gas(self.engine, block.header.state_root, context, bounded, overrides)
 
     def trace_transaction(self, block: ChainBlock, index: int, options: TraceOptions) -> Trace:
         """Re-execute one transaction of a block and record its steps."""

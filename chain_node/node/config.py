@@ -41,7 +41,10 @@ class NodeConfig(BaseModel):
     @field_validator("rpc_listen")
     @classmethod
     def _check_listen(cls, value: str) -> str:
-        parse_listen("rpc_listen", value)
+        try:
+            parse_listen("rpc_listen", value)
+        except ConfigError as error:
+            raise ValueError(error.reason) from error
         return value
 
     @property
@@ -69,7 +72,7 @@ def load_config(path: Path | None, overrides: Mapping[str, object]) -> NodeConfi
         first = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"])
         place = key if path is None else f"{path}: {key}"
-        reason = "unknown key" if first["type"] == "extra_forbidden" else first["msg"]
+        reason = "unknown key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
         if first["type"] == "missing":
             reason = f"missing; give it in the file or as --{key.replace('_', '-')}"
         raise ConfigError(place, reason) from error

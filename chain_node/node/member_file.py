@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+import orjson
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -101,8 +102,8 @@ def read_member_file(path: Path) -> Member:
     try:
         if path.stat().st_size > _FILE_SIZE_BYTES_MAX:
             raise ConfigError(str(path), f"larger than {_FILE_SIZE_BYTES_MAX} bytes; not a member file")
-        raw = path.read_bytes()
-        fields = json.loads(raw)
+        # Not json.loads: nesting without end would overflow its stack once the engine has raised the recursion limit.
+        fields = orjson.loads(path.read_bytes())
         document = _Document.model_validate(fields)
     except OSError as error:
         raise ConfigError(str(path), f"cannot be read: {error.strerror}") from error
@@ -110,7 +111,7 @@ def read_member_file(path: Path) -> Member:
         first = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"])
         raise ConfigError(f"{path}: {key}", first["msg"]) from error
-    except (ValueError, RecursionError) as error:
+    except orjson.JSONDecodeError as error:
         raise ConfigError(str(path), f"not JSON: {error}") from error
     try:
         _check_signature(fields, document)

@@ -14,13 +14,16 @@ import structlog
 import uvicorn
 import uvloop
 
-from chain_node.core.errors import ConfigError
+from chain_node.core.errors import ChainError, ConfigError
 from chain_node.node.config import NodeConfig
 from chain_node.node.wiring import Node, build_node
 from chain_node.vault.app import follow_forever
 
 _log = structlog.get_logger("node")
 _BACKLOG = 1024
+_KEEP_ALIVE_SECONDS = 60
+"""How long an idle connection is kept."""
+
 _GRACE_SECONDS = 3
 """How long open requests may take to finish at shutdown."""
 
@@ -47,12 +50,26 @@ def run_node(config: NodeConfig) -> None:
             # What lives as long as the process need not be looked at again by every collection.
             gc.collect()
             gc.freeze()
-            uvloop.run(_serve(node, listener))
+            _run_loop(node, listener)
         finally:
             node.close()
     finally:
         listener.close()
     _log.info("node_stopped")
+
+
+def _run_loop(node: Node, listener: socket.socket) -> None:
+    try:
+        uvloop.run(_serve(node, listener))
+    except ExceptionGroup as group:
+        expected = group.subgroup(ChainError)
+        if expected is None:
+            raise
+        cause: BaseException = expected
+        while isinstance(cause, BaseExceptionGroup):
+            cause = cause.exceptions[0]
+        _log.error("node_failed", reason=str(cause))
+        raise cause from group
 
 
 async def _serve(node: Node, listener: socket.socket) -> None:
@@ -67,6 +84,7 @@ async def _serve(node: Node, listener: socket.socket) -> None:
             access_log=False,
             server_header=False,
             date_header=False,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=_GRACE_SECONDS,
         )
     )

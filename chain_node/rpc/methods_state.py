@@ -86,8 +86,10 @@ def _call(call: Call) -> JsonValue:
 
 def _estimate_gas(call: Call) -> JsonValue:
     block = need_block(call.backend.chain, call.params.block(1))
-    request = read_call_request(call.params.object(0, "call"), block.header.gas_limit)
-    call.backend.pool.check_sender(request.sender, request.to)
+    fields = call.params.object(0, "call")
+    request = read_call_request(fields, block.header.gas_limit)
+    if fields.get("from") is not None:
+        call.backend.pool.check_sender(request.sender, request.to)
     try:
         return to_quantity(call.backend.chain.estimate_gas(block, request, read_overrides(call.params, 2)))
     except GasEstimateError as error:

@@ -214,26 +214,12 @@ def test_other_genesis_is_refused(network: Network) -> None:
     assert len(failed.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize(
-    ("config", "expected"),
-    [
-        ("genesis = 3", "genesis"),
-        ("nonsense", "not TOML"),
-        ('genesis = "g.json"', "data_dir"),
-        ('genesis = "g.json"\ndata_dir = "d"\ncolour = "red"', "colour: unknown key"),
-        ('genesis = "g.json"\ndata_dir = "d"\nrpc_listen = "8545"', "HOST:PORT"),
-        ('genesis = "g.json"\ndata_dir = "d"\nvault = "yes"', "vault"),
-        ('genesis = "g.json"\ndata_dir = "d"\nlog_level = "loud"', "log_level"),
-        ('genesis = "g.json"\ndata_dir = "d"', "init` makes one"),
-    ],
-)
-def test_corrupt_config_names_file_and_key(tmp_path: Path, config: str, expected: str) -> None:
+def test_corrupt_config_is_one_line(tmp_path: Path) -> None:
     path = tmp_path / "node.toml"
-    path.write_text(config)
+    path.write_text('genesis = "g.json"\ndata_dir = "d"\ncolour = "red"')
     failed = tranchain_node("run", "--config", path)
     assert failed.returncode == 1
-    (line,) = failed.stderr.splitlines()
-    assert expected in line
+    assert failed.stderr == f"tranchain-node: {path}: colour: unknown key\n"
 
 
 def test_corrupt_genesis_names_file_and_key(network: Network) -> None:

@@ -1,0 +1,114 @@
+"""Member files and the genesis made from them."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from chain_node.core.errors import ConfigError
+from chain_node.core.genesis import parse_genesis
+from chain_node.core.types import Address
+from chain_node.node.genesis_builder import CONSORTIUM, CONTRACT_REGISTRY, NetworkParameters, build_genesis
+from chain_node.node.member_file import Member, read_member_file
+from chain_node.txpool import SenderRule
+from tests.e2e.node_kit import Enrolled, account_number, write_member_file
+
+GOVERNOR = account_number(1)
+ACCOUNT = account_number(2)
+VALIDATOR = "0x" + "11" * 20
+PARAMETERS = NetworkParameters(timestamp=1_800_000_000)
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    written = tmp_path_factory.mktemp("members") / "member.json"
+    enrolled = Enrolled(ACCOUNT, ("ORACLE", "DEPLOYER"), valid_from=5, valid_until=1_900_000_000)
+    write_member_file(written, [enrolled], governor=GOVERNOR, validator=VALIDATOR, organisation="Bänk & Söhne")
+    return written
+
+
+@pytest.fixture(scope="module")
+def member(path: Path) -> Member:
+    return read_member_file(path)
+
+
+def test_member_file_of_the_client_is_read(member: Member) -> None:
+    assert (member.organisation, member.governor.hex()) == ("Bänk & Söhne", GOVERNOR.address[2:].lower())
+    (account,) = member.accounts
+    assert (account.roles, account.valid_from, account.valid_until) == (1 << 4 | 1 << 9, 5, 1_900_000_000)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"organisation": "Other"}, "signature: made by 0x"),
+        ({"signature": "0x" + "00" * 65}, "signature: bad signature"),
+        ({"signature": "0x00"}, "signature: String should match"),
+        ({"version": 2}, "version"),
+        ({"extra": 1}, "extra: Extra inputs"),
+        ({"governor": "0x12"}, "governor: String should match"),
+        ({"accounts": [{"address": "0x" + "11" * 20}]}, "accounts.0.roles"),
+    ],
+)
+def test_member_file_that_was_changed_says_where(
+    path: Path, tmp_path: Path, change: dict[str, object], message: str
+) -> None:
+    changed = tmp_path / "changed.json"
+    changed.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(ConfigError) as refused:
+        read_member_file(changed)
+    assert str(refused.value).startswith(f"{changed}: ")
+    assert message in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "null", '"x"', "[" * 100_000])
+def test_member_file_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
+    wrong = tmp_path / "wrong.json"
+    wrong.write_text(text)
+    with pytest.raises(ConfigError):
+        read_member_file(wrong)
+
+
+def test_genesis_holds_members_under_the_sender_rule(member: Member) -> None:
+    genesis = parse_genesis(build_genesis([member], PARAMETERS))
+    assert genesis.qbft.validator_contract == CONSORTIUM
+    assert (genesis.gas_limit, genesis.qbft.per_tx_gas_limit, genesis.chain_id) == (60_000_000, 8_000_000, 170919)
+    storage = genesis.alloc[CONSORTIUM].storage
+    rule = SenderRule(lambda slot: storage.get(slot, 0))
+    account = Address(bytes.fromhex(ACCOUNT.address[2:]))
+    rule.validate_sender(account, None, 1_800_000_000)
+    rule.validate_sender(member.governor, CONSORTIUM, 1_800_000_000)
+    with pytest.raises(Exception, match="DEPLOYER"):
+        rule.validate_sender(member.governor, None, 1_800_000_000)
+    with pytest.raises(Exception, match="expired"):
+        rule.validate_sender(account, CONTRACT_REGISTRY, 1_900_000_000)
+
+
+def test_genesis_is_the_same_for_the_same_members(member: Member) -> None:
+    assert build_genesis([member], PARAMETERS) == build_genesis([member], PARAMETERS)
+
+
+def test_genesis_of_berlin_has_no_base_fee(member: Member) -> None:
+    genesis = parse_genesis(build_genesis([member], replace(PARAMETERS, fork="berlin", block_period_ms=250)))
+    assert genesis.base_fee_per_gas is None
+    assert genesis.schedule.london_height is None
+    assert genesis.qbft.block_period_ms == 250
+
+
+def test_members_that_contradict_one_another_are_refused(member: Member) -> None:
+    with pytest.raises(ConfigError, match="organisation Bänk & Söhne occurs twice"):
+        build_genesis([member, member], PARAMETERS)
+    with pytest.raises(ConfigError, match=r"validator 0x1111.* occurs twice"):
+        build_genesis([member, replace(member, organisation="B")], PARAMETERS)
+    with pytest.raises(ConfigError, match="no member brings a validator"):
+        build_genesis([replace(member, validator=None)], PARAMETERS)
+    with pytest.raises(ConfigError, match="no member file"):
+        build_genesis([], PARAMETERS)
+
+
+def test_members_that_the_contract_refuses_are_told_its_error(member: Member) -> None:
+    (account,) = member.accounts
+    governor_without_role = replace(member, accounts=(replace(account, address=member.governor),))
+    with pytest.raises(ConfigError, match=r"refuses them: Consortium\w+\("):
+        build_genesis([governor_without_role], PARAMETERS)
