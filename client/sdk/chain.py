@@ -24,7 +24,7 @@ from client.sdk.role import role_text
 from client.sdk.rpc import NodeRefusedError, translated
 from client.sdk.transactions import Submission, TransactionSender
 
-IN_FLIGHT_DEFAULT = 16
+IN_FLIGHT_DEFAULT = 48
 """Transactions under way at once in `send_many`; a node holds at most 64 of one account."""
 
 
@@ -296,7 +296,7 @@ class ChainClient:
         receipt = self.sender.wait(submission, timeout_s=self.receipt_timeout_s)
         if receipt["status"] != 1:
             raise self._failure(submission, receipt, bound, name, function)
-        events = (event_log.decode_log(self.web3, log) for log in receipt["logs"])
+        events = (event_log.decode_log(log) for log in receipt["logs"])
         return Receipt(
             transaction_hash="0x" + submission.transaction_hash.hex(),
             block_number=receipt["blockNumber"],

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from web3 import Web3
@@ -30,11 +31,11 @@ class Event:
     log_index: int
 
 
-def decode_log(web3: Web3, log: LogReceipt) -> Event | None:
+def decode_log(log: LogReceipt) -> Event | None:
     """Decode a log of any of the project's contracts; None for a log that none of them declares."""
     topics = [bytes(topic) for topic in log["topics"]]
-    entry = artifacts.events_by_topic().get((topics[0], len(topics))) if topics else None
-    return _decode(web3, entry, log) if entry else None
+    decoder = _decoder(topics[0], len(topics)) if topics else None
+    return _event(decoder.process_log(log)) if decoder else None
 
 
 def scan(
@@ -72,9 +73,11 @@ def scan(
         first_block = upto + 1
 
 
-def _decode(web3: Web3, entry: dict[str, Any], log: LogReceipt) -> Event:
-    contract = web3.eth.contract(abi=[entry], decode_tuples=True)
-    return _event(contract.events[entry["name"]]().process_log(log))
+@cache
+def _decoder(topic: bytes, topic_count: int) -> Any:
+    """Return what decodes the logs of one event, without any connection; None for an event of none of ours."""
+    entry = artifacts.events_by_topic().get((topic, topic_count))
+    return Web3().eth.contract(abi=[entry]).events[entry["name"]]() if entry else None
 
 
 def _event(data: Any) -> Event:

@@ -16,7 +16,7 @@ from client.sdk.hashing import address_text
 from client.sdk.rpc import NodeRefusedError, translated
 
 RECEIPT_POLL_S_FIRST = 0.02
-RECEIPT_POLL_S_MAX = 0.25
+RECEIPT_POLL_S_MAX = 0.1
 RESEND_AFTER_S = 5.0
 """A transaction without a receipt is sent again after this long: a node that restarted may have forgotten it."""
 SEND_ATTEMPTS = 5
