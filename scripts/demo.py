@@ -216,7 +216,7 @@ def run_main_job(demo: Demo) -> None:
     demo.say("Risk control queries every borrower's credit file")
     demo.run("tranchain", "risk", "query", pack, account="risk-control")
     demo.say("The oracle runs the ONNX model and reports a score per loan")
-    demo.run("tranchain", "risk", "score", pack, account="risk-control")
+    demo.run("tranchain", "risk", "score", pack, "--timeout", "120", account="risk-control")
     demo.say("Risk control grades and screens the pack on chain until its expected bad rate is at most 10 %")
     screening = ("--expected-bad-rate", "10%", "--mode", "whole-pack")
     demo.run("tranchain", "risk", "screen", pack, *screening, account="risk-control")
