@@ -16,7 +16,7 @@ from web3.exceptions import BadFunctionCallOutput, ContractLogicError, Mismatche
 from web3.types import TxReceipt
 
 from client.sdk import event_log, revert, rpc
-from client.sdk.artifacts import ABI, load_artifact
+from client.sdk.artifacts import load_artifact
 from client.sdk.errors import ConfigError, ContractRefusedError, InvalidInputError, RefusedError, UnavailableError
 from client.sdk.event_log import Event
 from client.sdk.hashing import address_text
@@ -255,15 +255,6 @@ class ChainClient:
         except (Web3Exception, ValueError, TypeError) as error:
             raise InvalidInputError(f"arguments of {name}.{function}", got=_first_line(error)) from error
 
-    def decode_call(self, abi: ABI, data: bytes) -> str | None:
-        """Return calldata as `function(arguments)` if the interface has the function, else None."""
-        try:
-            function, arguments = self.web3.eth.contract(abi=abi).decode_function_input(data)
-        except (Web3Exception, ValueError):
-            return None
-        shown = ", ".join(f"{name}={_shown(value)}" for name, value in arguments.items())
-        return f"{function.fn_name}({shown})"
-
     def _look_up(self, name: str) -> str:
         if name == "ContractRegistry":
             return self.registry
@@ -358,14 +349,6 @@ class ChainClient:
 def _with_margin(gas: int) -> int:
     """Leave room: what a call needs may grow a little until its block."""
     return gas + gas // 4 + 20_000
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, bytes):
-        return "0x" + value.hex()
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(_shown(each) for each in value)}]"
-    return str(value)
 
 
 def _first_line(error: Exception) -> str:

@@ -11,6 +11,7 @@ from eth_abi.abi import encode as abi_encode
 from eth_account.signers.local import LocalAccount
 
 from client.sdk.artifacts import artifact_names, load_artifact
+from client.sdk.calldata import describe_call
 from client.sdk.chain import ChainClient
 from client.sdk.errors import InvalidInputError, RefusedError
 from client.sdk.hashing import address_bytes, address_text, keccak
@@ -125,7 +126,7 @@ def load(chain: ChainClient, proposal_id: int) -> Proposal:
         GovernanceCall(
             target=call["target"],
             data=bytes(call["data"]),
-            meaning=_meaning(chain, names, call["target"], call["data"]),
+            meaning=_meaning(names, call["target"], call["data"]),
         )
         for call in events[0].args["calls"]
     ]
@@ -188,8 +189,8 @@ def _names_by_address(chain: ChainClient) -> dict[str, str]:
     return {chain.call("ContractRegistry", "entry", name).proxy: name for name in names}
 
 
-def _meaning(chain: ChainClient, names: Mapping[str, str], target: str, data: bytes) -> str:
+def _meaning(names: Mapping[str, str], target: str, data: bytes) -> str:
     """Return the call in words, as far as the registry knows the target and the artifacts its function."""
     name = names.get(target)
-    call = chain.decode_call(load_artifact(name).abi, data) if name in artifact_names() and name else None
+    call = describe_call(load_artifact(name).abi, data) if name in artifact_names() and name else None
     return f"{name or target}.{call or '0x' + data.hex()}"
