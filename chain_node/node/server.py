@@ -14,7 +14,7 @@ import structlog
 import uvicorn
 import uvloop
 
-from chain_node.core.errors import ChainError, ConfigError
+from chain_node.core.errors import ChainError, ConfigError, InvariantViolation
 from chain_node.node.config import NodeConfig
 from chain_node.node.wiring import Node, build_node
 from chain_node.vault.app import follow_forever
@@ -99,12 +99,17 @@ async def _serve(node: Node, listener: socket.socket) -> None:
     head = node.app.dispatcher.backend.chain.head()
     _log.info("node_started", rpc=f"http://{host}:{port}", height=head.height, hash=head.hash.hex())
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(node.driver.run(node.first_effects))]
+        tasks = [group.create_task(node.driver.run(node.first_effects)), group.create_task(_stop_when_failed(node))]
         if node.vault is not None:
             tasks.append(group.create_task(follow_forever(node.vault.vault)))
         await server.serve(sockets=[listener])
         for task in tasks:
             task.cancel()
+
+
+async def _stop_when_failed(node: Node) -> None:
+    await node.app.failed.wait()
+    raise InvariantViolation("a request found the node's own data broken; see the log")
 
 
 def _listen(config: NodeConfig) -> socket.socket:

@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
+from chain_node.core.errors import InvariantViolation
 from chain_node.rpc.dispatcher import Dispatcher, Request, internal_error
 from chain_node.rpc.json_value import JsonValue
 from chain_node.rpc.method import Session
@@ -58,6 +59,8 @@ class RPCApp:
         self.hub = hub
         self._options = options
         self._executor = executor
+        self.failed = asyncio.Event()
+        """Set when a fact of our own code did not hold: whoever runs the server stops it."""
         self._starlette = Starlette(
             routes=[
                 Route("/health", self._health),
@@ -90,6 +93,10 @@ class RPCApp:
             return await loop.run_in_executor(self._executor, self.dispatcher.answer, request, session)
         except Exception:  # noqa: BLE001 - the border of the server: logged, and answered as our fault
             _log.exception("method_failed", method=request.method_name)
+            return internal_error(request)
+        except InvariantViolation:
+            _log.exception("invariant_broken", method=request.method_name)
+            self.failed.set()
             return internal_error(request)
 
     async def _serve_rpc(self, scope: Scope, receive: Receive, send: Send) -> None:
