@@ -6,6 +6,7 @@ pack's root, credit records against their batches' roots, scores and screening a
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from client.model.codes import REGIONS
 from client.model.manifest import ModelPackage
@@ -14,7 +15,7 @@ from client.sdk.chain import ChainClient
 from client.sdk.errors import TranchainError
 from client.sdk.hashing import keccak
 from client.sdk.keystore import Identity
-from client.sdk.pack.assessment import assess
+from client.sdk.pack.assessment import assess, report_hash
 from client.sdk.pack.asset_row import bucket_bytes, principal_class, region_groups
 from client.sdk.pack.on_chain import (
     brought_down_before,
@@ -62,7 +63,7 @@ def verify_product(
     checks = [
         *_pack_checks(chain, pack, assets, product),
         *_model_checks(chain, package, scoring.modelId),
-        *_score_checks(chain, vault, identity, package, pack, report, scoring.queryId, run.policyId),
+        *_score_checks(chain, vault, identity, package, pack, report, scoring),
         *_screening_checks(chain, product, assets, pack),
         _document_check(vault, product),
     ]
@@ -104,11 +105,10 @@ def _score_checks(
     package: ModelPackage,
     pack: PackFile,
     report: bytes,
-    query_id: int,
-    policy_id: int,
+    scoring: Any,
 ) -> list[Check]:
-    records = read_credit(chain, vault, identity, query_id)
-    policy = read_policy(chain, policy_id)
+    records = read_credit(chain, vault, identity, scoring.queryId)
+    policy = read_policy(chain, scoring.policyId)
     again = assess(
         package,
         pack.rows,
@@ -124,7 +124,7 @@ def _score_checks(
     return [
         _check("assets with a usable record", found, scored, source),
         _check("scores that differ", 0, differing, source),
-        _check("report of the oracles", keccak(report).hex()[:16], keccak(again).hex()[:16], source),
+        _check("report of the oracles", bytes(scoring.reportHash).hex()[:16], report_hash(again).hex()[:16], source),
     ]
 
 

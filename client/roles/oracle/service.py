@@ -18,7 +18,7 @@ from client.sdk.chain import ChainClient
 from client.sdk.errors import ContractRefusedError, TamperedError
 from client.sdk.hashing import keccak
 from client.sdk.keystore import Identity
-from client.sdk.pack.assessment import assess, report_chunks
+from client.sdk.pack.assessment import assess, report_chunks, report_hash
 from client.sdk.pack.on_chain import read_policy
 from client.sdk.pack.reader import read_credit, read_pack
 from client.sdk.vault_client import VaultClient
@@ -167,7 +167,5 @@ def chunk_hashes(report: bytes) -> list[bytes]:
 
 def commitment_of(round_id: int, oracle: str, stored: StoredReport) -> bytes:
     """Return what an oracle commits to: keccak(abi.encode(round, oracle, salt, report hash))."""
-    report_hash = keccak(b"".join(chunk_hashes(stored.report)))
-    return keccak(
-        abi_encode(["uint256", "address", "bytes32", "bytes32"], [round_id, oracle, stored.salt, report_hash])
-    )
+    values = [round_id, oracle, stored.salt, report_hash(stored.report)]
+    return keccak(abi_encode(["uint256", "address", "bytes32", "bytes32"], values))

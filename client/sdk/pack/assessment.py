@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from client.model.arithmetic import Int64Array
 from client.model.records import columns_of
+from client.sdk.hashing import keccak
 from client.sdk.pack.asset_row import AssetRow
 from client.sdk.pack.credit_record import CreditValues, observed_day
 
@@ -63,3 +64,8 @@ def assess(
 def report_chunks(report: bytes) -> list[bytes]:
     """Cut a report into the chunks that are published."""
     return [report[start : start + REPORT_CHUNK_SIZE] for start in range(0, len(report), REPORT_CHUNK_SIZE)]
+
+
+def report_hash(report: bytes) -> bytes:
+    """Return what oracles agree on: the hash of the hashes of the chunks."""
+    return keccak(b"".join(keccak(chunk) for chunk in report_chunks(report)))
