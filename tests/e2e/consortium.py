@@ -1,0 +1,241 @@
+"""A running consortium for end-to-end tests: the node, the bureau, the registrar and the oracle as real processes.
+
+Its members, accounts and certificates are those of the demo (`scripts/demo_consortium.py`). Commands of `tranchain` run
+in this process, which is faster, or as a process of their own where that matters.
+"""
+
+import contextlib
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from client.cli.app import run
+from client.sdk.chain import ChainClient
+from client.sdk.encryption_keys import KeyDirectory
+from client.sdk.keystore import Identity
+from client.sdk.vault_client import VaultClient
+from scripts.demo_consortium import (
+    KEY_HOLDERS,
+    MEMBERS,
+    ORIGINATOR,
+    ORIGINATOR_GOVERNOR,
+    DemoConsortium,
+    make_consortium,
+)
+from tests.e2e.node_kit import ROOT, Network, NodeProcess, tranchain_node
+
+REGISTRY = "0x0000000000000000000000000000000000007C03"
+GOVERNORS = ("governor-a", "governor-b", "governor-c")
+CLI = [sys.executable, "-c", "from client.cli.app import main; main()"]
+_START_S = 60
+_STOP_S = 20
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that ended."""
+
+    code: int
+    out: str
+    error: str
+
+    @property
+    def document(self) -> Any:
+        """What it printed with --json."""
+        return json.loads(self.out)
+
+
+@dataclass
+class Consortium:
+    """Where everything of the running consortium is."""
+
+    directory: Path
+    members: DemoConsortium
+    node: NodeProcess
+    registrar_port: int
+    daemons: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+
+    @property
+    def registrar_url(self) -> str:
+        return f"http://127.0.0.1:{self.registrar_port}"
+
+    def identity(self, name: str) -> Identity:
+        return self.members.identity(name)
+
+    def address(self, name: str) -> str:
+        return self.identity(name).address
+
+    def chain(self) -> ChainClient:
+        return ChainClient(self.node.url, REGISTRY)
+
+    def vault(self, name: str) -> VaultClient:
+        chain = self.chain()
+        return VaultClient(self.node.url, self.identity(name).account, chain_id=chain.chain_id, registry=REGISTRY)
+
+    def options(self, account: str | Path | None) -> list[str]:
+        """Common options of the command line for an account, or for a keystore file."""
+        urls = ["--rpc", self.node.url, "--vault", self.node.url, "--password-file", str(self.members.password_file)]
+        if account is None:
+            return urls
+        keystore = self.members.keystore(account) if isinstance(account, str) else account
+        return [*urls, "--keystore", str(keystore)]
+
+    def cli(self, account: str | Path | None, *arguments: str | Path) -> Done:
+        """Run one command in this process, whatever it says."""
+        out, error = io.StringIO(), io.StringIO()
+        line = [*map(str, arguments), *self.options(account)]
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(error):
+            code = run(line)
+        done = Done(code, out.getvalue(), error.getvalue())
+        with (self.directory / "commands.log").open("a") as log:
+            log.write(f"$ {' '.join(line)}\n{done.out}{done.error}")
+        return done
+
+    def ask(self, account: str | Path | None, *arguments: str | Path) -> Any:
+        """Run one command that must succeed, with --json, and return its document."""
+        done = self.cli(account, *arguments, "--json")
+        assert done.code == 0, f"{arguments}: {done.error}"
+        return done.document
+
+    def vote(self, contract: str, function: str, arguments: Sequence[object], why: str) -> None:
+        """Have all governors decide a call and carry it out."""
+        done = self.ask(
+            "governor-a",
+            *("admin", "propose", contract, function, json.dumps(arguments), "--description", why),
+            *self.governors(),
+        )
+        assert done["is_executed"], done
+
+    def governors(self) -> list[str]:
+        return [f"--governor={self.members.keystore(name)}" for name in GOVERNORS]
+
+    def spawn(self, log: str, account: str | Path | None, *arguments: str | Path) -> "subprocess.Popen[bytes]":
+        """Start `tranchain` as a process of its own; its output goes to a log file."""
+        with (self.directory / f"{log}.log").open("ab") as file:
+            line = [*CLI, *map(str, arguments), *self.options(account)]
+            return subprocess.Popen(line, cwd=ROOT, stdout=file, stderr=file, env=self._environment())
+
+    def start_daemon(self, name: str, account: str, *arguments: str | Path) -> None:
+        """Start one of the consortium's daemons; `stop_daemon` or `stop` ends it."""
+        self.daemons[name] = self.spawn(name, account, *arguments)
+
+    def stop_daemon(self, name: str) -> int:
+        """End a daemon by SIGTERM; gives its exit code."""
+        process = self.daemons.pop(name)
+        process.send_signal(signal.SIGTERM)
+        return process.wait(_STOP_S)
+
+    def start_bureau(self) -> None:
+        database = ("--db", str(self.directory / "bureau.db"))
+        self.start_daemon("bureau", "bureau", "bureau", "serve", *database, "--interval-ms", "100", "--json")
+
+    def start_registrar(self) -> None:
+        self.start_daemon("registrar", "registrar", *self.registrar_command(self.registrar_port))
+        self.wait_until_listening("registrar", self.registrar_port)
+
+    def registrar_command(self, port: int) -> list[str]:
+        key_file, log = self.directory / "registrar.key.json", self.directory / "registrar.requests.log"
+        listen = ("--listen", f"127.0.0.1:{port}", "--key-file", str(key_file), "--log", str(log))
+        return ["registrar", "serve", *listen]
+
+    def start_oracle(self) -> None:
+        reader, database = self.members.keystore("auditor-c"), self.directory / "oracle.db"
+        options = ("--auditor", str(reader), "--db", str(database), "--poll-ms", "100")
+        self.start_daemon("oracle", "oracle", "oracle", "serve", *options)
+
+    def wait_until_listening(self, name: str, port: int) -> None:
+        """Wait until a daemon takes connections; fails with its log when it ended."""
+        deadline = time.monotonic() + _START_S
+        while time.monotonic() < deadline:
+            process = self.daemons.get(name)
+            log = self.directory / f"{name}.log"
+            assert process is None or process.poll() is None, f"{name} ended: {log.read_text()}"
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"{name} does not listen on port {port}")
+
+    def stop(self) -> None:
+        """Stop everything, the node last."""
+        for name in reversed(list(self.daemons)):
+            self.stop_daemon(name)
+        self.node.stop()
+
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, "PYTHONUNBUFFERED": "1"}
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def found_consortium(directory: Path) -> Consortium:
+    """Make keys and genesis, start the node, deploy, enrol the originator, activate the model, prove the keys."""
+    data_dir, genesis = directory / "node", directory / "genesis.json"
+    made = tranchain_node("init", "--data-dir", data_dir, "--json")
+    assert made.returncode == 0, made.stderr
+    members = make_consortium(directory, validator=json.loads(made.stdout)["validator"])
+    built = tranchain_node("genesis", *members.member_files, "--to", genesis, "--block-period-ms", "100")
+    assert built.returncode == 0, built.stderr
+    governor = members.identity("governor-a").account
+    node = NodeProcess(Network(directory, genesis, data_dir, governor, governor), options=["--log-level", "debug"])
+    node.port = free_port()
+    node.start()
+    consortium = Consortium(directory, members, node, registrar_port=free_port())
+    try:
+        _govern(consortium)
+    except BaseException:
+        consortium.stop()
+        raise
+    return consortium
+
+
+def _govern(consortium: Consortium) -> None:
+    """Do what governance does once."""
+    consortium.ask("governor-a", "admin", "deploy", *consortium.governors())
+    _admit_originator(consortium)
+    model = consortium.ask("risk-control", "risk", "model", "propose")
+    consortium.vote("RiskModelRegistry", "activate", [model["model"]], "The first model")
+    _prove_keys(consortium)
+    key_file = ("--key-file", consortium.directory / "registrar.key.json")
+    consortium.ask("registrar", "registrar", "init", *key_file, "--scrypt-n", "4096")
+
+
+def _admit_originator(consortium: Consortium) -> None:
+    certificates = consortium.directory / "certificates"
+    governor = consortium.address(ORIGINATOR_GOVERNOR)
+    consortium.vote("Consortium", "addOrganisation", [ORIGINATOR, governor], "A new originator")
+    papers = ("--role", "ORIGINATOR", "--ca", certificates / "ca.pem", *consortium.governors())
+    organisation = str(len(MEMBERS) + 1)
+    consortium.ask(
+        *("governor-a", "admin", "enrol", certificates / f"{ORIGINATOR}.pem"), "--organisation", organisation, *papers
+    )
+
+
+def _prove_keys(consortium: Consortium) -> None:
+    keys = KeyDirectory(consortium.chain())
+    identities = {name: consortium.identity(name) for name in KEY_HOLDERS}
+    for name, identity in identities.items():
+        keys.announce(next(iter(identity.encryption_keys.values())), identity.account)
+        challenger = "risk-control" if name in ("bureau", "registrar", "auditor-a") else "bureau"
+        keys.challenge(identity.address, identities[challenger].account)
+        keys.prove(identity)
+
+
+def is_ready(consortium: Consortium) -> bool:
+    """Return whether the node says that it is ready."""
+    return httpx.get(f"{consortium.node.url}/ready", timeout=10).status_code == 200

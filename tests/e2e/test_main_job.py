@@ -1,0 +1,212 @@
+"""The main job: every step, every figure, every sender, and the chain that is left."""
+
+import json
+from collections import defaultdict
+from decimal import Decimal
+
+from eth_utils.abi import function_signature_to_4byte_selector, get_abi_input_types
+
+from client.model.manifest import DEFAULT_MODEL, ModelPackage
+from client.model.schema import CREDIT_FIELDS, CREDIT_KEYS
+from client.sdk.artifacts import load_artifact
+from client.sdk.pack.assessment import AGED, NO_RECORD, assess
+from client.sdk.pack.on_chain import read_assets, read_policy, read_reasons, read_report, read_tables
+from client.sdk.pack.reader import PackFile, read_pack
+from client.sdk.pack.status import PackStatus
+from client.sdk.screening import Asset, Reason, bring_down, screen
+from client.sdk.table_mapping import load_mapping
+from client.sdk.tabular import read_table
+from scripts.demo_consortium import ORIGINATOR
+from tests.e2e.consortium import Consortium
+from tests.e2e.main_job import AGED as AGED_FILES
+from tests.e2e.main_job import PRODUCT, STALE, WITHOUT_FILE, MainJob
+from tests.e2e.node_kit import tranchain_node
+from tests.e2e.pack_files import CREDIT_MAPPING
+
+STEPS = {
+    ("CreditFileRegistry", "publishBatch"): "bureau",
+    ("AssetPackRegistry", "invite"): "risk-control",
+    ("AssetPackRegistry", "open"): ORIGINATOR,
+    ("AssetPackRegistry", "addAssets"): ORIGINATOR,
+    ("AssetPackRegistry", "submit"): ORIGINATOR,
+    ("CreditFileRegistry", "requestCredit"): "risk-control",
+    ("CreditFileRegistry", "answerCredit"): "bureau",
+    ("CreditFileRegistry", "closeQuery"): "risk-control",
+    ("ScoringRounds", "open"): "risk-control",
+    ("ScoringRounds", "commitReport"): "oracle",
+    ("ScoringRounds", "revealReport"): "oracle",
+    ("ScoringRounds", "publishScores"): "oracle",
+    ("Screening", "definePolicy"): "risk-control",
+    ("Screening", "start"): "risk-control",
+    ("Screening", "step"): "risk-control",
+    ("Screening", "bringDown"): ORIGINATOR,
+    ("AssetPackRegistry", "assign"): ORIGINATOR,
+    ("AssetPackRegistry", "acceptTransfer"): "trustee",
+    ("Exchange", "issue"): "exchange",
+}
+"""Every transaction of the job and whose account signs it."""
+FINALITY_OF_ONE_VALIDATOR = "crash_final"
+
+
+def test_every_step_is_a_transaction_of_its_own_institution(consortium: Consortium, main_job: MainJob) -> None:
+    senders = _senders_by_function(consortium)
+    for step, account in STEPS.items():
+        assert senders[step] == {consortium.address(account)}, step
+    chain = consortium.chain()
+    organisations = {
+        chain.call("Consortium", "organisationOf", consortium.address(name)) for name in set(STEPS.values())
+    }
+    assert len(organisations) == 4
+    assert main_job.documents["issue"]["finality"] == FINALITY_OF_ONE_VALIDATOR
+
+
+def test_submitted_pack_has_the_principal_of_the_tape(consortium: Consortium, main_job: MainJob) -> None:
+    submitted = main_job.documents["submit"]
+    cents = sum(int(Decimal(loan["outstanding_principal"]) * 100) for loan in main_job.loans)
+    assert (submitted["assets_count"], submitted["principal_cents"]) == (len(main_job.loans), cents)
+    shown = consortium.ask(None, "pack", "show", str(main_job.pack))
+    assert shown["status"] == PackStatus.ISSUED.word
+    assert shown["root"] == submitted["root"]
+
+
+def test_query_counts_every_borrower_without_a_file_as_missing(main_job: MainJob, consortium: Consortium) -> None:
+    records = _records_by_subject(consortium)
+    missing = sum(loan["borrower_id"] not in records for loan in main_job.loans)
+    answer = main_job.documents["query"]["answers"][0]
+    assert missing >= len(WITHOUT_FILE)
+    assert answer["missing_count"] == missing
+    assert (answer["found_count"], answer["refused_count"]) == (len(main_job.loans) - missing, 0)
+
+
+def test_scores_on_chain_are_those_of_the_files(consortium: Consortium, main_job: MainJob) -> None:
+    report, pack = _report(consortium, main_job), _pack(consortium, main_job)
+    records, subject_by_loan = _records_by_subject(consortium), _subject_by_loan(main_job)
+    record_by_handle = {
+        row.handle: records[subject] for row in pack.rows if (subject := subject_by_loan[row.loan_id]) in records
+    }
+    package = ModelPackage.load(DEFAULT_MODEL)
+    ages = {"cut_off_day": pack.cut_off_day, "fresh_days": 365, "age_days_max": 730}
+    assert report == assess(package, pack.rows, record_by_handle, **ages)
+    byte_by_loan = {row.loan_id: byte for row, byte in zip(pack.rows, report, strict=True)}
+    for place in AGED_FILES[1]:
+        assert byte_by_loan[main_job.loans[place]["loan_id"]] > AGED
+    for place in (*STALE[1], *WITHOUT_FILE):
+        assert byte_by_loan[main_job.loans[place]["loan_id"]] == NO_RECORD
+    assert sum(byte >= AGED for byte in report) == len(AGED_FILES[1])
+
+
+def test_screening_on_chain_is_that_of_the_reference(consortium: Consortium, main_job: MainJob) -> None:
+    chain, said = consortium.chain(), main_job.documents["screen"]
+    assets = _assets(consortium, main_job)
+    run = chain.call("Screening", "run", said["run"])
+    policy, tables = read_policy(chain, run.policyId), read_tables(chain, run.modelId)
+    screened = screen(assets, policy, tables.pd_ppm, tables.margin_ppm)
+    assert said["outcome"] == "target met"
+    assert said["bad_rate_before_ppm"] == screened.before.bad_rate_by_balance_ppm
+    assert said["bad_rate_after_ppm"] == screened.after.bad_rate_by_balance_ppm <= 100_000
+    assert [level["after_count"] for level in said["levels"]] == [t.count for t in screened.after.level_tallies]
+    index_by_loan = {row.loan_id: index for index, row in enumerate(_pack(consortium, main_job).rows)}
+    left = [index_by_loan[loan_id] for loan_id in main_job.left[:2]]
+    closed = bring_down(assets, policy, tables.pd_ppm, tables.margin_ppm, screened, left)
+    assert read_reasons(chain, said["run"], len(assets)) == closed.reasons
+    told = main_job.documents["bring_down"]
+    assert (told["brought_down_count"], told["not_kept_before_count"], told["target_met"]) == (2, 1, True)
+    assert told["bad_rate_ppm"] == closed.after.bad_rate_by_balance_ppm
+
+
+def test_bridge_leads_from_offered_to_issued_in_count_and_cents(main_job: MainJob, consortium: Consortium) -> None:
+    bridge = main_job.documents["screen"]["bridge"]
+    offered, kept = bridge[0], bridge[-1]
+    for figure in ("assets_count", "principal_cents"):
+        assert offered[figure] == sum(step[figure] for step in bridge[1:])
+    cents_by_loan = {loan["loan_id"]: int(Decimal(loan["outstanding_principal"]) * 100) for loan in main_job.loans}
+    left_cents = sum(cents_by_loan[loan_id] for loan_id in main_job.left[:2])
+    issued = main_job.documents["issue"]
+    assert issued["assets_count"] == kept["assets_count"] - 2
+    assert issued["total_cents"] == kept["principal_cents"] - left_cents
+    reasons = read_reasons(consortium.chain(), issued["run"], len(main_job.loans))
+    rows = _pack(consortium, main_job).rows
+    kept_loans = [row.loan_id for row, reason in zip(rows, reasons, strict=True) if reason == Reason.KEPT]
+    assert issued["total_cents"] == sum(cents_by_loan[loan_id] for loan_id in kept_loans)
+
+
+def test_verify_recomputes_every_figure_for_trustee_and_auditor(consortium: Consortium, main_job: MainJob) -> None:
+    verified = main_job.documents["verify"]
+    assert verified["all_equal"]
+    assert len(verified["checks"]) >= 15
+    by_auditor = consortium.ask("auditor-b", "exchange", "verify", PRODUCT)
+    assert by_auditor["checks"] == verified["checks"]
+
+
+def test_verify_by_the_exchange_itself_is_refused(consortium: Consortium, main_job: MainJob) -> None:
+    assert main_job.documents["issue"]["product"] == PRODUCT
+    done = consortium.cli("exchange", "exchange", "verify", PRODUCT)
+    assert done.code == 1
+    assert done.error.startswith("error: refused by")
+
+
+def test_exported_chain_verifies_after_a_clean_shutdown(consortium: Consortium, main_job: MainJob) -> None:
+    issued_in = main_job.documents["issue"]["block"]
+    head = consortium.chain().head()
+    root = consortium.node.call("eth_getBlockByNumber", hex(head), False)["stateRoot"]
+    assert consortium.node.stop() == 0
+    try:
+        blocks, genesis = consortium.directory / "chain.rlp", consortium.directory / "genesis.json"
+        store = ("--genesis", genesis, "--data-dir", consortium.directory / "node")
+        exported = tranchain_node("export", "--to", blocks, *store, "--json")
+        assert exported.returncode == 0, exported.stderr
+        verified = tranchain_node("verify", blocks, "--genesis", genesis, "--json")
+        assert verified.returncode == 0, verified.stderr
+    finally:
+        consortium.node.start()
+    said = json.loads(verified.stdout)
+    assert said["blocks"] > head >= issued_in
+    assert consortium.node.call("eth_getBlockByNumber", hex(head), False)["stateRoot"] == root
+
+
+def _senders_by_function(consortium: Consortium) -> dict[tuple[str, str], set[str]]:
+    """Who called which function of which contract in any block."""
+    chain = consortium.chain()
+    contracts = {contract for contract, _ in STEPS}
+    name_by_address = {chain.address_of(name): name for name in contracts}
+    functions = {
+        (name, function_signature_to_4byte_selector(f"{entry['name']}({','.join(get_abi_input_types(entry))})")): entry[
+            "name"
+        ]
+        for name in contracts
+        for entry in load_artifact(name).abi
+        if entry["type"] == "function"
+    }
+    senders: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for height in range(chain.head() + 1):
+        for transaction in chain.web3.eth.get_block(height, full_transactions=True)["transactions"]:
+            contract = name_by_address.get(transaction.get("to"))
+            if contract is not None:
+                function = functions[contract, bytes(transaction["input"][:4])]
+                senders[contract, function].add(transaction["from"])
+    return senders
+
+
+def _pack(consortium: Consortium, job: MainJob) -> PackFile:
+    return read_pack(consortium.chain(), consortium.vault("trustee"), consortium.identity("trustee"), job.pack)
+
+
+def _report(consortium: Consortium, job: MainJob) -> bytes:
+    return read_report(consortium.chain(), job.documents["score"]["round"], len(job.loans))
+
+
+def _assets(consortium: Consortium, job: MainJob) -> tuple[Asset, ...]:
+    return read_assets(consortium.chain(), job.pack, _report(consortium, job))
+
+
+def _subject_by_loan(job: MainJob) -> dict[str, str]:
+    return {loan["loan_id"]: loan["borrower_id"] for loan in job.loans}
+
+
+def _records_by_subject(consortium: Consortium) -> dict[str, tuple[int | None, ...]]:
+    """The credit files as the bureau uploaded them, read again from its file."""
+    path = consortium.directory / "credit_files.csv"
+    table = read_table(path, CREDIT_FIELDS, keys=CREDIT_KEYS, unique=CREDIT_KEYS, mapping=load_mapping(CREDIT_MAPPING))
+    columns = [*CREDIT_KEYS, *(field.name for field in CREDIT_FIELDS)]
+    rows = table.accepted(skip_bad_rows=False).select(columns).iter_rows()
+    return {subject: tuple(values) for subject, *values in rows}
