@@ -16,6 +16,7 @@ import posixpath
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -72,10 +73,15 @@ def find_compiler() -> Path:
     return ROOT / "scripts" / "solc_npm.js"
 
 
-def collect_sources() -> dict[str, str]:
-    """The text of every source that contracts/*.sol and the library contracts reach, by name in the project."""
-    waiting = [f"contracts/{path.name}" for path in sorted(CONTRACTS.glob("*.sol"))]
-    waiting += LIBRARY_CONTRACTS.values()
+def list_contracts() -> dict[str, str]:
+    """Source name of every contract that gets an artifact, by contract."""
+    own = {path.stem: f"contracts/{path.name}" for path in CONTRACTS.glob("*.sol")}
+    return dict(sorted((own | LIBRARY_CONTRACTS).items()))
+
+
+def collect_sources(names: Iterable[str]) -> dict[str, str]:
+    """The text of these sources and of all that they import, by name in the project."""
+    waiting = list(names)
     text_by_name: dict[str, str] = {}
     while waiting:
         name = waiting.pop()
@@ -95,10 +101,14 @@ def _resolve(importer: str, target: str) -> str:
     return posixpath.normpath(posixpath.join(posixpath.dirname(importer), target))
 
 
-def compile_contracts() -> dict[str, str]:
-    """Artifact text by file name, for every contract that can be deployed."""
+def compile_sources(names: Iterable[str]) -> dict[str, Any]:
+    """What the compiler makes of these sources: output by contract by source name.
+
+    Raises:
+        BuildError: an error or a warning of the compiler, or no compiler.
+    """
     install_npm_packages()
-    sources = {name: {"content": text} for name, text in collect_sources().items()}
+    sources = {name: {"content": text} for name, text in collect_sources(names).items()}
     request = {"language": "Solidity", "sources": sources, "settings": SETTINGS}
     try:
         output = solcx.compile_standard(request, solc_binary=find_compiler(), allow_empty=True)
@@ -107,11 +117,16 @@ def compile_contracts() -> dict[str, str]:
     warnings = [item["formattedMessage"] for item in output.get("errors", []) if item["severity"] != "info"]
     if warnings:
         raise BuildError("\n".join(warnings))
-    source_by_contract = {path.stem: f"contracts/{path.name}" for path in CONTRACTS.glob("*.sol")} | LIBRARY_CONTRACTS
-    artifacts = {}
-    for contract, source in sorted(source_by_contract.items()):
-        artifacts[f"{contract}.json"] = _format_artifact(contract, source, output["contracts"][source][contract])
-    return artifacts
+    compiled: dict[str, Any] = output["contracts"]
+    return compiled
+
+
+def make_artifacts(compiled: dict[str, Any]) -> dict[str, str]:
+    """Artifact text by file name, for every contract that can be deployed."""
+    return {
+        f"{contract}.json": _format_artifact(contract, source, compiled[source][contract])
+        for contract, source in list_contracts().items()
+    }
 
 
 def _describe(error: Any) -> str:
@@ -168,7 +183,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="compare with the committed artifacts instead of writing")
     arguments = parser.parse_args()
     try:
-        artifacts = compile_contracts()
+        artifacts = make_artifacts(compile_sources(list_contracts().values()))
     except BuildError as error:
         print(error, file=sys.stderr)
         return 1

@@ -151,10 +151,6 @@ interface IConsortium {
     /// @notice Thrown when 255 members are reached.
     error ConsortiumFull();
 
-    /// @notice Thrown when the caller's member is suspended.
-    /// @param organisation its id
-    error ConsortiumOrganisationSuspended(uint32 organisation);
-
     /// @notice Thrown when nobody would be left to vote.
     /// @param organisation the last member that is not suspended
     error ConsortiumLastOrganisation(uint32 organisation);

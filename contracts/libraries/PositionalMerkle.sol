@@ -3,12 +3,9 @@ pragma solidity 0.8.30;
 
 import {Hashes} from "@openzeppelin/contracts/utils/cryptography/Hashes.sol";
 
-/// @title Merkle trees whose proofs prove the position too
+/// @title Merkle trees in which the place of a leaf counts
 /// @notice Leaves are padded with zeros up to the next power of two; an inner node is keccak(left ‖ right).
 library PositionalMerkle {
-    /// @notice Deepest tree of a frontier: 2^32 nodes.
-    uint256 internal constant DEPTH_MAX = 32;
-
     /// @notice The right edge of a tree that grows node by node.
     /// @dev `nodes[l]` is the root of the complete subtree of 2^l nodes that waits for its right sibling.
     struct Frontier {
@@ -84,21 +81,5 @@ library PositionalMerkle {
     /// @return depth 0 for one leaf or none
     function depthOf(uint256 count) internal pure returns (uint256 depth) {
         while (uint256(1) << depth < count) ++depth;
-    }
-
-    /// @notice Whether a leaf is at this position under the root.
-    /// @param root of the tree
-    /// @param leaf hash to prove
-    /// @param index position of the leaf
-    /// @param proof siblings from leaf to root
-    /// @return true when it is
-    function verify(bytes32 root, bytes32 leaf, uint256 index, bytes32[] calldata proof) internal pure returns (bool) {
-        bytes32 node = leaf;
-        for (uint256 level = 0; level < proof.length; ++level) {
-            bytes32 sibling = proof[level];
-            bool isRight = (index >> level) & 1 == 1;
-            node = isRight ? Hashes.efficientKeccak256(sibling, node) : Hashes.efficientKeccak256(node, sibling);
-        }
-        return index >> proof.length == 0 && node == root;
     }
 }

@@ -263,7 +263,7 @@ def score_pack(suite: Suite, assets: Assets) -> tuple[int, int]:
 def screen_pack(suite: Suite, pack: int, round_id: int) -> int:
     """Screen by the round's policy until done; the run's id."""
     screening = suite.Screening.functions
-    policy = suite.ScoringRounds.functions.round(round_id).call()["policyId"]
+    policy = suite.ScoringRounds.functions.round(round_id).call()[3]
     suite.send("risk_control", screening.start(pack, round_id, policy))
     run = screening.runCount().call()
     while suite.AssetPackRegistry.functions.statusOf(pack).call() == 5:
