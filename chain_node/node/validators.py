@@ -54,16 +54,18 @@ class Validators:
         self._store = store
         self._contract = chain.genesis.qbft.validator_contract
         self._sets: Recent[Height, tuple[Address, ...]] = Recent(1024)
-        self._tally = self._count_votes() if self._contract is None else ValidatorTally(())
+        self._tally = ValidatorTally(())
+        self._counted_height = Height(0)
+        if self._contract is None:
+            self._count_votes()
 
-    def after(self, block: ChainBlock) -> tuple[Address, ...]:
-        """The set that decides the height after a block, ascending. Called for each new head, in order."""
-        height = Height(block.height + 1)
+    def after(self, head: ChainBlock) -> tuple[Address, ...]:
+        """The set that decides the height after the head, ascending. Called for each new head, in order."""
+        height = Height(head.height + 1)
         if self._contract is not None:
             return self._sets.get(height, self._ask_contract)
-        if block.height > 0:
-            epoch_length = self._chain.genesis.qbft.epoch_length
-            self._tally = tally_after(self._tally, block.header, epoch_length=epoch_length)
+        if head.height > self._counted_height:
+            self._count_vote(head.header)
         self._sets.put(height, self._tally.validators)
         return self._tally.validators
 
@@ -114,15 +116,18 @@ class Validators:
         context = self._chain.context_of(parent.header)
         return read_validators(self._chain.engine, parent.header, context, self._contract)
 
-    def _count_votes(self) -> ValidatorTally:
-        """Votes in headers up to the parent of the head; an epoch's first block starts the count anew."""
+    def _count_votes(self) -> None:
+        """Votes in headers up to the head; an epoch's first block starts the count anew."""
         head = self._chain.head().height
-        epoch_length = self._chain.genesis.qbft.epoch_length
-        first = max(head - 1, 0) // epoch_length * epoch_length
-        tally = tally_of_genesis(self._header(first))
-        for height in range(first + 1, head):
-            tally = tally_after(tally, self._header(height), epoch_length=epoch_length)
-        return tally
+        self._counted_height = Height(head - head % self._chain.genesis.qbft.epoch_length)
+        self._tally = tally_of_genesis(self._header(self._counted_height))
+        for height in range(self._counted_height + 1, head + 1):
+            self._count_vote(self._header(height))
+        self._sets.put(Height(head + 1), self._tally.validators)
+
+    def _count_vote(self, header: Header) -> None:
+        self._tally = tally_after(self._tally, header, epoch_length=self._chain.genesis.qbft.epoch_length)
+        self._counted_height = header.number
 
     def _header(self, height: int) -> Header:
         block = self._chain.block_at(Height(height))

@@ -1,0 +1,86 @@
+"""The commands of `tranchain-node` beside `run`, against a node that has a few blocks."""
+
+import json
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.e2e.node_kit import PROGRAM, ROOT, NodeProcess, make_network, tranchain_node
+
+BLOCKS = 3
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
+    network = make_network(
+        tmp_path_factory.mktemp("commands"), [], "--block-period-ms", "100", "--empty-block-period-seconds", "0"
+    )
+    with NodeProcess(network) as running:
+        while int(str(running.call("eth_blockNumber")), 16) < BLOCKS:
+            time.sleep(0.1)
+        yield running
+
+
+def test_status_tells_head_validators_and_finality(node: NodeProcess) -> None:
+    shown = tranchain_node("status", "--rpc", node.url)
+    assert shown.returncode == 0
+    assert "crash_final (1 of 1 seals)" in shown.stdout
+    found = json.loads(tranchain_node("status", "--rpc", node.url, "--json").stdout)
+    assert found["head"] >= BLOCKS
+    assert len(found["validators"]) == 1
+    assert found["vault"].startswith("0x")
+
+
+def test_status_without_a_node_is_one_line() -> None:
+    failed = tranchain_node("status", "--rpc", "http://127.0.0.1:1")
+    assert failed.returncode == 1
+    assert re.fullmatch(r"tranchain-node: a Tranchain node at http://127.0.0.1:1 \(ConnectError\) .*\n", failed.stderr)
+
+
+def test_embedded_vault_and_vault_alone_serve_the_same_network(node: NodeProcess, tmp_path: Path) -> None:
+    embedded = httpx.get(f"{node.url}/vault/v1/info").json()
+    log = tmp_path / "vault.log"
+    registry = "0x0000000000000000000000000000000000007c03"
+    arguments = ["vault", "--rpc", node.url, "--registry", registry, "--data-dir", str(tmp_path / "vault")]
+    with log.open("wb") as output:
+        process = subprocess.Popen([*PROGRAM, *arguments, "--listen", "127.0.0.1:18946"], cwd=ROOT, stderr=output)
+    try:
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                alone = httpx.get("http://127.0.0.1:18946/vault/v1/info").json()
+                break
+            except httpx.TransportError:
+                assert time.monotonic() < deadline, log.read_text()
+                time.sleep(0.1)
+    finally:
+        process.terminate()
+        process.wait(20)
+    assert (alone["chain_id"], alone["registry"]) == (embedded["chain_id"], embedded["registry"])
+    assert alone["vault_id"] != embedded["vault_id"]
+
+
+def test_export_of_a_running_node_is_refused_and_of_a_stopped_one_verifies(node: NodeProcess, tmp_path: Path) -> None:
+    network = node.network
+    whole = tmp_path / "whole.rlp"
+    command = ["export", "--to", whole, "--genesis", network.genesis, "--data-dir", network.data_dir]
+    running = tranchain_node(*command)
+    assert running.returncode == 1
+    assert "in use by another process" in running.stderr
+    assert node.stop() == 0
+    exported = json.loads(tranchain_node(*command, "--json").stdout)
+    assert exported["blocks"] > BLOCKS
+    verified = json.loads(tranchain_node("verify", whole, "--genesis", network.genesis, "--json").stdout)
+    assert (verified["valid"], verified["blocks"]) == (True, exported["blocks"])
+
+
+@pytest.mark.parametrize("command", ["init", "genesis", "run", "vault", "export", "verify", "status"])
+def test_help_of_every_command_has_an_example(command: str) -> None:
+    shown = tranchain_node(command, "--help")
+    assert shown.returncode == 0
+    assert f"Example: tranchain-node {command}" in shown.stdout
