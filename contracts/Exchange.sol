@@ -19,7 +19,6 @@ contract Exchange is IExchange, GovernedContract {
     /// @dev keccak256(abi.encode(uint256(keccak256("tranchain.storage.Exchange")) - 1)) & ~bytes32(uint256(0xff))
     bytes32 private constant _EXCHANGE_SLOT = 0x0a07364270735f2f5ce545aab031f834f7fc71c7717a4422901918dfe95b2a00;
     uint256 private constant _LEVEL_COUNT = 10;
-    uint256 private constant _SCORES_PER_LEVEL = 10;
 
     /// @notice Sets authority and registry.
     /// @param authority AccessManager of the consortium
@@ -72,20 +71,13 @@ contract Exchange is IExchange, GovernedContract {
         }
     }
 
-    /// @dev Level l holds the scores 10·(l − 1) + 1 to 10·l.
     function _checkLevels(Issuance calldata issuance) private view {
         IScreeningViews screening = IScreeningViews(_addressOf("Screening"));
-        (uint32[100] memory counts, uint64[100] memory classes) = screening.histogram(issuance.runId, true);
-        for (uint256 level = 0; level < _LEVEL_COUNT; ++level) {
-            uint256 count = 0;
-            uint256 sum = 0;
-            for (uint256 i = 0; i < _SCORES_PER_LEVEL; ++i) {
-                count += counts[level * _SCORES_PER_LEVEL + i];
-                sum += classes[level * _SCORES_PER_LEVEL + i];
-            }
-            if (count != issuance.levelCounts[level] || sum != issuance.levelClasses[level]) {
+        (uint32[10] memory counts, uint64[10] memory classes) = screening.levels(issuance.runId, true);
+        for (uint256 i = 0; i < _LEVEL_COUNT; ++i) {
+            if (counts[i] != issuance.levelCounts[i] || classes[i] != issuance.levelClasses[i]) {
                 revert ExchangeWrongLevel(
-                    level + 1, count, issuance.levelCounts[level], sum, issuance.levelClasses[level]
+                    i + 1, counts[i], issuance.levelCounts[i], classes[i], issuance.levelClasses[i]
                 );
             }
         }

@@ -166,7 +166,7 @@ contract Screening is IScreening, GovernedContract {
         }
     }
 
-    /// @inheritdoc IScreening
+    /// @inheritdoc IScreeningViews
     function levels(uint256 runId, bool afterwards)
         external
         view

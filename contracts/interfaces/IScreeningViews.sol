@@ -27,4 +27,14 @@ interface IScreeningViews {
         external
         view
         returns (uint32[100] memory counts, uint64[100] memory classes);
+
+    /// @notice Assets by level; the sums of `histogram` at the price of a few slots.
+    /// @param runId of the screening
+    /// @param afterwards whether of what is kept, instead of what steps 1 and 2 leave
+    /// @return counts assets, level 1 first
+    /// @return classes sum of principal classes, level 1 first
+    function levels(uint256 runId, bool afterwards)
+        external
+        view
+        returns (uint32[10] memory counts, uint64[10] memory classes);
 }
