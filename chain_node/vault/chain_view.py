@@ -85,6 +85,7 @@ class ChainView:
         self._lock = threading.Lock()
         self._head = Hash32(b"")
         self._answers: dict[tuple[Address, bytes], bytes] = {}
+        self._batches: dict[Hash32, Batch | None] = {}
         self._addresses: dict[str, Address] = {}
 
     def head(self) -> ChainHead:
@@ -94,6 +95,7 @@ class ChainView:
             if head.hash != self._head:
                 self._head = head.hash
                 self._answers.clear()
+                self._batches.clear()
         return head
 
     def member(self, account: Address, timestamp: int) -> Member | None:
@@ -110,9 +112,17 @@ class ChainView:
 
     def batch(self, root: Hash32) -> Batch | None:
         """The batch published with this root, if any."""
+        with self._lock:
+            head = self._head
+            if root in self._batches:
+                return self._batches[root]
         registry = self.credit_file_registry()
         batch_id = _decode(["uint256"], self._call(registry, "batchOfRoot(bytes32)", ["bytes32"], [root]))[0]
-        return None if batch_id == 0 else self.batch_by_id(batch_id)
+        batch = None if batch_id == 0 else self.batch_by_id(batch_id)
+        with self._lock:
+            if head == self._head:
+                self._batches[root] = batch
+        return batch
 
     def batch_by_id(self, batch_id: int) -> Batch:
         """The batch with this id; it exists because an event named it."""

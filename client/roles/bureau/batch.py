@@ -21,6 +21,8 @@ class Row:
     """One acceptable row of a credit file."""
 
     national_id: str
+    subject: bytes
+    """Keyed hash under which the database keeps the person."""
     values: CreditValues
     expires_day: int
     """First day on which the record may not be used any more."""

@@ -152,7 +152,7 @@ class BureauStore:
         )
         batch_id = int(result.inserted_primary_key[0])  # type: ignore[index]  # one row was inserted
         if new:
-            subjects = [self.key.subject(row.national_id) for row in new]
+            subjects = [row.subject for row in new]
             sealed = self.key.seal_each([row.national_id.encode() for row in new], subjects)
             connection.execute(
                 insert(SUBJECTS),
@@ -167,7 +167,7 @@ class BureauStore:
             {
                 "batch_id": batch_id,
                 "position": position,
-                "subject": self.key.subject(row.national_id),
+                "subject": row.subject,
                 "leaf": batch.leaves[position],
                 "blob_hash": batch.blob_hashes[position],
                 "observed_day": row.values[0],

@@ -145,17 +145,22 @@ def _prepare(
     """Keep a batch of the rows that need a new record, and remember that all of `some` are dealt with."""
     store = bureau.store
     rows = [
-        Row(national_id=national_id, values=values, expires_day=retention.expires_day(values, today=today))
+        Row(
+            national_id=national_id,
+            subject=store.key.subject(national_id),
+            values=values,
+            expires_day=retention.expires_day(values, today=today),
+        )
         for national_id, values in some
     ]
     with store.engine.begin() as connection:
-        subjects = [store.key.subject(row.national_id) for row in rows]
+        subjects = [row.subject for row in rows]
         known = store.known_subjects(connection, subjects)
         live = store.live_records(connection, [subject for subject in subjects if subject in known])
-        taken, left_out = _sort_out(bureau, rows, subjects, known, live, today)
+        taken, left_out = _sort_out(bureau, rows, known, live, today)
         batch_id = None
         if taken:
-            new = [row for row in taken if store.key.subject(row.national_id) not in known]
+            new = [row for row in taken if row.subject not in known]
             batch_id = store.add_batch(connection, upload_id, taken, prepare(taken), new)
         _advance(connection, upload_id, next_row, left_out)
     return batch_id
@@ -164,7 +169,6 @@ def _prepare(
 def _sort_out(
     bureau: Bureau,
     rows: Sequence[Row],
-    subjects: Sequence[bytes],
     known: dict[bytes, bool],
     live: dict[bytes, LiveRecord],
     today: int,
@@ -172,9 +176,9 @@ def _sort_out(
     """Return the rows that say something new and may be kept, and how many do not, by cause."""
     taken: list[Row] = []
     unchanged = older = erased = expired = 0
-    for row, subject in zip(rows, subjects, strict=True):
-        record = live.get(subject)
-        if known.get(subject, False):
+    for row in rows:
+        record = live.get(row.subject)
+        if known.get(row.subject, False):
             erased += 1
         elif row.expires_day <= today:
             expired += 1

@@ -132,7 +132,7 @@ def test_put_record_without_bureau_role_is_refused(world: World, name: str):
     assert world.store.blob_count() == 0
 
 
-@pytest.mark.parametrize("name", ["trustee", "auditor", "regulator", "exchange"])
+@pytest.mark.parametrize("name", ["trustee", "auditor", "regulator"])
 def test_put_pack_blob_without_role_is_refused(world: World, name: str):
     assert refused(world.parties[name].post("put", {"items": [pack_blob(b"sealed")]})) == (403, "wrong_role")
 

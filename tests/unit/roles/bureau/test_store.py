@@ -12,6 +12,7 @@ from client.model.schema import CREDIT_FIELDS
 from client.roles.bureau.batch import BATCH_SIZE, Row, prepare, split_blobs, split_secrets
 from client.roles.bureau.journal import Journal, Named, Tally
 from client.roles.bureau.query import Query
+from client.roles.bureau.sealing import DatabaseKey
 from client.roles.bureau.store import BureauStore
 from client.roles.bureau.tables import BATCHES, RECORDS, SUBJECTS, UPLOADS, Outcome, QueryState, RecordState
 from client.sdk.cipher import decrypt
@@ -23,7 +24,9 @@ from tests.unit.roles.bureau.conftest import ACCOUNT
 
 def row(number: int, *, day: int = 15_000, expires_day: int = 22_000) -> Row:
     values = (day, *[number % 7] * (len(CREDIT_FIELDS) - 1))
-    return Row(national_id=f"X{number:09}", values=values, expires_day=expires_day)
+    national_id = f"X{number:09}"
+    subject = DatabaseKey(ACCOUNT).subject(national_id)
+    return Row(national_id=national_id, subject=subject, values=values, expires_day=expires_day)
 
 
 def add(store: BureauStore, rows: list[Row], *, chain_id: int | None = None, new: bool = True) -> int:
