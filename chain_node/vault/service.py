@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
+import socket
 from pathlib import Path
 
 import structlog
@@ -39,14 +41,22 @@ def run_standalone(*, listen: str, rpc_url: str, registry: str, data_directory: 
         raise ConfigError("registry", f"got {registry!r}, expected an address in hex") from error
     if len(registry_address) != 20:
         raise ConfigError("registry", f"got {registry!r}, expected 20 bytes in hex")
+    listener = _listen(host, port)
     vault_key = load_vault_key(data_directory / "vault.key")
     store = BlobStore(data_directory / "vault")
     try:
         app = create_app(store, HTTPChainReader(rpc_url), vault_key, registry_address)
-        _log.info("vault_starts", listen=listen, address=f"0x{address_of(vault_key).hex()}", blobs=store.blob_count())
-        uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, server_header=False)
+        _log.info(
+            "vault_starts",
+            listen=f"{host}:{listener.getsockname()[1]}",
+            address=f"0x{address_of(vault_key).hex()}",
+            blobs=store.blob_count(),
+        )
+        config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)
+        uvicorn.Server(config).run(sockets=[listener])
     finally:
         store.close()
+        listener.close()
 
 
 def load_vault_key(path: Path) -> bytes:
@@ -69,6 +79,19 @@ def load_vault_key(path: Path) -> bytes:
     if len(key) != 32:
         raise ConfigError("vault.key", f"{path} does not hold 32 bytes in hex")
     return key
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Take the port before anything is opened, so that a second vault stops here and touches nothing."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        hint = "; another program listens there" if error.errno == errno.EADDRINUSE else ""
+        raise ConfigError("listen", f"{host}:{port} cannot be used: {error.strerror}{hint}") from error
+    return listener
 
 
 def _parse_listen(listen: str) -> tuple[str, int]:
