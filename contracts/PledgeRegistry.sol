@@ -55,6 +55,19 @@ contract PledgeRegistry is IPledgeRegistry, GovernedContract, EIP712Upgradeable 
     }
 
     /// @inheritdoc IPledgeRegistry
+    function release(bytes32[] calldata nullifiers) external restricted {
+        PledgeRegistryStorage storage $ = _storage();
+        for (uint256 i = 0; i < nullifiers.length; ++i) {
+            bytes32 nullifier = nullifiers[i];
+            uint256 place = $.placeByNullifier[nullifier];
+            if (place == 0) revert PledgeUnknown(nullifier);
+            if (_isPlaceLive(place)) revert PledgeAlreadyLive(nullifier, place >> 32);
+            delete $.placeByNullifier[nullifier];
+            emit PledgeReleased(nullifier, place >> 32, uint32(place));
+        }
+    }
+
+    /// @inheritdoc IPledgeRegistry
     function pledgeOf(bytes32 nullifier) external view returns (uint256 packId, uint32 index, bool live) {
         uint256 place = _storage().placeByNullifier[nullifier];
         return (place >> 32, uint32(place), place != 0 && _isPlaceLive(place));

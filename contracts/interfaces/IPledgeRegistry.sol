@@ -11,6 +11,16 @@ interface IPledgeRegistry {
     /// @param registrar account that attested them
     event AssetsPledged(uint256 indexed packId, uint32 firstIndex, uint32 count, address indexed registrar);
 
+    /// @notice A pledge that was no longer live is forgotten.
+    /// @param nullifier of the loan
+    /// @param packId pack it was in
+    /// @param index of the asset in that pack
+    event PledgeReleased(bytes32 indexed nullifier, uint256 indexed packId, uint32 index);
+
+    /// @notice Thrown when the loan was never pledged, or was released.
+    /// @param nullifier of the loan
+    error PledgeUnknown(bytes32 nullifier);
+
     /// @notice Thrown when the loan is in a live pack.
     /// @param nullifier of the loan
     /// @param packId the pack it is in
@@ -33,6 +43,12 @@ interface IPledgeRegistry {
         bytes32 chunkHash,
         bytes calldata attestation
     ) external;
+
+    /// @notice Forgets pledges that are no longer live; called by an originator before it offers such loans again.
+    /// @dev To ask Screening whether an asset was removed takes some 200,000 gas: many of them do not fit into the call that
+    /// adds a chunk. A pledge by a withdrawn or closed pack costs little and needs no release.
+    /// @param nullifiers of the loans
+    function release(bytes32[] calldata nullifiers) external;
 
     /// @notice Where a loan was pledged last.
     /// @param nullifier of the loan

@@ -102,8 +102,8 @@ def test_issue_before_the_transfer_is_refused(suite: Suite, screened: tuple[int,
 
 def test_loan_removed_by_screening_can_be_pledged_again(suite: Suite, screened: tuple[int, int]) -> None:
     pack, assets = screened[0], make_assets(COUNT)
-    kept = [suite.Screening.functions.isKept(pack, index).call() for index in range(COUNT)]
-    removed, left = kept.index(False), kept.index(True)
+    reasons = suite.Screening.functions.reasons(screened[1], 0).call()
+    removed, left = next(index for index in range(COUNT) if reasons[index]), reasons.index(0)
     pledge_of = suite.PledgeRegistry.functions.pledgeOf
     assert pledge_of(assets.nullifiers[removed]).call() == [pack, removed, False]
     assert pledge_of(assets.nullifiers[left]).call() == [pack, left, True]
@@ -116,3 +116,25 @@ def test_loan_removed_by_screening_can_be_pledged_again(suite: Suite, screened: 
     clash = journey.Assets(assets.leaves, (assets.nullifiers[left], *fresh[1:]), assets.classes, assets.buckets)
     with refused("PledgeAlreadyLive", assets.nullifiers[left], pack):
         journey.add_chunk(suite, third, clash, 0)
+
+
+def test_many_removed_loans_are_released_before_they_are_offered_again(suite: Suite, screened: tuple[int, int]) -> None:
+    """Without release a chunk full of them would need more gas than a transaction has."""
+    pack, assets, pledges = screened[0], make_assets(COUNT), suite.PledgeRegistry.functions
+    reasons = suite.Screening.functions.reasons(screened[1], 0).call()
+    removed = [index for index in range(COUNT) if reasons[index]]
+    nullifiers = [assets.nullifiers[index] for index in removed]
+    receipt = suite.send("originator", pledges.release(nullifiers))
+    logs = suite.PledgeRegistry.events.PledgeReleased().process_receipt(receipt)
+    assert [(log["args"]["nullifier"], log["args"]["index"]) for log in logs] == list(
+        zip(nullifiers, removed, strict=True)
+    )
+    assert pledges.pledgeOf(nullifiers[0]).call() == [0, 0, False]
+    with refused("PledgeUnknown", nullifiers[0]):
+        suite.send("originator", pledges.release(nullifiers[:1]))
+    left = assets.nullifiers[reasons.index(0)]
+    with refused("PledgeAlreadyLive", left, pack):
+        suite.send("originator", pledges.release([left]))
+    fresh = make_assets(COUNT, "fresh")
+    again = journey.Assets(fresh.leaves, (*nullifiers, *fresh.nullifiers[len(removed) :]), fresh.classes, fresh.buckets)
+    journey.add_chunk(suite, journey.open_pack(suite, COUNT), again, 0)
