@@ -6,6 +6,7 @@ Every step is a command of `tranchain` or `tranchain-node`, printed before it ru
 import argparse
 import json
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -64,7 +65,7 @@ class Demo:
     def run(self, *command: str, account: str | None = None, show: bool = True, as_json: bool = True) -> dict[str, Any]:
         """Run one command and return its JSON document, if it has one; the demo ends where it fails."""
         line = self._with_account(command, account)
-        print(f"  $ {' '.join(line)}", flush=True)
+        print(f"  $ {_shown(line)}", flush=True)
         line += ["--json"] if as_json else []
         begun = time.monotonic()
         done = subprocess.run(line, env=self.environment, capture_output=True, text=True, check=False, cwd=ROOT)
@@ -79,7 +80,7 @@ class Demo:
     def start(self, name: str, *command: str, account: str | None = None) -> None:
         """Start a daemon; its output goes to a log file in the demo directory."""
         line = self._with_account(command, account)
-        print(f"  $ {' '.join(line)} &", flush=True)
+        print(f"  $ {_shown(line)} &", flush=True)
         log: IO[bytes] = (self.directory / f"{name}.log").open("ab")
         process = subprocess.Popen(line, env=self.environment, stdout=log, stderr=log, cwd=ROOT, start_new_session=True)
         log.close()
@@ -188,7 +189,7 @@ def prove_keys(demo: Demo) -> None:
 def run_main_job(demo: Demo) -> None:
     """Upload → submit → query → score → grade → screen → issue."""
     consortium, directory = _made(demo), demo.directory
-    demo.say("Bank bureau: upload the credit files of 6,006 borrowers, and answer queries")
+    demo.say("Bank bureau: upload the credit files of 6,008 borrowers, and answer queries")
     bureau_db = ("--db", str(directory / "bureau.db"))
     mapping = ("--mapping", str(EXAMPLES / "mapping_credit_files.toml"))
     demo.run(
@@ -283,6 +284,11 @@ def stopping(demo: Demo) -> Iterator[None]:
         stack.callback(demo.stop)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         yield
+
+
+def _shown(line: list[str]) -> str:
+    """Return a command as it is typed in the project's folder."""
+    return shlex.join(line).replace(f"{ROOT}/", "")
 
 
 def _made(demo: Demo) -> DemoConsortium:

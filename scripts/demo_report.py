@@ -111,7 +111,8 @@ def save_picture(figures: DemoFigures, path: Path) -> None:
     left.bar(levels, figures.before_count_by_level, color=grey, label="offered, with a usable record")
     left.bar(levels, figures.after_count_by_level, color=blue, label="kept")
     left.set(title="Loans by risk level", xlabel="level (10 = riskiest)", ylabel="loans", xticks=list(levels))
-    left.legend(frameon=False)
+    left.set_ylim(0, 1.25 * max(figures.before_count_by_level))
+    left.legend(frameon=False, loc="upper left")
 
     total = max(point.removed.count for point in figures.curve)
     shares = [100 * point.removed.count / total for point in figures.curve]
@@ -127,7 +128,7 @@ def save_picture(figures: DemoFigures, path: Path) -> None:
     middle.set(ylabel="%", ylim=(0, None))
     middle.legend(frameon=False)
 
-    names = [f"{group.name}\n{group.count:,} loans" for group in figures.groups]
+    names = [group.name.replace(" ", "\n", 1) + f"\n{group.count:,} loans" for group in figures.groups]
     expected = [group.expected_ppm / 1e4 for group in figures.groups]
     actual = [group.actual_ppm / 1e4 for group in figures.groups]
     right.bar([place - 0.2 for place in range(len(names))], expected, 0.4, color=grey, label="expected (no margin)")
@@ -136,6 +137,7 @@ def save_picture(figures: DemoFigures, path: Path) -> None:
     right.axhline(figures.target_ppm / 1e4, color=red, linewidth=1)
     right.set(title="Default rate: expected and actual, %", xticks=list(range(len(names))))
     right.set_xticklabels(names, fontsize=8)
+    right.set_ylim(0, 1.2 * max(actual + expected))
     right.legend(frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
