@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from client.cli.session import session_of
+from client.cli.session import Session, session_of
 from client.model.manifest import DEFAULT_MODEL, ModelPackage
-from client.roles.oracle.service import OracleService
+from client.roles.oracle.service import OracleService, Step
 from client.roles.oracle.store import ReportStore
 from client.sdk.database import open_engine
-from client.sdk.errors import RefusedError, TamperedError, UnavailableError
+from client.sdk.errors import UnavailableError
 from client.sdk.keystore import unlock
 
 app = typer.Typer(name="oracle", help="Oracles: run the model, report scores.", no_args_is_help=True)
@@ -52,13 +52,23 @@ def serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     session.console.note(f"oracle {session.identity.address} serves; rows are read as {reader.address}")
-    last_problem = ""
+    told: dict[int, str] = {}
     while not stop.wait(poll_ms / 1000):
         try:
             for step in service.advance():
-                session.console.note(f"round {step.round_id}: {step.did}")
-            last_problem = ""
-        except (UnavailableError, RefusedError, TamperedError) as error:
-            if str(error) != last_problem:
-                session.console.error(str(error), kind="oracle")
-            last_problem = str(error)
+                _tell(session, step, told)
+        except UnavailableError as error:
+            if told.get(0) != str(error):
+                session.console.error(str(error), kind="unavailable")
+            told[0] = str(error)
+        else:
+            told.pop(0, None)
+
+
+def _tell(session: Session, step: Step, told: dict[int, str]) -> None:
+    """Print a step; a problem of a round only once."""
+    if not step.is_problem:
+        session.console.note(f"round {step.round_id}: {step.did}")
+    elif told.get(step.round_id) != step.did:
+        told[step.round_id] = step.did
+        session.console.error(f"round {step.round_id}: {step.did}", kind="oracle")

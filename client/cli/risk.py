@@ -103,6 +103,9 @@ def score(
     fresh_days: Annotated[int, typer.Option(help="Records up to this age at cut-off count as they are.")] = 365,
     max_age_days: Annotated[int, typer.Option(help="Older records are not used.")] = 730,
     model: Annotated[int | None, typer.Option(help="Model id; default: the newest active one.")] = None,
+    new_round: Annotated[
+        bool, typer.Option("--new-round", help="Ask anew although a round of the same terms is open.")
+    ] = False,
     timeout: Timeout = 900,
 ) -> None:
     """Ask the oracles for the scores of a queried pack, and wait until a quorum agrees.
@@ -121,6 +124,7 @@ def score(
         query_id=queries.closed_query_of(chain, pack),
         model_id=model or scoring.active_model(chain),
         policy_id=scoring.ensure_policy(chain, identity, ages),
+        is_fresh=new_round,
     )
     session.console.note(f"round {round_id}: waiting for the oracles")
     report_hash = scoring.wait_until_final(chain, round_id, timeout_s=timeout)

@@ -15,7 +15,7 @@ from eth_account.signers.local import LocalAccount
 from client.model.manifest import ModelPackage
 from client.roles.oracle.store import ReportStore, StoredReport
 from client.sdk.chain import ChainClient
-from client.sdk.errors import ContractRefusedError, TamperedError
+from client.sdk.errors import ContractRefusedError, InvalidInputError, RefusedError, TamperedError
 from client.sdk.hashing import keccak
 from client.sdk.keystore import Identity
 from client.sdk.pack.assessment import assess, report_chunks, report_hash
@@ -34,6 +34,8 @@ class Step:
     round_id: int
     did: str
     """committed, revealed, published, or the reason why it cannot report."""
+    is_problem: bool = False
+    """Whether `did` is such a reason; the round is tried again by the next call."""
 
 
 class OracleService:
@@ -59,18 +61,21 @@ class OracleService:
     def advance(self) -> Iterator[Step]:
         """Do what every round needs of this oracle now.
 
+        A round that it cannot report to (rows or records that are not sealed to the auditor account, or not those that
+        were committed to; another model than its own) is a step that says so; the others go on.
+
         Raises:
             UnavailableError: node or vault cannot be reached.
-            TamperedError: rows, records or the model file are not those that were committed to.
-            RefusedError: rows or records are not sealed to the auditor account.
         """
         count = int(self._chain.call("ScoringRounds", "roundCount"))
         for round_id in range(self._next_round, count + 1):
             current = self._chain.call("ScoringRounds", "round", round_id)
-            if self._oracle.address not in self._chain.call("ScoringRounds", "oraclesOf", round_id):
-                done = True
-            else:
-                done = yield from self._advance_round(round_id, current)
+            done = self._oracle.address not in self._chain.call("ScoringRounds", "oraclesOf", round_id)
+            if not done:
+                try:
+                    done = yield from self._advance_round(round_id, current)
+                except (RefusedError, InvalidInputError) as error:
+                    yield Step(round_id=round_id, did=str(error), is_problem=True)
             if done and round_id == self._next_round:
                 self._next_round += 1
 

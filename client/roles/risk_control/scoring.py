@@ -1,6 +1,7 @@
 """Asking the oracles for the scores of a pack. Source: docs/protocol.md, 7."""
 
 import time
+from typing import Any
 
 from client.model.manifest import ModelPackage
 from client.sdk.chain import ChainClient
@@ -11,6 +12,8 @@ from client.sdk.screening import Policy
 
 ACTIVE = 2
 """Status of a model that scores."""
+AGREED = 2
+"""Status of a round whose report is known by its hash only."""
 FINAL = 3
 """Status of a round whose scores are on the chain."""
 _POLL_S = 0.2
@@ -57,10 +60,20 @@ def ensure_policy(chain: ChainClient, identity: Identity, policy: Policy) -> int
 
 
 def open_round(
-    chain: ChainClient, identity: Identity, *, pack_id: int, query_id: int, model_id: int, policy_id: int
+    chain: ChainClient,
+    identity: Identity,
+    *,
+    pack_id: int,
+    query_id: int,
+    model_id: int,
+    policy_id: int,
+    is_fresh: bool = False,
 ) -> int:
-    """Open a scoring round; returns its id, or that of the round that is open for the pack and the same terms."""
-    for event in chain.events("ScoringRounds", "RoundOpened", filters={"packId": pack_id}):
+    """Open a scoring round; returns its id, or that of the round that is open for the pack and the same terms.
+
+    `is_fresh` opens a new one all the same: an agreed report of the wrong length can never be published.
+    """
+    for event in () if is_fresh else chain.events("ScoringRounds", "RoundOpened", filters={"packId": pack_id}):
         terms = (event.args["queryId"], event.args["modelId"], event.args["policyId"])
         if terms == (query_id, model_id, policy_id):
             return int(event.args["roundId"])
@@ -81,9 +94,15 @@ def wait_until_final(chain: ChainClient, round_id: int, *, timeout_s: float) -> 
         if current.status == FINAL:
             return bytes(current.reportHash)
         if time.monotonic() > deadline:
-            seen = f"{current.commitCount} of {current.oracleCount} committed to round {round_id}"
-            raise UnavailableError("oracles", f"{seen} in {timeout_s:.0f} s, no quorum; run the same command again")
+            raise UnavailableError("oracles", _why_not_final(round_id, current, timeout_s))
         time.sleep(_POLL_S)
+
+
+def _why_not_final(round_id: int, current: Any, timeout_s: float) -> str:
+    waited = f"round {round_id} is not final after {timeout_s:.0f} s"
+    if current.status == AGREED:
+        return f"{waited}: its report was agreed and nobody published it; wait longer, or ask anew with --new-round"
+    return f"{waited}: {current.commitCount} of {current.oracleCount} committed, no quorum; run the same command again"
 
 
 def newest_round_of(chain: ChainClient, pack_id: int) -> int:
