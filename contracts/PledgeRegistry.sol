@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712Upgradeable} from "@openzeppelin/contracts-upgradeable/utils/cryptography/EIP712Upgradeable.sol";
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {GovernedContract} from "./base/GovernedContract.sol";
 import {IAssetPackRegistry} from "./interfaces/IAssetPackRegistry.sol";
 import {IPledgeRegistry} from "./interfaces/IPledgeRegistry.sol";

@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 /// @title Products issued on screened packs
+/// @notice An issuance is taken only with the levels that the pack's screening left, and only after the transfer of title.
 interface IExchange {
     /// @notice What is issued.
     /// @param productId chosen by the exchange, never used before

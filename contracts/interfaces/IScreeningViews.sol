@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 /// @title What the other contracts ask of the Screening contract
+/// @notice Pledges ask whether an asset was removed, rounds whether a policy exists, the exchange what is left.
 interface IScreeningViews {
     /// @notice Number of policies; ids are 1 to this.
     /// @return count of policies

@@ -25,11 +25,11 @@ library ConsortiumStorage {
     bytes32 private constant _SLOT = 0x2b0f35606c05aec1cd097fd0ec4e33c185aae70f9045f912b5cd374421e1a200;
 
     /// @notice The one instance.
-    /// @return $ storage of the calling contract
-    function load() internal pure returns (Layout storage $) {
+    /// @return layout storage of the calling contract
+    function load() internal pure returns (Layout storage layout) {
         // solhint-disable-next-line no-inline-assembly
         assembly {
-            $.slot := _SLOT
+            layout.slot := _SLOT
         }
     }
 }
