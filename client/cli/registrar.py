@@ -11,7 +11,7 @@ from client.cli.session import session_of
 from client.roles.registrar.attestor import Attestor
 from client.roles.registrar.key_file import create_key_file, open_key_file
 from client.roles.registrar.pack_keys import PackKeys
-from client.roles.registrar.service import ROWS_PER_HOUR_DEFAULT, RateLimit, RequestLog, create_app
+from client.roles.registrar.service import ROWS_PER_HOUR_DEFAULT, RateLimit, RequestLog, create_app, listen_on
 from client.sdk.errors import ConfigError, RefusedError
 from client.sdk.keystore import SCRYPT_N_DEFAULT
 from client.sdk.role import Role
@@ -70,7 +70,7 @@ def serve(
     nullifier_key = open_key_file(key_file, session.password)
     attestor = Attestor(chain, identity, nullifier_key, PackKeys(chain, session.vault, identity))
     application = create_app(chain, attestor, limit=RateLimit(rows_per_hour), log=RequestLog(log_file))
+    listener = listen_on(host.strip("[]"), int(port))
     session.console.note(f"registrar {identity.address} serves on http://{listen}")
-    uvicorn.run(
-        application, host=host.strip("[]"), port=int(port), log_level="warning", access_log=False, server_header=False
-    )
+    config = uvicorn.Config(application, log_level="warning", access_log=False, server_header=False)
+    uvicorn.Server(config).run(sockets=[listener])

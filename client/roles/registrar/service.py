@@ -3,9 +3,11 @@
 The log names account, pack, count and outcome of every request, and nothing of its content.
 """
 
+import errno
 import json
 import logging
 import os
+import socket
 import threading
 import time
 from collections import deque
@@ -23,7 +25,7 @@ from starlette.routing import Route
 from client.roles.registrar.attestor import AttestedRow, Attestor, refused
 from client.sdk.attestation import CHUNK_SIZE
 from client.sdk.chain import ChainClient
-from client.sdk.errors import InvalidInputError, RefusedError, RequestRefusedError, UnavailableError
+from client.sdk.errors import ConfigError, InvalidInputError, RefusedError, RequestRefusedError, UnavailableError
 from client.sdk.role import Role
 from client.sdk.signed_request import REGISTRAR_SERVICE, RequestScope, RequestVerifier
 
@@ -83,6 +85,19 @@ def create_app(chain: ChainClient, attestor: Attestor, *, limit: RateLimit, log:
             Route("/health", service.health, methods=["GET"]),
         ]
     )
+
+
+def listen_on(host: str, port: int) -> socket.socket:
+    """Take the port; ConfigError in one line when it cannot be had."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        hint = "another program listens there" if error.errno == errno.EADDRINUSE else None
+        raise ConfigError("--listen", got=f"{host}:{port}, {error.strerror}", remedy=hint) from error
+    return listener
 
 
 class _Service:

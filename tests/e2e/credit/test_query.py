@@ -338,3 +338,14 @@ def test_registrar_answers_bad_requests_with_a_code(market: Market, body: bytes,
     response = httpx.post(f"{market.registrar_url}/registrar/v1/attest", content=body, headers=headers)
     assert response.status_code == status
     assert set(response.json()["error"]) == {"code", "message"}
+
+
+def test_registrar_on_a_taken_port_or_without_its_role_says_so_and_ends(market: Market):
+    key_file = market.directory / "key.json"
+    port = market.registrar_url.rpartition(":")[2]
+    for name, reason in (("registrar", "another program listens there"), ("bureau", "is no registrar in force")):
+        arguments = ["registrar", "serve", "--key-file", key_file, "--listen", f"127.0.0.1:{port}"]
+        ended = market.network.cli(name, *arguments, "--log", market.directory / "other.jsonl", check=False)
+        assert ended.returncode == 1
+        assert reason in ended.stderr
+        assert len(ended.stderr.splitlines()) == 1
