@@ -140,7 +140,7 @@ async def _run_load(port: int, requests: list[bytes]) -> tuple[float, list[float
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     status = b'{"jsonrpc":"2.0","id":1,"method":"txpool_status","params":[]}'
     request = b"POST / HTTP/1.1\r\nHost: n\r\nContent-Length: %d\r\n\r\n" % len(status) + status
-    while orjson.loads(await _exchange(reader, writer, request))["result"]["pending"] != "0x0":
+    while orjson.loads(await _exchange(reader, writer, request))["result"]["pending"] != "0x0":  # noqa: ASYNC110 - another process
         await asyncio.sleep(0.05)
     duration = time.perf_counter() - started
     writer.close()

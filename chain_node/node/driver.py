@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
+from contextlib import suppress
 from itertools import islice
 from typing import ParamSpec, TypeVar
 
@@ -162,7 +163,8 @@ class Driver:
         result = self._maker.execute(block, self._chain.head().header)
         added = self._chain.add(block, result)
         self._maker.forget()
-        self._votes.forget_up_to(added.height)
+        with suppress(StoreFullError):  # old votes only cost space; they go with a later block
+            self._votes.forget_up_to(added.height)
         return added, head_event(added, self._validators, self._clock_ms())
 
     async def _write(self, write: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
