@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from demo_consortium import KEY_HOLDERS, MEMBERS, ORIGINATOR, ORIGINATOR_GOVERNOR, DemoConsortium, make_consortium
-from demo_report import print_report, save_picture
+from demo_report import REGISTRY, print_report, save_picture
 
 from client.sdk.chain import ChainClient
 from client.sdk.encryption_keys import KeyDirectory
@@ -114,8 +114,9 @@ class Demo:
     def _with_account(self, command: tuple[str, ...], account: str | None) -> list[str]:
         if account is None:
             return list(command)
-        keystore = str((self.directory / "keystores" / f"{account}.json").relative_to(ROOT))
-        return [command[0], "--keystore", keystore, *command[1:]]
+        keystore = self.directory / "keystores" / f"{account}.json"
+        shown = keystore.relative_to(ROOT) if keystore.is_relative_to(ROOT) else keystore
+        return [command[0], "--keystore", str(shown), *command[1:]]
 
     def _print_document(self, document: Mapping[str, Any]) -> None:
         plain = {key: value for key, value in document.items() if not isinstance(value, list | dict)}
@@ -123,67 +124,74 @@ class Demo:
             print("    " + ", ".join(f"{key} {value}" for key, value in plain.items()), flush=True)
 
 
-def start_node(demo: Demo) -> None:
-    """Keys, genesis and the node: the first minute of a new consortium."""
+def make_network(demo: Demo) -> Path:
+    """Keys, certificates, member files and genesis; returns the genesis file, which is written last."""
     demo.say("A consortium of three institutions: keys, certificates, member files, genesis")
     made = demo.run("tranchain-node", "init", "--data-dir", str(demo.directory / "node"))
     demo.consortium = make_consortium(demo.directory, validator=made["validator"])
     print("  (scripts/demo_consortium.py made a demo CA, 14 accounts, their certificates, three signed member files)")
     members = [str(path) for path in demo.consortium.member_files]
-    genesis = str(demo.directory / "genesis.json")
+    genesis = demo.directory / "genesis.json"
     period = ("--block-period-ms", str(BLOCK_PERIOD_MS))
-    demo.run("tranchain-node", "genesis", *members, "--to", genesis, *period, as_json=False)
+    demo.run("tranchain-node", "genesis", *members, "--to", str(genesis), *period, as_json=False)
+    return genesis
+
+
+def start_node(demo: Demo) -> None:
+    """The first minute of a new consortium: its network is made and its first node starts."""
+    genesis = make_network(demo)
     demo.say("The bank bureau's node starts: validator, JSON-RPC and vault")
     listen = demo.rpc.removeprefix("http://")
-    node = ("--genesis", genesis, "--data-dir", str(demo.directory / "node"), "--rpc-listen", listen)
+    node = ("--genesis", str(genesis), "--data-dir", str(demo.directory / "node"), "--rpc-listen", listen)
     demo.start("node", "tranchain-node", "run", *node)
     demo.wait_for(f"{demo.rpc}/ready", "node")
 
 
 def found_network(demo: Demo) -> None:
-    """Contracts, the originator, encryption keys and the model: what governance does once."""
+    """Contracts, the originator, encryption keys and the model: what governance does once.
+
+    Every step first looks at the chain, so that a run continues where an earlier one ended.
+    """
     consortium = _made(demo)
+    chain = ChainClient(demo.rpc, REGISTRY)
     demo.say("Governance: deploy the contracts, enrol the originator, approve the model")
     governors = [f"--governor={consortium.keystore(name)}" for name in ("governor-a", "governor-b", "governor-c")]
     demo.run("tranchain", "admin", "deploy", *governors, account="governor-a", show=False)
     vote = ("tranchain", "admin", "propose")
-    governor = consortium.identity(ORIGINATOR_GOVERNOR).address
-    new_member = ("Consortium", "addOrganisation", json.dumps([ORIGINATOR, governor]))
-    demo.run(*vote, *new_member, "--description", "A new originator", *governors, account="governor-a", show=False)
-    certificates = consortium.directory / "certificates"
-    demo.run(
-        *(
-            "tranchain",
-            "admin",
-            "enrol",
-            str(certificates / f"{ORIGINATOR}.pem"),
-            "--organisation",
-            str(len(MEMBERS) + 1),
-        ),
-        *("--role", "ORIGINATOR", "--ca", str(certificates / "ca.pem"), *governors),
-        account="governor-a",
-        show=False,
-    )
-    model = demo.run("tranchain", "risk", "model", "propose", account="risk-control")
-    activate = ("RiskModelRegistry", "activate", json.dumps([model["model"]]))
-    demo.run(*vote, *activate, "--description", "The first model", *governors, account="governor-a", show=False)
+    if chain.call("Consortium", "organisationCount") == len(MEMBERS):
+        governor = consortium.identity(ORIGINATOR_GOVERNOR).address
+        new_member = ("Consortium", "addOrganisation", json.dumps([ORIGINATOR, governor]))
+        demo.run(*vote, *new_member, "--description", "A new originator", *governors, account="governor-a", show=False)
+    if not chain.call("Consortium", "organisationOf", consortium.identity(ORIGINATOR).address):
+        certificates = consortium.directory / "certificates"
+        enrol = ("tranchain", "admin", "enrol", str(certificates / f"{ORIGINATOR}.pem"))
+        papers = ("--role", "ORIGINATOR", "--ca", str(certificates / "ca.pem"))
+        organisation = ("--organisation", str(len(MEMBERS) + 1))
+        demo.run(*enrol, *organisation, *papers, *governors, account="governor-a", show=False)
+    if chain.call("RiskModelRegistry", "modelCount") == 0:
+        demo.run("tranchain", "risk", "model", "propose", account="risk-control")
+    if demo.run("tranchain", "risk", "model", "show", "1", show=False)["status"] == "proposed":
+        activate = ("RiskModelRegistry", "activate", json.dumps([1]))
+        demo.run(*vote, *activate, "--description", "The first model", *governors, account="governor-a", show=False)
     prove_keys(demo)
 
 
 def prove_keys(demo: Demo) -> None:
-    """Announce, challenge and prove the encryption keys of all that messages are sealed to."""
+    """Announce, challenge and prove the encryption keys of all that messages are sealed to and have none in force."""
     consortium = _made(demo)
-    chain = ChainClient(demo.rpc, "0x0000000000000000000000000000000000007C03")
-    keys = KeyDirectory(chain)
+    chain = ChainClient(demo.rpc, REGISTRY)
+    keys, now = KeyDirectory(chain), chain.block_second()
     identities = {name: consortium.identity(name) for name in KEY_HOLDERS}
-    for identity in identities.values():
+    unproven = {name: each for name, each in identities.items() if keys.status(each.address).problem(now)}
+    for identity in unproven.values():
         keys.announce(next(iter(identity.encryption_keys.values())), identity.account)
-    for name, identity in identities.items():
+    for name, identity in unproven.items():
         challenger = identities["risk-control" if name in ("bureau", "registrar", "auditor-a") else "bureau"]
         keys.challenge(identity.address, challenger.account)
         keys.prove(identity)
-    print(f"  ({len(identities)} accounts announced an encryption key, were challenged by others, and proved it:")
-    print("   `tranchain keys announce`, `tranchain keys challenge`, `tranchain keys prove`)", flush=True)
+    if unproven:
+        print(f"  ({len(unproven)} accounts announced an encryption key, were challenged by others, and proved it:")
+        print("   `tranchain keys announce`, `tranchain keys challenge`, `tranchain keys prove`)", flush=True)
 
 
 def run_main_job(demo: Demo) -> None:
