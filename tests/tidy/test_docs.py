@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -135,6 +136,18 @@ def test_links_of_the_documentation_resolve(page: Path) -> None:
     targets = [target for target in LINK.findall(page.read_text()) if "://" not in target]
     broken = [target for target in targets if not (page.parent / target).resolve().exists()]
     assert not broken, f"these relative links lead nowhere: {broken}"
+
+
+def test_every_dependency_has_its_reason() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [
+        *project["dependencies"],
+        *(name for extra in project["optional-dependencies"].values() for name in extra),
+    ]
+    table = (ROOT / "docs" / "adr" / "0013-dependencies.md").read_text()
+    cells = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
+    explained = {name for cell in cells for name in CODE_SPAN.findall(cell)}
+    assert {re.split(r"[\[<>=;]", requirement)[0] for requirement in wanted} == explained
 
 
 def test_wrong_names_are_noticed() -> None:
