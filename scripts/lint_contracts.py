@@ -1,4 +1,4 @@
-"""Lint the Solidity sources with solhint, installed by npm from contracts/package-lock.json where it is not there yet."""
+"""Lint the Solidity sources with solhint; npm installs it from contracts/package-lock.json where it is missing."""
 
 import shutil
 import subprocess
