@@ -92,9 +92,9 @@ class Consortium:
         return [*urls, "--keystore", str(keystore)]
 
     def cli(self, account: str | Path | None, *arguments: str | Path) -> Done:
-        """Run one command in this process, whatever it says."""
+        """Run one command in this process, whatever it says; options among the arguments override the usual ones."""
         out, error = io.StringIO(), io.StringIO()
-        line = [*map(str, arguments), *self.options(account)]
+        line = [*self.options(account), *map(str, arguments)]
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(error):
             code = run(line)
         done = Done(code, out.getvalue(), error.getvalue())
@@ -123,7 +123,7 @@ class Consortium:
     def spawn(self, log: str, account: str | Path | None, *arguments: str | Path) -> "subprocess.Popen[bytes]":
         """Start `tranchain` as a process of its own; its output goes to a log file."""
         with (self.directory / f"{log}.log").open("ab") as file:
-            line = [*CLI, *map(str, arguments), *self.options(account)]
+            line = [*CLI, *self.options(account), *map(str, arguments)]
             return subprocess.Popen(line, cwd=ROOT, stdout=file, stderr=file, env=self._environment())
 
     def start_daemon(self, name: str, account: str, *arguments: str | Path) -> None:
@@ -239,3 +239,14 @@ def _prove_keys(consortium: Consortium) -> None:
 def is_ready(consortium: Consortium) -> bool:
     """Return whether the node says that it is ready."""
     return httpx.get(f"{consortium.node.url}/ready", timeout=10).status_code == 200
+
+
+def assert_one_line(done: Done, *words: str, code: int = 1) -> None:
+    """Check that a command ended with the exit code and one readable line that has the words."""
+    assert done.code == code, done
+    lines = done.error.strip().splitlines()
+    assert lines[-1].startswith("error: "), done.error
+    assert sum(line.startswith("error: ") for line in lines) == 1, done.error
+    assert "Traceback" not in done.error
+    for word in words:
+        assert word in lines[-1], (word, lines[-1])
