@@ -52,7 +52,7 @@ class Driver:
     def __init__(
         self,
         *,
-        state: State,
+        start: tuple[State, fx.Effects],
         chain: Chain,
         validators: Validators,
         maker: BlockMaker,
@@ -66,7 +66,7 @@ class Driver:
         build_budget_ms: int,
         worker: Executor,
     ) -> None:
-        self._state = state
+        self._state, self._first_effects = start
         self._chain = chain
         self._validators = validators
         self._maker = maker
@@ -84,8 +84,9 @@ class Driver:
         self.halt_reason: str | None = None
         """Why nothing is written at present; None while all is well."""
 
-    async def run(self, effects: fx.Effects) -> None:
+    async def run(self) -> None:
         """Perform the first effects, then serve events until cancelled."""
+        effects = self._first_effects
         async with asyncio.TaskGroup() as group:
             while True:
                 for effect in effects:

@@ -22,16 +22,15 @@ from chain_node.core.types import FIRST_ROUND, ZERO_ADDRESS, Address, Height
 from chain_node.execution import BlockContext
 from chain_node.execution.errors import CreationFailedError
 from chain_node.execution.pyevm_engine import PyEvmEngine
+from chain_node.node.fixed_addresses import (
+    ACCESS_MANAGER,
+    CONSORTIUM_IMPLEMENTATION,
+    CONTRACT_REGISTRY,
+    CONTRACT_REGISTRY_IMPLEMENTATION,
+)
 from chain_node.node.member_file import Member
 from chain_node.storage import MemoryStore
-
-
-def _fixed(number: str) -> Address:
-    return Address(bytes.fromhex(number.zfill(40)))
-
-
-CONSORTIUM, ACCESS_MANAGER, CONTRACT_REGISTRY = _fixed("7c01"), _fixed("7c02"), _fixed("7c03")
-CONSORTIUM_IMPLEMENTATION, CONTRACT_REGISTRY_IMPLEMENTATION = _fixed("7c11"), _fixed("7c13")
+from chain_node.txpool import CONSORTIUM
 
 _BUILD_GAS = 10**12
 """Constructors may use what they like: nobody waits for them."""

@@ -83,6 +83,7 @@ async def _serve(node: Node, listener: socket.socket) -> None:
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,
             date_header=False,
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=_GRACE_SECONDS,
@@ -99,7 +100,7 @@ async def _serve(node: Node, listener: socket.socket) -> None:
     head = node.app.dispatcher.backend.chain.head()
     _log.info("node_started", rpc=f"http://{host}:{port}", height=head.height, hash=head.hash.hex())
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(node.driver.run(node.first_effects)), group.create_task(_stop_when_failed(node))]
+        tasks = [group.create_task(node.driver.run()), group.create_task(_stop_when_failed(node))]
         if node.vault is not None:
             tasks.append(group.create_task(follow_forever(node.vault.vault)))
         await server.serve(sockets=[listener])

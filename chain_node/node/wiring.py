@@ -11,10 +11,9 @@ from platform import python_version
 from prometheus_client import CollectorRegistry
 from starlette.routing import BaseRoute
 
-from chain_node.consensus.qbft.effects import Effects
 from chain_node.consensus.qbft.upon_new_block import state_from_record
 from chain_node.core.crypto import address_of
-from chain_node.core.types import Address, Height, Transaction
+from chain_node.core.types import Height, Transaction
 from chain_node.node.block_maker import BlockMaker
 from chain_node.node.chain import Chain
 from chain_node.node.clock import now_ms
@@ -22,6 +21,7 @@ from chain_node.node.config import NodeConfig
 from chain_node.node.consensus_view import ConsensusView
 from chain_node.node.driver import Driver, head_event
 from chain_node.node.evidence import EvidenceLog
+from chain_node.node.fixed_addresses import CONTRACT_REGISTRY
 from chain_node.node.head_events import HeadEvents
 from chain_node.node.intake import Intake
 from chain_node.node.keys import load_validator_key
@@ -47,9 +47,6 @@ from chain_node.vault.blob_store import BlobStore
 from chain_node.vault.service import load_vault_key
 from chain_node.vault.vault import Vault
 
-CONTRACT_REGISTRY = Address(bytes.fromhex("7c03".zfill(40)))
-"""Address of the ContractRegistry on every Tranchain network. Source: docs/protocol.md, 2."""
-
 _RPC_THREADS = 4
 """Slow calls that run at the same time; they share one interpreter, so more would not be faster."""
 
@@ -68,7 +65,6 @@ class Node:
 
     app: RPCApp
     driver: Driver
-    first_effects: Effects
     vault: EmbeddedVault | None
     store: LmdbStore
     votes: Votes
@@ -97,24 +93,20 @@ def build_node(config: NodeConfig) -> Node:
     store = open_store(genesis, config.data_dir)
     engine = make_engine(genesis, store)
     chain = Chain(genesis, store, engine)
-    validators = Validators(chain, store)
-    votes = Votes(config.data_dir / VOTES_FILE)
+    validators, votes = Validators(chain, store), Votes(config.data_dir / VOTES_FILE)
     network, evidence, hub, metrics = NoPeers(), EvidenceLog(), SubscriptionHub(), CollectorRegistry()
-    worker = ThreadPoolExecutor(1, thread_name_prefix="chain")
-    rpc_workers = ThreadPoolExecutor(_RPC_THREADS, thread_name_prefix="rpc")
+    worker, rpc_workers = ThreadPoolExecutor(1, "chain"), ThreadPoolExecutor(_RPC_THREADS, "rpc")
 
     def on_new(transaction: Transaction) -> None:
-        node.app.dispatcher.filters.on_pending(transaction.hash)
+        dispatcher.filters.on_pending(transaction.hash)
         hub.on_pending(transaction)
         network.announce_transaction(transaction)
-        node.driver.on_transaction()
+        driver.on_transaction()
 
     intake = Intake(chain, Pool(), now_ms, on_new)
-    state, first_effects = state_from_record(
-        address_of(private_key), genesis.qbft, head_event(chain.head(), validators, now_ms()), votes.restore()
-    )
+    head = head_event(chain.head(), validators, now_ms())
     driver = Driver(
-        state=state,
+        start=state_from_record(address_of(private_key), genesis.qbft, head, votes.restore()),
         chain=chain,
         validators=validators,
         maker=BlockMaker(genesis, engine, store.block_hash),
@@ -129,24 +121,23 @@ def build_node(config: NodeConfig) -> Node:
         worker=worker,
     )
     vault = _embed_vault(config, chain) if config.vault else None
-    backend = _make_backend(chain, intake, ConsensusView(chain, validators, evidence, network), private_key, vault)
+    consensus = ConsensusView(chain, validators, evidence, network)
+    dispatcher = Dispatcher(_make_backend(chain, intake, consensus, private_key, vault))
     options = HTTPOptions(
         readiness=lambda: _readiness(chain, driver),
         metrics=metrics,
         allowed_origins=tuple(config.rpc_allowed_origins),
         routes=_vault_routes(vault),
     )
-    node = Node(
-        app=RPCApp(Dispatcher(backend), hub, options, rpc_workers),
+    return Node(
+        app=RPCApp(dispatcher, hub, options, rpc_workers),
         driver=driver,
-        first_effects=first_effects,
         vault=vault,
         store=store,
         votes=votes,
         worker=worker,
         rpc_workers=rpc_workers,
     )
-    return node
 
 
 def _make_backend(

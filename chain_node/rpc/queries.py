@@ -219,6 +219,8 @@ class Limits:
     """Installed filters, of all callers."""
     filter_idle_ms: int = 5 * 60 * 1000
     """A filter that nobody polls for this long is removed."""
+    session_count: int = 500
+    """Open WebSockets."""
     subscription_count: int = 100
     """Subscriptions of one WebSocket."""
     queue_count: int = 4_096

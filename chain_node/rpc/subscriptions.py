@@ -25,7 +25,7 @@ from chain_node.rpc.queries import Limits
 from chain_node.rpc.views import header_view, waiting_view
 
 TRY_AGAIN_LATER = 1013
-"""WebSocket close code for a consumer that is too slow."""
+"""WebSocket close code when there are too many connections, or the consumer is too slow."""
 
 _KINDS = ("newHeads", "logs", "newPendingTransactions", "syncing")
 

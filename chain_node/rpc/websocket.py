@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 from starlette.types import Receive, Send
 
-from chain_node.rpc.subscriptions import SubscriberSession
+from chain_node.rpc.subscriptions import TRY_AGAIN_LATER, SubscriberSession
 
 if TYPE_CHECKING:
     from chain_node.rpc.http_app import RPCApp
@@ -28,9 +28,14 @@ async def serve_websocket(app: RPCApp, receive: Receive, send: Send) -> None:
     message = await receive()
     if message["type"] != "websocket.connect":
         return
+    limits = app.dispatcher.backend.limits
     await send({"type": "websocket.accept"})
+    if app.hub.session_count >= limits.session_count:
+        reason = f"{limits.session_count} connections are open already"
+        await send({"type": "websocket.close", "code": TRY_AGAIN_LATER, "reason": reason})
+        return
     filled, cut_off = asyncio.Event(), asyncio.Event()
-    session = SubscriberSession(app.dispatcher.backend.limits, filled.set, cut_off.set)
+    session = SubscriberSession(limits, filled.set, cut_off.set)
     app.hub.add(session)
     try:
         async with asyncio.TaskGroup() as group:

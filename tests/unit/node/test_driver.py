@@ -74,10 +74,10 @@ class Stage:
         self.votes = Votes(directory / "votes.log")
         self.intake = Intake(self.chain, Pool(), now_ms, lambda _: self.driver.on_transaction())
         head = head_event(self.chain.head(), self.validators, now_ms())
-        state, self.effects = state_from_record(address_of(VALIDATOR_KEY), genesis.qbft, head, self.votes.restore())
+        start = state_from_record(address_of(VALIDATOR_KEY), genesis.qbft, head, self.votes.restore())
         self.worker = ThreadPoolExecutor(1)
         self._parts = {
-            "state": state,
+            "start": start,
             "maker": BlockMaker(genesis, engine, self.store.block_hash),
             "heads": HeadEvents(self.intake, SubscriptionHub(), CollectorRegistry()),
         }
@@ -99,7 +99,7 @@ class Stage:
                 **self._parts,  # type: ignore[arg-type]
             )
             async with asyncio.timeout(20), asyncio.TaskGroup() as group:
-                driving = group.create_task(self.driver.run(self.effects))
+                driving = group.create_task(self.driver.run())
                 await scene(self)
                 driving.cancel()
 

@@ -9,9 +9,10 @@ import pytest
 from chain_node.core.errors import ConfigError
 from chain_node.core.genesis import parse_genesis
 from chain_node.core.types import Address
-from chain_node.node.genesis_builder import CONSORTIUM, CONTRACT_REGISTRY, NetworkParameters, build_genesis
+from chain_node.node.fixed_addresses import CONTRACT_REGISTRY
+from chain_node.node.genesis_builder import NetworkParameters, build_genesis
 from chain_node.node.member_file import Member, read_member_file
-from chain_node.txpool import SenderRule
+from chain_node.txpool import CONSORTIUM, SenderRule
 from tests.e2e.node_kit import Enrolled, account_number, write_member_file
 
 GOVERNOR = account_number(1)

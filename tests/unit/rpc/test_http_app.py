@@ -247,3 +247,20 @@ def test_subscriptions_of_a_connection_are_bounded() -> None:
         await Connection(served).run(scene)
 
     asyncio.run(run())
+
+
+def test_connections_are_bounded() -> None:
+    served = Served(Limits(session_count=1))
+
+    async def scene(first: Connection) -> None:
+        second = Connection(served)
+        second.incoming.put_nowait({"type": "websocket.connect"})
+        await served.app({"type": "websocket", "path": "/"}, second.incoming.get, second._send)  # type: ignore[arg-type]
+        assert (await second.hear())["type"] == "websocket.accept"
+        assert (await second.hear())["code"] == 1013
+        assert await first.ask("eth_chainId") == "0x29ba7"
+
+    async def run() -> None:
+        await Connection(served).run(scene)
+
+    asyncio.run(run())

@@ -68,5 +68,5 @@ def test_intrinsic_gas_counts_bytes_creation_and_access_list() -> None:
 
 def test_admission_refuses_a_type_that_the_fork_does_not_know() -> None:
     berlin = replace(RULES, transaction_type_max=1)
-    with pytest.raises(TransactionNotAdmittedError, match="^transaction type not supported: type 2"):
+    with pytest.raises(TransactionNotAdmittedError, match=r"^transaction type not supported: type 2"):
         validate_admission(make_transaction(nonce=5, tip=0), berlin, SENDER)
