@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from web3 import HTTPProvider, Web3
@@ -51,13 +52,22 @@ def translated(service: str = "the node") -> Iterator[None]:
         status = error.response.status_code if error.response is not None else "without a status"
         raise UnavailableError(service, f"HTTP {status}") from error
     except (requests.ConnectionError, requests.Timeout) as error:
-        raise UnavailableError(service, "no connection" if _is_unconnected(error) else "no answer in time") from error
+        why = "no connection" if _is_unconnected(error) else "no answer in time"
+        raise UnavailableError(service, f"{why}{_place(error)}") from error
     except TimeExhausted as error:
         raise UnavailableError(service, str(error)) from error
     except Web3RPCError as error:
         raise _node_refusal(error) from error
     except (Web3Exception, requests.RequestException) as error:
         raise UnavailableError(service, f"it answered with something else ({type(error).__name__})") from error
+
+
+def _place(error: requests.RequestException) -> str:
+    """Return host and port that did not answer; the rest of a URL may hold secrets."""
+    url = urlsplit(str(error.request.url)) if error.request is not None else None
+    if url is None or url.hostname is None:
+        return ""
+    return f" ({url.hostname}:{url.port})" if url.port else f" ({url.hostname})"
 
 
 def _is_unconnected(error: requests.RequestException) -> bool:
