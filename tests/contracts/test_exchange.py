@@ -16,16 +16,9 @@ PRODUCT = make_hash("product")
 
 
 @pytest.fixture(scope="module")
-def screened(module_suite: Suite) -> tuple[int, int]:
-    """Pack and run, before the bring-down."""
-    pack, round_id = journey.score_pack(module_suite, make_assets(COUNT))
-    return pack, journey.screen_pack(module_suite, pack, round_id)
-
-
-@pytest.fixture(scope="module")
 def transferred(module_suite: Suite) -> tuple[int, int]:
     """Pack and run, ready for issuance."""
-    pack, round_id = journey.score_pack(module_suite, make_assets(COUNT, "transferred"))
+    pack, round_id = journey.score_pack(module_suite, make_assets(COUNT))
     run = journey.screen_pack(module_suite, pack, round_id)
     journey.transfer_pack(module_suite, pack, run)
     return pack, run
@@ -95,14 +88,15 @@ def test_issue_with_other_levels_is_refused(suite: Suite, transferred: tuple[int
         issue(suite, *transferred, **{field: levels})
 
 
-def test_issue_before_the_transfer_is_refused(suite: Suite, screened: tuple[int, int]) -> None:
-    with refused("ExchangePackNotTransferred", screened[0], 6):
-        issue(suite, *screened)
+def test_issue_before_the_transfer_is_refused(suite: Suite, transferred: tuple[int, int]) -> None:
+    pack = journey.submit_pack(suite, make_assets(COUNT, "not transferred"))
+    with refused("ExchangePackNotTransferred", pack, 3):
+        issue(suite, *transferred, packId=pack)
 
 
-def test_loan_removed_by_screening_can_be_pledged_again(suite: Suite, screened: tuple[int, int]) -> None:
-    pack, assets = screened[0], make_assets(COUNT)
-    reasons = suite.Screening.functions.reasons(screened[1], 0).call()
+def test_loan_removed_by_screening_can_be_pledged_again(suite: Suite, transferred: tuple[int, int]) -> None:
+    pack, assets = transferred[0], make_assets(COUNT)
+    reasons = suite.Screening.functions.reasons(transferred[1], 0).call()
     removed, left = next(index for index in range(COUNT) if reasons[index]), reasons.index(0)
     pledge_of = suite.PledgeRegistry.functions.pledgeOf
     assert pledge_of(assets.nullifiers[removed]).call() == [pack, removed, False]
@@ -118,10 +112,12 @@ def test_loan_removed_by_screening_can_be_pledged_again(suite: Suite, screened: 
         journey.add_chunk(suite, third, clash, 0)
 
 
-def test_many_removed_loans_are_released_before_they_are_offered_again(suite: Suite, screened: tuple[int, int]) -> None:
+def test_many_removed_loans_are_released_before_they_are_offered_again(
+    suite: Suite, transferred: tuple[int, int]
+) -> None:
     """Without release a chunk full of them would need more gas than a transaction has."""
-    pack, assets, pledges = screened[0], make_assets(COUNT), suite.PledgeRegistry.functions
-    reasons = suite.Screening.functions.reasons(screened[1], 0).call()
+    pack, assets, pledges = transferred[0], make_assets(COUNT), suite.PledgeRegistry.functions
+    reasons = suite.Screening.functions.reasons(transferred[1], 0).call()
     removed = [index for index in range(COUNT) if reasons[index]]
     nullifiers = [assets.nullifiers[index] for index in removed]
     receipt = suite.send("originator", pledges.release(nullifiers))
