@@ -23,6 +23,7 @@ from client.sdk.errors import InvalidInputError, RefusedError, UnavailableError
 RETRY_S = 15.0
 """Pause before a query that could not be carried out is tried again."""
 EXPIRE_EVERY_S = 3_600.0
+PAUSE_AFTER_FAILURE_S = 2.0
 _log = logging.getLogger(__name__)
 
 
@@ -62,6 +63,7 @@ class Daemon:
                     _log.info("%d records expired", expired)
             except (UnavailableError, RefusedError) as error:
                 _log.warning("waiting: %s", error)
+                time.sleep(PAUSE_AFTER_FAILURE_S)
             time.sleep(interval_s)
 
     def step(self) -> list[Handled]:

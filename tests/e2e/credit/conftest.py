@@ -5,6 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.credit.credit_network import CreditNetwork, start
+from tests.unit.roles.bureau.conftest import postgres_url
+
+__all__ = ["network", "postgres_url"]
 
 
 @pytest.fixture(scope="session")

@@ -180,6 +180,20 @@ def test_newer_file_supersedes_and_a_stale_or_equal_row_is_left_out(network: Cre
     assert bureau.store.counts()["revocations_waiting"] == 0
 
 
+def test_bureau_on_postgresql_uploads_supersedes_and_erases(network: CreditNetwork, postgres_url: str):
+    bureau = network.bureau(postgres_url)
+    run(bureau, credit_frame(120, first=4_500_000, seed=1), "first on PostgreSQL")
+    result = run(bureau, credit_frame(50, first=4_500_000, day=20_100, seed=2), "second on PostgreSQL")
+    assert (result.uploaded, result.superseded) == (50, 50)
+    erasure = erase(bureau, "P000004500003")
+    assert (erasure.records, erasure.revoked, erasure.receipts_missing) == (2, 2, 0)
+    counts = bureau.store.counts()
+    assert (counts["records_live"], counts["records_superseded"], counts["records_erased"]) == (119, 50, 1)
+    assert counts["revocations_waiting"] == 0
+    assert run(bureau, credit_frame(50, first=4_500_000, day=20_100, seed=2), "second on PostgreSQL").was_complete
+    bureau.store.close()
+
+
 def test_erased_person_leaves_nothing_readable_anywhere(network: CreditNetwork, tmp_path: Path):
     bureau = network.bureau(tmp_path / "bureau.db")
     run(bureau, credit_frame(50, first=5_000_000), "erasure")

@@ -6,6 +6,7 @@ import glob
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,38 +31,34 @@ def _as_postgres(command: list[str]) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    initdb, postgres = _postgres_program("initdb"), _postgres_program("pg_ctl")
-    if initdb is None or postgres is None:
+def postgres_url() -> Iterator[str]:
+    initdb, pg_ctl = _postgres_program("initdb"), _postgres_program("pg_ctl")
+    if initdb is None or pg_ctl is None:
         pytest.skip("PostgreSQL's initdb and pg_ctl are not installed")
-    base = Path(tmp_path_factory.mktemp("pg", numbered=True))
-    if os.getuid() == 0:
-        for parent in [base, *base.parents][:3]:
-            parent.chmod(0o755)
-        try:
-            shutil.chown(base, "postgres", "postgres")
-        except LookupError:
-            pytest.skip("there is no user postgres to run the server as")
-    data = base / "data"
-    made = subprocess.run(
-        _as_postgres([initdb, "-D", str(data), "-U", "bureau", "-A", "trust", "-E", "UTF8"]),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if made.returncode:
-        pytest.skip(f"initdb does not work here: {made.stderr.strip().splitlines()[-1]}")
-    options = f"-c listen_addresses='' -c unix_socket_directories={base} -c fsync=off"
-    subprocess.run(
-        _as_postgres([postgres, "-D", str(data), "-o", options, "-l", str(base / "log"), "-w", "start"]),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        check=True,
-    )
-    yield f"postgresql://bureau@/postgres?host={base}"
-    subprocess.run(
-        _as_postgres([postgres, "-D", str(data), "-m", "immediate", "stop"]), capture_output=True, check=True
-    )
+    # not below pytest's own directory: every run of pytest closes that to other users
+    with tempfile.TemporaryDirectory(prefix="tranchain-pg-", ignore_cleanup_errors=True) as name:
+        base, data = Path(name), Path(name) / "data"
+        if os.getuid() == 0:
+            try:
+                shutil.chown(base, "postgres", "postgres")
+            except LookupError:
+                pytest.skip("there is no user postgres to run the server as")
+        made = _run([initdb, "-D", str(data), "-U", "bureau", "-A", "trust", "-E", "UTF8"])
+        if made.returncode:
+            pytest.skip(f"initdb does not work here: {made.stderr.strip().splitlines()[-1]}")
+        options = f"-c listen_addresses='' -c unix_socket_directories={base} -c fsync=off"
+        log = str(base / "log")
+        started = _run([pg_ctl, "-D", str(data), "-o", options, "-l", log, "-w", "start"], is_silent=True)
+        assert started.returncode == 0
+        yield f"postgresql://bureau@/postgres?host={base}"
+        stopped = _run([pg_ctl, "-D", str(data), "-m", "immediate", "-w", "stop"])
+        assert stopped.returncode == 0, stopped.stderr
+
+
+def _run(command: list[str], *, is_silent: bool = False) -> subprocess.CompletedProcess[str]:
+    """Run a program of the server; one that leaves a server behind must not inherit a pipe of ours."""
+    output = subprocess.DEVNULL if is_silent else subprocess.PIPE
+    return subprocess.run(_as_postgres(command), stdout=output, stderr=output, text=True, check=False, cwd="/")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
