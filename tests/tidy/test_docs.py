@@ -101,8 +101,8 @@ def command_lines(page: Path) -> Iterator[str]:
 
 
 def problem_of(line: str) -> str | None:
-    """The first word of a command line that is no command or option; what follows an ellipsis is not looked at."""
-    program, *given = shlex.split(line.split("…")[0], comments=True)
+    """The first word of a command line that is no command or option."""
+    program, *given = shlex.split(line.replace("…", ""), comments=True)
     words = client.cli.app.common_first(given)[1] if program == "tranchain" else given
     command = commands()[program]
     while hasattr(command, "commands") and words and not words[0].startswith("-"):
