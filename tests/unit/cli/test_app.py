@@ -59,7 +59,7 @@ def test_group_without_a_command_shows_its_help_as_wrong_usage(capsys):
 
 def test_node_that_is_not_there_is_one_line_and_exit_code_3(capsys):
     assert run(["admin", "status", "--rpc", "http://127.0.0.1:1"]) == 3
-    assert capsys.readouterr().err == "error: the node is not available: no connection\n"
+    assert capsys.readouterr().err == "error: the node is not available: no connection (127.0.0.1:1)\n"
 
 
 def test_missing_option_is_named_with_its_environment_variable(capsys, monkeypatch):
@@ -74,7 +74,7 @@ def test_error_in_json_mode_is_one_json_line(capsys):
     captured = capsys.readouterr()
     assert captured.out == ""
     assert json.loads(captured.err) == {
-        "error": {"kind": "unavailable", "message": "the node is not available: no connection"}
+        "error": {"kind": "unavailable", "message": "the node is not available: no connection (127.0.0.1:1)"}
     }
 
 
