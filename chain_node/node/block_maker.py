@@ -52,6 +52,14 @@ class BuiltBlock:
     """Transaction hash and reason."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What was executed under a block hash. The hash names the header only, so the body is part of it."""
+
+    transactions: tuple[Transaction, ...]
+    result: ExecutionResult
+
+
 class BlockMaker:
     """Blocks on top of states in the store."""
 
@@ -62,7 +70,7 @@ class BlockMaker:
         self._engine = engine
         self._ancestor_hash = ancestor_hash
         self._permissions = PermissionCache()
-        self._result_by_hash: OrderedDict[Hash32, ExecutionResult] = OrderedDict()
+        self._known_by_hash: OrderedDict[Hash32, _Known] = OrderedDict()
 
     def build(self, order: BuildOrder, should_stop: Callable[[], bool]) -> BuiltBlock:
         """Fill a block until it is full or `should_stop` says so."""
@@ -85,8 +93,9 @@ class BlockMaker:
         built = self._engine.build_block(parent.state_root, candidates, context, limits)
         refused += [(skipped.transaction.hash, skipped.reason) for skipped in built.skipped if skipped.is_final]
         header = _make_header(order, context, built.included, built.execution)
-        self._keep(block_hash(header), built.execution)
-        return BuiltBlock(Block(header, built.included), tuple(refused))
+        block = Block(header, built.included)
+        self._keep(block, built.execution)
+        return BuiltBlock(block, tuple(refused))
 
     def validate(
         self, block: Block, parent: Header, validators: tuple[Address, ...], *, now_seconds: int | None
@@ -105,9 +114,9 @@ class BlockMaker:
         Raises:
             InvalidBlockError: a transaction may not be there, or the header promises another result.
         """
-        known = self._result_by_hash.get(block_hash(block.header))
-        if known is not None:
-            return known
+        known = self._known_by_hash.get(block_hash(block.header))
+        if known is not None and known.transactions == block.transactions:
+            return known.result
         transactions_root = ordered_trie_root([transaction.raw for transaction in block.transactions])
         if block.header.transactions_root != transactions_root:
             raise HeaderMismatchError("transactions_root", block.header.transactions_root, transactions_root)
@@ -126,20 +135,20 @@ class BlockMaker:
             gas_per_transaction=self._genesis.qbft.per_tx_gas_limit,
         )
         validate_result(header, result)
-        self._keep(block_hash(header), result)
+        self._keep(block, result)
         return result
 
     def forget(self) -> None:
         """Drop the results of undecided blocks: a height is over."""
-        self._result_by_hash.clear()
+        self._known_by_hash.clear()
 
     def _rule_on(self, parent: Header) -> SenderRule:
         return self._permissions.rule_on(self._engine.open_state(parent.state_root))
 
-    def _keep(self, hash_of_block: Hash32, result: ExecutionResult) -> None:
-        self._result_by_hash[hash_of_block] = result
-        if len(self._result_by_hash) > _RESULTS_KEPT_MAX:
-            self._result_by_hash.popitem(last=False)
+    def _keep(self, block: Block, result: ExecutionResult) -> None:
+        self._known_by_hash[block_hash(block.header)] = _Known(block.transactions, result)
+        if len(self._known_by_hash) > _RESULTS_KEPT_MAX:
+            self._known_by_hash.popitem(last=False)
 
     def _context(
         self,

@@ -93,6 +93,16 @@ def test_block_that_promises_another_result_is_refused(field: str) -> None:
     assert refused.value.field == field
 
 
+def test_known_header_with_another_body_is_refused() -> None:
+    """A block hash names the header only: what was executed under it counts for its own body alone."""
+    made = Maker(parse_genesis(genesis_text()))
+    block = made.build(transaction()).block
+    for body in ((), (transaction(nonce=1),), (*block.transactions, transaction(nonce=1))):
+        with pytest.raises(HeaderMismatchError) as refused:
+            made.maker.validate(Block(block.header, body), made.parent, (VALIDATOR,), now_seconds=NOW)
+        assert refused.value.field == "transactions_root"
+
+
 def test_block_with_an_unknown_sender_is_invalid_whatever_its_roots() -> None:
     everybody, members = Maker(enrolled_genesis(ENROLLED)), Maker(enrolled_genesis(0))
     block = everybody.build(transaction()).block
