@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -44,16 +45,18 @@ def test_status_without_a_node_is_one_line() -> None:
 
 def test_embedded_vault_and_vault_alone_serve_the_same_network(node: NodeProcess, tmp_path: Path) -> None:
     embedded = httpx.get(f"{node.url}/vault/v1/info").json()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        listen = f"127.0.0.1:{free.getsockname()[1]}"
     log = tmp_path / "vault.log"
     registry = "0x0000000000000000000000000000000000007c03"
     arguments = ["vault", "--rpc", node.url, "--registry", registry, "--data-dir", str(tmp_path / "vault")]
     with log.open("wb") as output:
-        process = subprocess.Popen([*PROGRAM, *arguments, "--listen", "127.0.0.1:18946"], cwd=ROOT, stderr=output)
+        process = subprocess.Popen([*PROGRAM, *arguments, "--listen", listen], cwd=ROOT, stderr=output)
     try:
         deadline = time.monotonic() + 30
         while True:
             try:
-                alone = httpx.get("http://127.0.0.1:18946/vault/v1/info").json()
+                alone = httpx.get(f"http://{listen}/vault/v1/info").json()
                 break
             except httpx.TransportError:
                 assert time.monotonic() < deadline, log.read_text()

@@ -84,6 +84,11 @@ class Load:
                     time.sleep(0.02)
 
 
+def run_that_fails(network: Network, port: int = 0) -> subprocess.CompletedProcess[str]:
+    place = ["--genesis", network.genesis, "--data-dir", network.data_dir]
+    return tranchain_node("run", *place, "--rpc-listen", f"127.0.0.1:{port}")
+
+
 def height(node: NodeProcess) -> int:
     return int(str(node.call("eth_blockNumber")), 16)
 
@@ -184,9 +189,7 @@ def test_full_disk_halts_writing_and_goes_on_when_there_is_room(network: Network
 def test_port_in_use_is_one_line(network: Network) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        failed = tranchain_node(
-            "run", "--genesis", network.genesis, "--data-dir", network.data_dir, "--rpc-listen", f"127.0.0.1:{port}"
-        )
+        failed = run_that_fails(network, port)
     assert failed.returncode == 1
     (line,) = failed.stderr.splitlines()
     assert line.startswith(f"tranchain-node: rpc_listen: 127.0.0.1:{port} cannot be used")
@@ -195,9 +198,7 @@ def test_port_in_use_is_one_line(network: Network) -> None:
 
 def test_second_node_on_the_same_data_is_one_line(network: Network) -> None:
     with NodeProcess(network):
-        failed = tranchain_node(
-            "run", "--genesis", network.genesis, "--data-dir", network.data_dir, "--rpc-listen", "127.0.0.1:0"
-        )
+        failed = run_that_fails(network)
     assert failed.returncode == 1
     (line,) = failed.stderr.splitlines()
     assert "in use by another process" in line
@@ -208,7 +209,7 @@ def test_other_genesis_is_refused(network: Network) -> None:
         pass
     text = network.genesis.read_text().replace('"0x3938700"', '"0x3938701"')
     network.genesis.write_text(text)
-    failed = tranchain_node("run", "--genesis", network.genesis, "--data-dir", network.data_dir)
+    failed = run_that_fails(network)
     assert failed.returncode == 1
     assert "genesis hash" in failed.stderr
     assert len(failed.stderr.splitlines()) == 1
@@ -224,7 +225,7 @@ def test_corrupt_config_is_one_line(tmp_path: Path) -> None:
 
 def test_corrupt_genesis_names_file_and_key(network: Network) -> None:
     network.genesis.write_text(network.genesis.read_text().replace('"pertxgaslimit": 8000000', '"pertxgaslimit": -1'))
-    failed = tranchain_node("run", "--genesis", network.genesis, "--data-dir", network.data_dir)
+    failed = run_that_fails(network)
     assert failed.returncode == 1
     (line,) = failed.stderr.splitlines()
     assert "genesis.json" in line
@@ -235,7 +236,7 @@ def test_key_that_others_may_read_is_refused(network: Network) -> None:
     key = network.data_dir / "validator.key"
     assert key.stat().st_mode & 0o777 == 0o600
     key.chmod(0o644)
-    failed = tranchain_node("run", "--genesis", network.genesis, "--data-dir", network.data_dir)
+    failed = run_that_fails(network)
     assert failed.returncode == 1
     assert f"chmod 600 {key}" in failed.stderr
 
