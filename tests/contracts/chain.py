@@ -24,6 +24,8 @@ from web3.types import TxReceipt, Wei
 ARTIFACTS = Path(__file__).resolve().parents[2] / "contracts" / "artifacts"
 GAS_PER_TRANSACTION = 8_000_000
 """`pertxgaslimit` of a network with py-evm."""
+GAS_PRICE_WEI = 10_000_000_000
+"""Above the base fee that a London chain begins with; no account runs out of it."""
 GENESIS_SECOND = 1_700_000_000
 _MNEMONIC = "test test test test test test test test test test test junk"
 _VM_BY_FORK = {"berlin": BerlinVM, "london": LondonVM}
@@ -90,8 +92,7 @@ class GasPriceMiddleware(Web3Middleware):
 
     def request_processor(self, method: Any, params: Any) -> Any:
         if method == "eth_call" and "gasPrice" not in params[0]:
-            block = self._w3.eth.get_block("latest")
-            params = ({**params[0], "gasPrice": 2 * block.get("baseFeePerGas", 0)}, *params[1:])
+            params = ({**params[0], "gasPrice": GAS_PRICE_WEI}, *params[1:])
         return method, params
 
 
@@ -147,8 +148,7 @@ class Chain:
         Raises:
             RefusedError: the contract reverted with a custom error.
         """
-        price = 0 if self.fork == "berlin" else self.w3.eth.get_block("latest")["baseFeePerGas"] * 2
-        transaction = {"from": sender, "gas": gas, "gasPrice": price}
+        transaction = {"from": sender, "gas": gas, "gasPrice": GAS_PRICE_WEI}
         receipt = self.w3.eth.get_transaction_receipt(function.transact(transaction))
         if receipt["status"] == 1:
             return receipt
