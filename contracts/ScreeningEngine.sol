@@ -29,15 +29,15 @@ contract ScreeningEngine is IScreeningEngine, GovernedContract {
         uint256 runId;
         IScreening.Run run;
         IScreening.Policy policy;
-        ScreeningRisk.Risk risk;
+        bytes riskTable;
         ScreeningState.State state;
         ScreeningReader.Source source;
     }
 
     /// @dev Gas of a call that sorts, apart from its chunks: tables, directory, creation.
-    uint256 private constant _SORT_GAS = 700_000;
+    uint256 private constant _SORT_GAS = 520_000;
     /// @dev Gas of sorting and keeping one chunk.
-    uint256 private constant _CHUNK_GAS = 375_000;
+    uint256 private constant _CHUNK_GAS = 430_000;
     /// @dev Least gas with which steps 3 and 4 get further, beyond what keeping the state takes.
     uint256 private constant _PROGRESS_GAS = 150_000;
 
@@ -60,7 +60,6 @@ contract ScreeningEngine is IScreeningEngine, GovernedContract {
         // A batch has no address before this call is over, so that steps 3 and 4 begin in the one after the last batch.
         if (context.run.phase == IScreening.Phase.Sorting) progress.batch = _sort(context);
         else _proceed(context, task.batches);
-        context.run.roundCount = uint32(context.state.cuts.length);
         if (context.run.phase == IScreening.Phase.Unreachable) context.state.restore();
         context.run.keptCount = uint32(context.state.removed[0] >> 64);
         (progress.run, progress.state) = (context.run, context.state.encode());
@@ -78,8 +77,7 @@ contract ScreeningEngine is IScreeningEngine, GovernedContract {
             if (i != 0 && index <= indices[i - 1]) revert IScreening.ScreeningNotAscending(indices[i - 1], index);
             bool exists = index < context.run.assetCount;
             if (!exists || _reasonOf(context, index) != 0) revert IScreening.ScreeningAssetNotKept(index);
-            uint256 slot = context.source.codeOf(index, context.risk.codes, ScreeningPolicy.limits(context.policy));
-            context.state.bringDown(context.risk, slot, context.source.class, context.source.group);
+            _takeOut(context, index);
         }
         _setAfter(context);
         context.run.keptCount = uint32(context.state.removed[0] >> 64);
@@ -138,9 +136,9 @@ contract ScreeningEngine is IScreeningEngine, GovernedContract {
     function _sort(Context memory context) private view returns (bytes memory sorted) {
         IScreening.Run memory run = context.run;
         ScreeningState.State memory state = context.state;
-        uint256 end = _endOfBatch(run, state);
+        uint256 end = _endOfBatch(run);
         uint256 limits = ScreeningPolicy.limits(context.policy);
-        ScreeningSort.Batch memory batch = ScreeningSort.open(context.risk.codes, limits, end - run.sortedCount);
+        ScreeningSort.Batch memory batch = ScreeningSort.open(context.riskTable, limits, end - run.sortedCount);
         for (uint256 index = run.sortedCount; index < end; index += 256) {
             uint256 count = context.source.load(index);
             if (run.previousRunId != 0) {
@@ -151,14 +149,14 @@ contract ScreeningEngine is IScreeningEngine, GovernedContract {
             }
             batch.add(context.source.data, context.source.scores, count);
         }
-        state.add(batch, context.risk);
+        state.add(batch, context.riskTable, context.policy.emphasis);
         run.sortedCount = uint32(end);
         if (end == run.assetCount) _endSorting(run, state);
         return batch.close();
     }
 
-    function _endOfBatch(IScreening.Run memory run, ScreeningState.State memory state) private view returns (uint256) {
-        uint256 fixedGas = _SORT_GAS + state.reserveGas();
+    function _endOfBatch(IScreening.Run memory run) private view returns (uint256) {
+        uint256 fixedGas = _SORT_GAS + ScreeningState.keepGas();
         uint256 available = gasleft();
         if (available < fixedGas + _CHUNK_GAS) {
             revert IScreening.ScreeningGasTooLow(available, fixedGas + _CHUNK_GAS);
@@ -175,15 +173,17 @@ contract ScreeningEngine is IScreeningEngine, GovernedContract {
         (run.afterBalancePpm, run.afterCountPpm) = (run.beforeBalancePpm, run.beforeCountPpm);
         run.lowestReachablePpm = uint32(state.lowestPpm);
         run.phase = IScreening.Phase.Limiting;
+        state.addRow();
         if (state.removed[0] == 0) {
             (run.phase, run.binding) = (IScreening.Phase.Unreachable, IScreening.Binding.Eligibility);
         }
     }
 
     /// @dev Goes on with steps 3 and 4, and fills in the figures when they end.
-    function _proceed(Context memory context, uint256[] calldata batches) private view {
+    function _proceed(Context memory context, uint256[] memory batches) private view {
         ScreeningRules.Walk memory walk;
-        (walk.policy, walk.risk, walk.reserveGas) = (context.policy, context.risk, context.state.reserveGas());
+        (walk.policy, walk.riskTable) = (context.policy, context.riskTable);
+        walk.reserveGas = context.state.reserveGas();
         walk.buffer = ScreeningSort.newBuffer();
         uint256 available = gasleft();
         if (available < walk.reserveGas + _PROGRESS_GAS) {
@@ -192,6 +192,7 @@ contract ScreeningEngine is IScreeningEngine, GovernedContract {
         IScreening.Run memory run = context.run;
         (run.phase, run.binding) = ScreeningRules.proceed(walk, context.state, batches, run.phase);
         run.lowestReachablePpm = uint32(context.state.lowestPpm);
+        run.roundCount = uint32(context.state.cuts.length);
         if (run.phase == IScreening.Phase.Done) _setAfter(context);
     }
 
@@ -203,10 +204,19 @@ contract ScreeningEngine is IScreeningEngine, GovernedContract {
         run.lowestReachablePpm = context.policy.byCount ? run.afterCountPpm : run.afterBalancePpm;
     }
 
+    function _takeOut(Context memory context, uint256 index) private view {
+        uint256 slot = context.source.codeOf(index, context.riskTable, ScreeningPolicy.limits(context.policy));
+        uint256 level = ScreeningRisk.levelOf(slot);
+        uint256 pdPpm = ScreeningRisk.pdPpmOf(context.riskTable, slot);
+        context.state.bringDown(
+            context.policy.emphasis[level], pdPpm, level, context.source.class, context.source.group
+        );
+    }
+
     /// @dev Reason by number; the asset must exist.
     function _reasonOf(Context memory context, uint256 index) private view returns (uint8) {
         if (_isBroughtDown(context, index)) return 5;
-        uint256 code = context.source.codeOf(index, context.risk.codes, ScreeningPolicy.limits(context.policy));
+        uint256 code = context.source.codeOf(index, context.riskTable, ScreeningPolicy.limits(context.policy));
         if (code == ScreeningRisk.NOT_ELIGIBLE) return 1;
         if (code == ScreeningRisk.NO_RECORD) return 2;
         return uint8(context.state.reasonOf(code, index, context.source.group, context.policy.mode == 1));
@@ -229,7 +239,7 @@ contract ScreeningEngine is IScreeningEngine, GovernedContract {
         context.runId = task.runId;
         context.run = task.run;
         context.policy = _policy(task.policy);
-        context.risk = ScreeningRisk.decode(ChunkStore.read(task.riskTable), context.policy);
+        context.riskTable = ChunkStore.read(task.riskTable);
         context.state = ScreeningState.decode(ChunkStore.read(task.state));
         ScreeningReader.Source memory source = context.source;
         source.packs = IAssetPackRegistry(_addressOf("AssetPackRegistry"));

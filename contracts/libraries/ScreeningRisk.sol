@@ -7,16 +7,6 @@ import {IScreening} from "../interfaces/IScreening.sol";
 /// @notice A slot is a place in the order of step 4: score descending, then pd descending. Slots are 0, the riskiest, to 199;
 /// aged and fresh assets of one score share a slot where their pd is the same, because the index decides between equals.
 library ScreeningRisk {
-    /// @notice What a policy and a model say of each slot and each byte.
-    /// @param codes slot of each report byte, or NO_RECORD, in the first 256 bytes
-    /// @param pdPpm probability of default by slot, with margin and age factor
-    /// @param emphasis m by slot
-    struct Risk {
-        bytes codes;
-        uint256[] pdPpm;
-        uint256[] emphasis;
-    }
-
     /// @notice Number of slots.
     uint256 internal constant SLOT_COUNT = 200;
     /// @notice Code of an asset without usable record.
@@ -31,11 +21,11 @@ library ScreeningRisk {
     uint256 private constant _AGED = 0x80;
     uint256 private constant _TABLE_SIZE = 256 + 4 * 200;
 
-    /// @notice Combines a policy with a model, into 256 codes and 200 pds of 4 bytes.
+    /// @notice Combines a policy with a model: slot, or NO_RECORD, of each of 256 report bytes, then 4 bytes of pd of each slot.
     /// @param policy age factor is used
     /// @param pdPpm 100 times 4 bytes, score 1 first
     /// @param marginPpm by level
-    /// @return table for `decode`
+    /// @return table to keep
     function encode(IScreening.Policy memory policy, bytes memory pdPpm, uint32[10] memory marginPpm)
         internal
         pure
@@ -55,25 +45,22 @@ library ScreeningRisk {
         }
     }
 
-    /// @notice Reads a table for the loops of a screening.
+    /// @notice Probability of default of a slot, with margin and age factor.
     /// @param table from `encode`
-    /// @param policy emphasis is used
-    /// @return risk pd and emphasis of slots that no byte leads to are of no meaning
-    function decode(bytes memory table, IScreening.Policy memory policy) internal pure returns (Risk memory risk) {
-        risk.codes = table;
-        risk.pdPpm = new uint256[](SLOT_COUNT);
-        risk.emphasis = new uint256[](SLOT_COUNT);
-        for (uint256 slot = 0; slot < SLOT_COUNT; ++slot) {
-            risk.pdPpm[slot] = _pdAt(table, 256 + 4 * slot);
-            risk.emphasis[slot] = policy.emphasis[levelOf(slot)];
-        }
+    /// @param slot below SLOT_COUNT
+    /// @return pdPpm of no meaning for a slot that no byte leads to
+    function pdPpmOf(bytes memory table, uint256 slot) internal pure returns (uint256 pdPpm) {
+        return _pdAt(table, 256 + 4 * slot);
     }
 
     /// @notice Level of a slot.
     /// @param slot below SLOT_COUNT
     /// @return 0 for level 1 to 9 for level 10
     function levelOf(uint256 slot) internal pure returns (uint256) {
-        return (99 - slot / 2) / 10;
+        // Cannot wrap: a slot is below 200.
+        unchecked {
+            return (99 - slot / 2) / 10;
+        }
     }
 
     /// @notice First slot of a level.

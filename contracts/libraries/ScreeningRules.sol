@@ -9,6 +9,9 @@ import {ScreeningState} from "./ScreeningState.sol";
 /// @title Steps 3 and 4 of a screening, over sorted batches
 /// @notice Everything that leaves is found by a walk: from a cut onwards in the order of risk, until a condition holds. A walk
 /// that runs short of gas leaves its cut where it got to, with all sums right, and goes on from there in the next call.
+/// Arithmetic is unchecked where it runs often. It cannot wrap: a pack has at most 2^20 assets of classes below 2^16, pds are
+/// at most 10^6, emphasis and profile are below 2^32, so that no product here reaches 2^128; and nothing is subtracted that
+/// was not added before, because every asset is removed once.
 /// Source: docs/screening.md.
 library ScreeningRules {
     using ScreeningState for ScreeningState.State;
@@ -27,36 +30,38 @@ library ScreeningRules {
         OutOfGas
     }
 
-    /// @notice Rules, tables and the walk under way.
-    /// @param buffer memory address of the entries of one slot
+    /// @notice Rules, tables and the walk under way. The first five fields are read by assembly, by their place.
     /// @param reserveGas what the caller needs to keep the state
+    /// @param need class units, or assets, to remove before the walk may stop
+    /// @param unitShift 64 when the need is in assets, 0 when it is in class units
+    /// @param group region group that it removes, or ANY_GROUP
+    /// @param base key of the batch's first asset in the slot
+    /// @param buffer memory address of the entries of one slot
     /// @param policy the rules
-    /// @param risk its tables
+    /// @param riskTable pd by slot
     /// @param until when the walk stops
     /// @param cut place in the row of cuts that the walk moves
-    /// @param group region group that it removes, or ANY_GROUP
-    /// @param quota assets still to remove, for QuotaRemoved
-    /// @param slot slot of the entries in the buffer
+    /// @param slot where the walk is
     /// @param from first index of interest in the slot
-    /// @param first index of the first asset of the batch
     struct Walk {
-        uint256 buffer;
         uint256 reserveGas;
+        uint256 need;
+        uint256 unitShift;
+        uint256 group;
+        uint256 base;
+        uint256 buffer;
         IScreening.Policy policy;
-        ScreeningRisk.Risk risk;
+        bytes riskTable;
         Until until;
         uint256 cut;
-        uint256 group;
-        uint256 quota;
         uint256 slot;
         uint256 from;
-        uint256 first;
     }
 
     /// @notice Stands for every region group.
     uint256 internal constant ANY_GROUP = 256;
-    /// @notice Gas that one entry or one look at a condition may take.
-    uint256 internal constant ENTRY_GAS = 5_000;
+    /// @notice Gas that one look at a condition may take.
+    uint256 internal constant LOOK_GAS = 5_000;
     /// @notice Gas that reading the entries of a slot may take.
     uint256 internal constant SLOT_GAS = 15_000;
 
@@ -74,7 +79,7 @@ library ScreeningRules {
     function proceed(
         Walk memory walk,
         ScreeningState.State memory state,
-        uint256[] calldata batches,
+        uint256[] memory batches,
         IScreening.Phase phase
     ) internal view returns (IScreening.Phase next, IScreening.Binding binding) {
         while (true) {
@@ -130,7 +135,7 @@ library ScreeningRules {
     }
 
     /// @dev The order in which groups are treated does not matter: a group over its limit stays so until its own assets leave.
-    function _keepLimits(Walk memory walk, ScreeningState.State memory state, uint256[] calldata batches)
+    function _keepLimits(Walk memory walk, ScreeningState.State memory state, uint256[] memory batches)
         private
         view
         returns (bool finished)
@@ -145,8 +150,9 @@ library ScreeningRules {
             }
             for (uint256 group = 0; group < state.groupCount; ++group) {
                 if (!_isOver(walk.policy, state, group)) continue;
-                if (gasleft() < walk.reserveGas + ENTRY_GAS) return false;
+                if (gasleft() < walk.reserveGas + LOOK_GAS) return false;
                 (walk.until, walk.cut, walk.group) = (Until.GroupWithinLimit, group, group);
+                (walk.need, walk.unitShift) = (_overshootOf(walk.policy, state, group), 0);
                 if (_go(walk, state, batches, 0, ScreeningRisk.SLOT_COUNT) == Outcome.OutOfGas) return false;
                 changed = true;
             }
@@ -154,28 +160,29 @@ library ScreeningRules {
         return true;
     }
 
-    function _selectWholePack(Walk memory walk, ScreeningState.State memory state, uint256[] calldata batches)
+    function _selectWholePack(Walk memory walk, ScreeningState.State memory state, uint256[] memory batches)
         private
         view
         returns (Outcome)
     {
         (walk.until, walk.cut, walk.group) = (Until.TargetMet, ScreeningState.LEVEL_CUTS, ANY_GROUP);
+        walk.unitShift = walk.policy.byCount ? 64 : 0;
         return _go(walk, state, batches, 0, ScreeningRisk.SLOT_COUNT);
     }
 
-    function _selectPerLevel(Walk memory walk, ScreeningState.State memory state, uint256[] calldata batches)
+    function _selectPerLevel(Walk memory walk, ScreeningState.State memory state, uint256[] memory batches)
         private
         view
         returns (Outcome)
     {
-        (walk.until, walk.group) = (Until.QuotaRemoved, ANY_GROUP);
+        (walk.until, walk.group, walk.unitShift) = (Until.QuotaRemoved, ANY_GROUP, 64);
         while (true) {
-            if (gasleft() < walk.reserveGas + 10 * ENTRY_GAS) return Outcome.OutOfGas;
+            if (gasleft() < walk.reserveGas + 10 * LOOK_GAS) return Outcome.OutOfGas;
             uint256 x = _nextStep(walk.policy, state);
             if (x == 0) return Outcome.Exhausted;
             for (uint256 level = 0; level < 10; ++level) {
-                walk.quota = _quotaOf(walk.policy, state, level, x);
-                if (walk.quota == 0) continue;
+                walk.need = _quotaOf(walk.policy, state, level, x);
+                if (walk.need == 0) continue;
                 walk.cut = ScreeningState.LEVEL_CUTS + level;
                 uint256 slot = ScreeningRisk.firstSlotOf(level);
                 if (_go(walk, state, batches, slot, slot + 20) == Outcome.OutOfGas) return Outcome.OutOfGas;
@@ -193,13 +200,15 @@ library ScreeningRules {
         pure
         returns (uint256 next)
     {
-        for (uint256 level = 0; level < 10; ++level) {
-            uint256 kept = state.levels[level] >> 64;
-            uint256 factor = policy.profile[level];
-            if (kept == 0 || factor == 0) continue;
-            uint256 size = state.passCounts[level];
-            uint256 x = ScreeningRisk.divideUp((size - kept + 1) * _UNIT, size * factor);
-            if (next == 0 || x < next) next = x;
+        unchecked {
+            for (uint256 level = 0; level < 10; ++level) {
+                uint256 kept = state.levels[level] >> 64;
+                uint256 factor = policy.profile[level];
+                if (kept == 0 || factor == 0) continue;
+                uint256 size = state.passCounts[level];
+                uint256 x = ScreeningRisk.divideUp((size - kept + 1) * _UNIT, size * factor);
+                if (next == 0 || x < next) next = x;
+            }
         }
     }
 
@@ -209,108 +218,177 @@ library ScreeningRules {
         pure
         returns (uint256)
     {
-        uint256 size = state.passCounts[level];
-        uint256 gone = size * policy.profile[level] * x / _UNIT;
-        return (gone < size ? gone : size) + (state.levels[level] >> 64) - size;
+        unchecked {
+            uint256 size = state.passCounts[level];
+            uint256 gone = size * policy.profile[level] * x / _UNIT;
+            return (gone < size ? gone : size) + (state.levels[level] >> 64) - size;
+        }
     }
 
     /// @dev Walks from the cut to the end slot.
     function _go(
         Walk memory walk,
         ScreeningState.State memory state,
-        uint256[] calldata batches,
+        uint256[] memory batches,
         uint256 startSlot,
         uint256 endSlot
     ) private view returns (Outcome) {
-        uint256[] memory cuts = state.cuts[state.cuts.length - 1];
-        uint256 key = cuts[walk.cut];
-        (walk.slot, walk.from) = key < startSlot << 24 ? (startSlot, 0) : (key >> 24, key & _INDEX);
-        for (; walk.slot < endSlot; (++walk.slot, walk.from = 0)) {
-            for (uint256 i = 0; i < batches.length; ++i) {
-                uint256 batch = batches[i];
-                walk.first = uint32(batch >> 160);
-                if (walk.first + (batch >> 192) <= walk.from) continue;
-                if (gasleft() < walk.reserveGas + SLOT_GAS) {
-                    uint256 from = walk.from < walk.first ? walk.first : walk.from;
-                    cuts[walk.cut] = walk.slot << 24 | from;
-                    return Outcome.OutOfGas;
+        unchecked {
+            uint256[] memory cuts = state.cuts[state.cuts.length - 1];
+            uint256 key = cuts[walk.cut];
+            if (key < startSlot << 24) key = startSlot << 24;
+            while (key < endSlot << 24) {
+                (walk.slot, walk.from) = (key >> 24, key & _INDEX);
+                key = (walk.slot + 1) << 24;
+                uint256 gone = walk.group == ANY_GROUP ? 0 : _levelCut(walk, cuts);
+                if (gone >= key) continue;
+                if (gone > walk.slot << 24 | walk.from) walk.from = gone & _INDEX;
+                for (uint256 i = 0; i < batches.length; ++i) {
+                    Outcome outcome = _visit(walk, state, cuts, batches[i]);
+                    if (outcome != Outcome.Exhausted) return outcome;
                 }
-                uint256 count = ScreeningSort.readSlot(address(uint160(batch)), walk.slot, walk.buffer);
-                if (count == 0) continue;
-                Outcome outcome = _removeEntries(walk, state, cuts, count);
-                if (outcome != Outcome.Exhausted) return outcome;
-                if (walk.until == Until.TargetMet && state.removed[0] != 0) _noteRate(walk.policy, state);
             }
+            cuts[walk.cut] = endSlot << 24;
+            return Outcome.Exhausted;
         }
-        cuts[walk.cut] = endSlot << 24;
-        return Outcome.Exhausted;
     }
 
-    /// @dev Walks through the entries in the buffer. Tallies by reason and level are brought up to date at the end.
-    function _removeEntries(
-        Walk memory walk,
-        ScreeningState.State memory state,
-        uint256[] memory cuts,
-        uint256 count
-    ) private view returns (Outcome outcome) {
-        uint256 removed = 0;
-        uint256 kept = state.removed[0];
+    /// @dev Removes what the walk is after from one slot of one batch.
+    function _visit(Walk memory walk, ScreeningState.State memory state, uint256[] memory cuts, uint256 batch)
+        private
+        view
+        returns (Outcome outcome)
+    {
+        unchecked {
+            uint256 first = uint32(batch >> 160);
+            if (first + (batch >> 192) <= walk.from) return Outcome.Exhausted;
+            walk.base = walk.slot << 24 | first;
+            if (gasleft() < walk.reserveGas + SLOT_GAS) {
+                cuts[walk.cut] = walk.from < first ? walk.base : walk.slot << 24 | walk.from;
+                return Outcome.OutOfGas;
+            }
+            uint256 count = ScreeningSort.readSlot(address(uint160(batch)), walk.slot, walk.buffer);
+            if (count == 0) return Outcome.Exhausted;
+            if (walk.until == Until.TargetMet) walk.need = _excessIn(walk, state);
+            uint256 skipped = _firstEntry(walk.buffer, count, walk.from < first ? 0 : walk.from - first);
+            uint256 removed;
+            uint256 key;
+            (removed, key, outcome) = _take(walk, cuts, state.groups, skipped, count);
+            if (removed != 0) _account(walk, state, removed);
+            if (outcome == Outcome.Exhausted) return outcome;
+            // Nothing left is no success: the walk goes on to find that there is nothing left.
+            if (outcome == Outcome.Reached && walk.until == Until.TargetMet && state.removed[0] == 0) {
+                return Outcome.Exhausted;
+            }
+            cuts[walk.cut] = key;
+        }
+    }
+
+    /// @dev Removes entries of the buffer until the need is met, gas runs short, or all were seen.
+    /// @return removed tally
+    /// @return key cut to go on from, unless exhausted
+    /// @return outcome of the loop
+    function _take(Walk memory walk, uint256[] memory cuts, uint256[] memory groups, uint256 i, uint256 count)
+        private
+        view
+        returns (uint256 removed, uint256 key, Outcome outcome)
+    {
+        uint256 at = walk.buffer + ScreeningSort.ENTRY_SIZE * i;
+        uint256 end = walk.buffer + ScreeningSort.ENTRY_SIZE * count;
         outcome = Outcome.Exhausted;
-        for (uint256 i = _firstEntry(walk, count); i < count; ++i) {
-            uint256 entry = ScreeningSort.entryAt(walk.buffer, i);
-            uint256 index = walk.first + (entry >> 24);
-            if (gasleft() < walk.reserveGas + ENTRY_GAS) {
-                cuts[walk.cut] = walk.slot << 24 | index;
-                outcome = Outcome.OutOfGas;
-                break;
+        // Once for each asset that leaves or is passed by: memory without bounds checks.
+        // solhint-disable-next-line no-inline-assembly
+        assembly {
+            for {} lt(at, end) { at := add(at, 5) } {
+                let entry := shr(216, mload(at))
+                let group := and(entry, 0xff)
+                if lt(mload(add(walk, 0x60)), 256) { if xor(group, mload(add(walk, 0x60))) { continue } }
+                key := add(mload(add(walk, 0x80)), shr(24, entry))
+                if lt(gas(), add(mload(walk), 5000)) {
+                    outcome := 2
+                    break
+                }
+                group := shl(5, add(group, 1))
+                if lt(key, mload(add(cuts, group))) { continue }
+                entry := and(shr(8, entry), 0xffff)
+                removed := add(removed, or(0x10000000000000000, entry))
+                group := add(groups, group)
+                mstore(group, sub(mload(group), entry))
+                if iszero(lt(and(shr(mload(add(walk, 0x40)), removed), 0xffffffffffffffff), mload(add(walk, 0x20)))) {
+                    key := add(key, 1)
+                    outcome := 0
+                    break
+                }
             }
-            if (_isGone(walk, cuts, index, entry & 0xff)) continue;
-            removed += 1 << 64 | (entry >> 8 & 0xffff);
-            state.removed[0] = kept - removed;
-            _subtract(walk, state, entry >> 8 & 0xffff, entry & 0xff);
-            if (_mayStop(walk, state)) {
-                cuts[walk.cut] = (walk.slot << 24 | index) + 1;
-                outcome = Outcome.Reached;
-                break;
-            }
-        }
-        state.removed[walk.group == ANY_GROUP ? 4 : 3] += removed;
-        state.levels[ScreeningRisk.levelOf(walk.slot)] -= removed;
-    }
-
-    /// @dev First entry in the buffer whose index is not below the first index of interest.
-    function _firstEntry(Walk memory walk, uint256 count) private pure returns (uint256 low) {
-        if (walk.from <= walk.first) return 0;
-        uint256 high = count;
-        while (low < high) {
-            uint256 middle = (low + high) / 2;
-            if (walk.first + (ScreeningSort.entryAt(walk.buffer, middle) >> 24) < walk.from) low = middle + 1;
-            else high = middle;
         }
     }
 
-    /// @dev Whether an entry is none of the walk's: of another group, or removed before.
-    function _isGone(Walk memory walk, uint256[] memory cuts, uint256 index, uint256 group) private pure returns (bool) {
-        if (walk.group != ANY_GROUP && walk.group != group) return true;
-        uint256 key = walk.slot << 24 | index;
+    /// @dev Brings all sums but those of groups up to date, and what a walk still needs.
+    function _account(Walk memory walk, ScreeningState.State memory state, uint256 removed) private pure {
+        unchecked {
+            uint256 count = removed >> 64;
+            uint256 classes = removed & ScreeningState.CLASS_SUM;
+            uint256 level = ScreeningRisk.levelOf(walk.slot);
+            uint256 emphasis = walk.policy.emphasis[level];
+            uint256 weighted = emphasis * ScreeningRisk.pdPpmOf(walk.riskTable, walk.slot);
+            state.numerator -= weighted * classes;
+            state.denominator -= emphasis * classes;
+            state.numeratorByCount -= weighted * count;
+            state.denominatorByCount -= emphasis * count;
+            state.levels[level] -= removed;
+            state.removed[0] -= removed;
+            state.removed[walk.group == ANY_GROUP ? 4 : 3] += removed;
+            uint256 units = walk.unitShift == 0 ? classes : count;
+            walk.need = walk.need > units ? walk.need - units : 0;
+            if (walk.until == Until.TargetMet && state.removed[0] != 0) _noteRate(walk.policy, state);
+        }
+    }
+
+    /// @dev First entry in the buffer whose index is not below the first one of interest.
+    function _firstEntry(uint256 buffer, uint256 count, uint256 from) private pure returns (uint256 low) {
+        unchecked {
+            if (from == 0) return 0;
+            uint256 high = count;
+            while (low < high) {
+                uint256 middle = (low + high) / 2;
+                if (ScreeningSort.entryAt(buffer, middle) >> 24 < from) low = middle + 1;
+                else high = middle;
+            }
+        }
+    }
+
+    function _levelCut(Walk memory walk, uint256[] memory cuts) private pure returns (uint256) {
         uint256 level = walk.policy.mode == 0 ? 0 : ScreeningRisk.levelOf(walk.slot);
-        return key < cuts[group] || key < cuts[ScreeningState.LEVEL_CUTS + level];
+        return cuts[ScreeningState.LEVEL_CUTS + level];
     }
 
-    function _subtract(Walk memory walk, ScreeningState.State memory state, uint256 class, uint256 group) private pure {
-        uint256 emphasis = walk.risk.emphasis[walk.slot];
-        uint256 weighted = emphasis * walk.risk.pdPpm[walk.slot];
-        state.numerator -= weighted * class;
-        state.denominator -= emphasis * class;
-        state.numeratorByCount -= weighted;
-        state.denominatorByCount -= emphasis;
-        state.groups[group] -= class;
+    /// @dev Removing b of a group leaves it within the limit from the b on that solves (g - b) / (s - b) = limit.
+    /// @return least class units
+    function _overshootOf(IScreening.Policy memory policy, ScreeningState.State memory state, uint256 group)
+        private
+        pure
+        returns (uint256)
+    {
+        unchecked {
+            uint256 total = state.removed[0] & ScreeningState.CLASS_SUM;
+            uint256 over = state.groups[group] * ScreeningRisk.PPM - policy.regionLimitPpm * total;
+            return ScreeningRisk.divideUp(over, ScreeningRisk.PPM - policy.regionLimitPpm);
+        }
     }
 
-    function _mayStop(Walk memory walk, ScreeningState.State memory state) private pure returns (bool) {
-        if (walk.until == Until.TargetMet) return isReached(walk.policy, state);
-        if (walk.until == Until.QuotaRemoved) return --walk.quota == 0;
-        return !_isOver(walk.policy, state, walk.group);
+    /// @dev All assets of a slot have one pd: each unit removed takes m·(pd - target) off the excess over the target.
+    /// @return units to remove; more than there are when the pd is not above the target
+    function _excessIn(Walk memory walk, ScreeningState.State memory state) private pure returns (uint256) {
+        unchecked {
+            IScreening.Policy memory policy = walk.policy;
+            uint256 pdPpm = ScreeningRisk.pdPpmOf(walk.riskTable, walk.slot);
+            uint256 target = policy.expectedBadRatePpm;
+            if (pdPpm <= target) return type(uint256).max;
+            uint256 excess = policy.byCount
+                ? state.numeratorByCount - target * state.denominatorByCount
+                : state.numerator - target * state.denominator;
+            return ScreeningRisk.divideUp(excess, policy.emphasis[ScreeningRisk.levelOf(walk.slot)] * (pdPpm - target));
+        }
     }
 
     function _noteRate(IScreening.Policy memory policy, ScreeningState.State memory state) private pure {
@@ -334,10 +412,12 @@ library ScreeningRules {
         pure
         returns (bool)
     {
-        for (uint256 group = 0; group < state.groupCount; ++group) {
-            if (_isOver(policy, state, group)) return true;
+        unchecked {
+            for (uint256 group = 0; group < state.groupCount; ++group) {
+                if (_isOver(policy, state, group)) return true;
+            }
+            return false;
         }
-        return false;
     }
 
     function _isOver(IScreening.Policy memory policy, ScreeningState.State memory state, uint256 group)
@@ -345,8 +425,10 @@ library ScreeningRules {
         pure
         returns (bool)
     {
-        return state.groups[group] * ScreeningRisk.PPM
-            > policy.regionLimitPpm * (state.removed[0] & ScreeningState.CLASS_SUM);
+        unchecked {
+            return state.groups[group] * ScreeningRisk.PPM
+                > policy.regionLimitPpm * (state.removed[0] & ScreeningState.CLASS_SUM);
+        }
     }
 
     /// @dev n groups within a limit below 1/n each cannot make up the whole: step 3 would end with nothing.
@@ -355,11 +437,13 @@ library ScreeningRules {
         pure
         returns (bool)
     {
-        uint256 present = 0;
-        for (uint256 group = 0; group < state.groupCount; ++group) {
-            if (state.groups[group] != 0) ++present;
+        unchecked {
+            uint256 present = 0;
+            for (uint256 group = 0; group < state.groupCount; ++group) {
+                if (state.groups[group] != 0) ++present;
+            }
+            return present * policy.regionLimitPpm < ScreeningRisk.PPM;
         }
-        return present * policy.regionLimitPpm < ScreeningRisk.PPM;
     }
 
     /// @dev Step 4 ended without success. In a later round an earlier pass had met the target, and the limits undid it.

@@ -49,7 +49,7 @@ library ScreeningState {
     uint256 private constant _FIXED_SIZE = 64 + 16 + 26 * 12 + 40;
 
     /// @notice A state without assets.
-    /// @return state with one row of cuts that remove nothing
+    /// @return state without cuts
     function empty() internal pure returns (State memory state) {
         state.lowestPpm = ScreeningRisk.PPM;
         state.removed = new uint256[](6);
@@ -57,15 +57,19 @@ library ScreeningState {
         state.levels = new uint256[](10);
         state.passCounts = new uint256[](10);
         state.groups = new uint256[](256);
-        state.cuts = new uint256[][](1);
-        state.cuts[0] = new uint256[](_ROW_LENGTH);
     }
 
     /// @notice Size of the encoded state.
     /// @param state in question
     /// @return bytes of it
     function sizeOf(State memory state) internal pure returns (uint256) {
-        return _FIXED_SIZE + 8 * state.groupCount + 4 * (state.groupCount + 10) * state.cuts.length;
+        return _FIXED_SIZE + 5 * state.groupCount + 4 * (state.groupCount + 10) * state.cuts.length;
+    }
+
+    /// @notice Gas to keep the state while groups join: with all 256 of them.
+    /// @return gas with some margin
+    function keepGas() internal pure returns (uint256) {
+        return 100_000 + 230 * (_FIXED_SIZE + 5 * 256);
     }
 
     /// @notice Gas to add a row and to keep it.
@@ -85,50 +89,65 @@ library ScreeningState {
     /// @notice Takes the assets of a batch in.
     /// @param state in question
     /// @param batch all its assets are in
-    /// @param risk tables
-    function add(State memory state, ScreeningSort.Batch memory batch, ScreeningRisk.Risk memory risk) internal pure {
-        for (uint256 slot = 0; slot < ScreeningRisk.SLOT_COUNT; ++slot) {
-            uint256 tally = ScreeningSort.tallyOf(batch, slot);
-            if (tally == 0) continue;
-            uint256 emphasis = risk.emphasis[slot];
-            uint256 weighted = emphasis * risk.pdPpm[slot];
-            uint256 level = ScreeningRisk.levelOf(slot);
-            state.numerator += weighted * (tally & CLASS_SUM);
-            state.denominator += emphasis * (tally & CLASS_SUM);
-            state.numeratorByCount += weighted * (tally >> 64);
-            state.denominatorByCount += emphasis * (tally >> 64);
-            state.before[level] += tally;
-            state.levels[level] += tally;
-            state.removed[0] += tally;
+    /// @param riskTable pd by slot
+    /// @param emphasis m by level
+    function add(
+        State memory state,
+        ScreeningSort.Batch memory batch,
+        bytes memory riskTable,
+        uint32[10] memory emphasis
+    ) internal pure {
+        // Cannot wrap: counts and class sums of 2^24 assets fit into 64 bits each, weighted ones into 128.
+        unchecked {
+            for (uint256 slot = 0; slot < ScreeningRisk.SLOT_COUNT; ++slot) {
+                uint256 tally = ScreeningSort.tallyOf(batch, slot);
+                if (tally == 0) continue;
+                uint256 level = ScreeningRisk.levelOf(slot);
+                uint256 weight = emphasis[level];
+                state.denominator += weight * (tally & CLASS_SUM);
+                state.denominatorByCount += weight * (tally >> 64);
+                weight *= ScreeningRisk.pdPpmOf(riskTable, slot);
+                state.numerator += weight * (tally & CLASS_SUM);
+                state.numeratorByCount += weight * (tally >> 64);
+                state.levels[level] += tally;
+            }
+            state.removed[1] += ScreeningSort.tallyOf(batch, ScreeningRisk.NOT_ELIGIBLE);
+            state.removed[2] += ScreeningSort.tallyOf(batch, ScreeningRisk.NO_RECORD);
+            for (uint256 group = 0; group < 256; ++group) {
+                uint256 sum = ScreeningSort.groupSumOf(batch, group);
+                if (sum == 0) continue;
+                state.groups[group] += sum;
+                if (group >= state.groupCount) state.groupCount = group + 1;
+            }
         }
-        state.removed[1] += ScreeningSort.tallyOf(batch, ScreeningRisk.NOT_ELIGIBLE);
-        state.removed[2] += ScreeningSort.tallyOf(batch, ScreeningRisk.NO_RECORD);
-        for (uint256 group = 0; group < 256; ++group) {
-            uint256 sum = ScreeningSort.groupSumOf(batch, group);
-            if (sum == 0) continue;
-            state.groups[group] += sum;
-            if (group >= state.groupCount) state.groupCount = group + 1;
+        state.removed[0] = 0;
+        for (uint256 level = 0; level < 10; ++level) {
+            state.before[level] = state.levels[level];
+            state.removed[0] += state.levels[level];
         }
     }
 
     /// @notice Takes a kept asset out of every sum.
     /// @param state in question
-    /// @param risk tables
-    /// @param slot of the asset
+    /// @param emphasis m of the asset's level
+    /// @param pdPpm of the asset
+    /// @param level of the asset, from 0
     /// @param class of the asset
     /// @param group of the asset
-    function bringDown(State memory state, ScreeningRisk.Risk memory risk, uint256 slot, uint256 class, uint256 group)
-        internal
-        pure
-    {
+    function bringDown(
+        State memory state,
+        uint256 emphasis,
+        uint256 pdPpm,
+        uint256 level,
+        uint256 class,
+        uint256 group
+    ) internal pure {
         uint256 tally = 1 << 64 | class;
-        uint256 emphasis = risk.emphasis[slot];
-        uint256 weighted = emphasis * risk.pdPpm[slot];
-        state.numerator -= weighted * class;
+        state.numerator -= emphasis * pdPpm * class;
         state.denominator -= emphasis * class;
-        state.numeratorByCount -= weighted;
+        state.numeratorByCount -= emphasis * pdPpm;
         state.denominatorByCount -= emphasis;
-        state.levels[ScreeningRisk.levelOf(slot)] -= tally;
+        state.levels[level] -= tally;
         state.groups[group] -= class;
         state.removed[0] -= tally;
         state.removed[5] += tally;
@@ -144,8 +163,7 @@ library ScreeningState {
             state.levels[level] = state.before[level];
             state.removed[0] += state.before[level];
         }
-        state.cuts = new uint256[][](1);
-        state.cuts[0] = new uint256[](_ROW_LENGTH);
+        state.cuts = new uint256[][](0);
     }
 
     /// @notice Begins a round: its cuts go on from those of the round before.
@@ -157,7 +175,7 @@ library ScreeningState {
             rows[i] = state.cuts[i];
         }
         uint256[] memory last = new uint256[](_ROW_LENGTH);
-        for (uint256 i = 0; i < _ROW_LENGTH; ++i) {
+        for (uint256 i = 0; count != 0 && i < _ROW_LENGTH; ++i) {
             last[i] = state.cuts[count - 1][i];
         }
         rows[count] = last;
@@ -178,6 +196,7 @@ library ScreeningState {
     {
         uint256 key = slot << 24 | index;
         uint256 level = LEVEL_CUTS + (perLevel ? ScreeningRisk.levelOf(slot) : 0);
+        if (state.cuts.length == 0) return 0;
         uint256[] memory row = state.cuts[state.cuts.length - 1];
         if (key >= row[group] && key >= row[level]) return 0;
         for (uint256 i = 0; i < state.cuts.length; ++i) {
@@ -206,7 +225,7 @@ library ScreeningState {
         at = _put(at, state.before, 10, 12);
         at = _put(at, state.levels, 10, 12);
         at = _put(at, state.passCounts, 10, 4);
-        at = _put(at, state.groups, state.groupCount, 8);
+        at = _put(at, state.groups, state.groupCount, 5);
         for (uint256 i = 0; i < state.cuts.length; ++i) {
             uint256[] memory row = state.cuts[i];
             at = _put(at, row, state.groupCount, 4);
@@ -236,7 +255,7 @@ library ScreeningState {
         at = _get(at, state.before, 10, 12);
         at = _get(at, state.levels, 10, 12);
         at = _get(at, state.passCounts, 10, 4);
-        at = _get(at, state.groups, state.groupCount, 8);
+        at = _get(at, state.groups, state.groupCount, 5);
         for (uint256 i = 0; i < state.cuts.length; ++i) {
             state.cuts[i] = new uint256[](_ROW_LENGTH);
             at = _get(at, state.cuts[i], state.groupCount, 4);
