@@ -74,7 +74,7 @@ def _validate_limits(transaction: Transaction, rules: AdmissionRules) -> None:
         )
     if transaction.type > rules.transaction_type_max:
         raise TransactionNotAdmittedError(
-            f"transaction type not supported: type {transaction.type}, at most {rules.transaction_type_max} in this fork"
+            f"transaction type not supported: type {transaction.type}, at most {rules.transaction_type_max} now"
         )
     if transaction.chain_id is None:
         raise TransactionNotAdmittedError("only replay-protected (EIP-155) transactions allowed over RPC")
