@@ -82,17 +82,20 @@ def open_query(chain: ChainClient, vault: VaultClient, identity: Identity, pack:
 
 
 def wait_for_answers(chain: ChainClient, query_id: int, *, timeout_s: float) -> tuple[Answer, ...]:
-    """Wait until every enrolled bureau answered or refused; returns the answers, also when some bureaus are late.
+    """Wait until every organisation whose bureau was asked answered or refused; returns the answers.
+
+    Answers that came in time are returned even where other bureaus are late.
 
     Raises:
         RefusedError: every bureau refused the query.
         UnavailableError: no bureau said anything in time.
     """
-    bureau_count = int(chain.call("Consortium", "roleCount", int(Role.BUREAU)))
+    bureaus = KeyDirectory(chain).sealable(Role.BUREAU)
+    asked_count = len({chain.call("Consortium", "account", bureau)[0].organisation for bureau in bureaus})
     deadline = time.monotonic() + timeout_s
     while True:
         query = chain.call("CreditFileRegistry", "query", query_id)
-        if query.answerCount + query.refusalCount >= bureau_count:
+        if query.answerCount + query.refusalCount >= asked_count:
             break
         if time.monotonic() > deadline:
             if query.answerCount:
