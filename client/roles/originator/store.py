@@ -3,7 +3,7 @@
 import secrets
 from dataclasses import dataclass
 
-from sqlalchemy import Column, Engine, Integer, LargeBinary, MetaData, String, Table, insert, select
+from sqlalchemy import Column, Engine, Integer, LargeBinary, MetaData, String, Table, delete, insert, select
 
 from client.sdk import cipher
 from client.sdk.at_rest import database_key
@@ -43,31 +43,28 @@ class SubmissionStore:
         self._engine = engine
         self._key = database_key(identity.account, "originator")
 
-    def begin_or_continue(self, *, chain_id: int, registry: str, pack_id: int, content: bytes) -> PackSecrets:
+    def begin_or_continue(
+        self, *, chain_id: int, registry: str, pack_id: int, content: bytes, is_opened: bool
+    ) -> PackSecrets:
         """Return the secrets of a submission: new ones the first time, the same ones ever after.
 
+        As long as the pack is not opened on the chain, other content begins it anew.
+
         Raises:
-            InvalidInputError: the pack was begun with other content.
+            InvalidInputError: the pack was opened with other content.
         """
+        where = {"registry": registry, "chain_id": chain_id, "pack_id": pack_id}
         with self._engine.begin() as connection:
-            row = connection.execute(
-                select(_SUBMISSIONS).filter_by(registry=registry, chain_id=chain_id, pack_id=pack_id)
-            ).one_or_none()
-            if row is None:
-                fresh = PackSecrets(seed=secrets.token_bytes(32), row_key=cipher.new_key())
-                connection.execute(
-                    insert(_SUBMISSIONS).values(
-                        registry=registry,
-                        chain_id=chain_id,
-                        pack_id=pack_id,
-                        file_hash=keccak(content),
-                        secrets=cipher.encrypt(self._key, fresh.seed + fresh.row_key),
-                    )
-                )
-                return fresh
-        if row.file_hash != keccak(content):
-            raise InvalidInputError(
-                f"pack {pack_id}", got="another tape than it was begun with", remedy="submit the same file, or withdraw"
-            )
-        opened = cipher.decrypt(self._key, row.secrets, what=f"secrets of pack {pack_id}")
-        return PackSecrets(seed=opened[:32], row_key=opened[32:])
+            row = connection.execute(select(_SUBMISSIONS).filter_by(**where)).one_or_none()
+            if row is not None and row.file_hash == keccak(content):
+                opened = cipher.decrypt(self._key, row.secrets, what=f"secrets of pack {pack_id}")
+                return PackSecrets(seed=opened[:32], row_key=opened[32:])
+            if is_opened:
+                got = "another tape than it was begun with" if row is not None else "nothing of it in this database"
+                remedy = "submit the same file with the same --db, or withdraw"
+                raise InvalidInputError(f"pack {pack_id}", got=got, remedy=remedy)
+            connection.execute(delete(_SUBMISSIONS).where(*(_SUBMISSIONS.c[name] == where[name] for name in where)))
+            fresh = PackSecrets(seed=secrets.token_bytes(32), row_key=cipher.new_key())
+            encrypted = cipher.encrypt(self._key, fresh.seed + fresh.row_key)
+            connection.execute(insert(_SUBMISSIONS).values(**where, file_hash=keccak(content), secrets=encrypted))
+            return fresh

@@ -79,10 +79,12 @@ class PackSubmission:
             return None
         check_status(pack_id, pack.status, PackStatus.INVITED, PackStatus.OPEN)
         _check_terms(loans, terms)
-        secrets = self._secrets(pack_id, loans, terms)
+        secrets = self._secrets(pack_id, loans, terms, is_opened=pack.status == PackStatus.OPEN)
         pack_key = self._pack_key(bytes(pack.keyBlob), bytes(pack.keyCommitment))
         if pack.status == PackStatus.INVITED:
             self._open(pack_id, loans, terms, secrets)
+        else:
+            self._check_row_key(pack_id, bytes(pack.rowKeyBlob), secrets.row_key)
         done = int(self._chain.call("AssetPackRegistry", "assetCount", pack_id))
         ordered = [loans[index] for index in _shuffled(len(loans), secrets.seed)]
         calls = self._chunks(pack_id, ordered, secrets, pack_key, terms.class_unit, first_index=done)
@@ -91,11 +93,22 @@ class PackSubmission:
             report(receipt.event("AssetsAdded").args["count"])
         return self._submit(pack_id)
 
-    def _secrets(self, pack_id: int, loans: Sequence[Loan], terms: PackTerms) -> PackSecrets:
+    def _secrets(self, pack_id: int, loans: Sequence[Loan], terms: PackTerms, *, is_opened: bool) -> PackSecrets:
         content = repr((terms, [(loan.subject, loan.loan_id, loan.values) for loan in loans])).encode()
+        chain = self._chain
         return self._store.begin_or_continue(
-            chain_id=self._chain.chain_id, registry=self._chain.registry, pack_id=pack_id, content=content
+            chain_id=chain.chain_id, registry=chain.registry, pack_id=pack_id, content=content, is_opened=is_opened
         )
+
+    def _check_row_key(self, pack_id: int, blob_hash: bytes, row_key: bytes) -> None:
+        """Refuse to go on with another row key than the readers of the opened pack have."""
+        me = self._identity
+        sealed = decode_key_blob(self._vault.get(blob_hash)).get(me.address, b"")
+        info = KeyDirectory(self._chain).seal_info("row-key", subject=pack_id, recipient=me.address, expires_at=0)
+        if open_sealed(me, sealed, info) != row_key:
+            raise TamperedError(
+                f"row key of pack {pack_id}", got="another in this database", expected="that it was opened with"
+            )
 
     def _pack_key(self, key_blob_hash: bytes, commitment: bytes) -> bytes:
         sealed = decode_key_blob(self._vault.get(key_blob_hash)).get(self._identity.address)
@@ -195,6 +208,8 @@ def _check_terms(loans: Sequence[Loan], terms: PackTerms) -> None:
     foreign = sum(loan.known("currency_code") != code for loan in loans)
     if foreign:
         raise InvalidInputError(f"{foreign} assets", got="another currency", expected=f"{terms.currency}, the pack's")
+    if terms.class_unit < 1:
+        raise InvalidInputError("principal class", got=terms.class_unit, expected="at least 1 currency unit")
     if not 0 < terms.cut_off_day <= terms.closing_day:
         raise InvalidInputError("closing", got="a day before the cut-off", expected="the cut-off or later")
 
