@@ -12,6 +12,7 @@ from client.cli.session import Session, session_of
 from client.model.manifest import DEFAULT_MODEL, ModelPackage
 from client.roles.risk_control import query as queries
 from client.roles.risk_control import scoring, screening
+from client.roles.risk_control.forgetting import confirm_deletion, forget_pack
 from client.roles.risk_control.invitation import invite as invite_pack
 from client.roles.risk_control.store import PackKeyStore
 from client.sdk.consent import Purpose
@@ -47,8 +48,7 @@ def invite(
     """
     session = session_of(context)
     chain = session.chain
-    store = PackKeyStore(open_engine(db), session.identity, chain_id=chain.chain_id, registry=chain.registry)
-    pack = invite_pack(chain, session.vault, session.identity, store, originator=originator)
+    pack = invite_pack(chain, session.vault, session.identity, _pack_keys(session, db), originator=originator)
     session.console.result({"pack": pack, "originator": originator}, title="Invited pack")
 
 
@@ -57,6 +57,9 @@ def query(
     context: typer.Context,
     pack: PackId,
     purpose: Annotated[str, typer.Option(help="underwriting, monitoring, dispute or audit.")] = "underwriting",
+    recipient: Annotated[
+        list[str] | None, typer.Option(help="Account that gets the records too; repeat. Default: all that may.")
+    ] = None,
     timeout: Timeout = 120,
 ) -> None:
     """Query the credit file of every borrower of a pack, and check every record that comes back.
@@ -72,7 +75,7 @@ def query(
         if why is Purpose.UNDERWRITING:
             check_status(pack, status, PackStatus.SUBMITTED)
         rows = read_pack(chain, session.vault, identity, pack)
-        query_id = queries.open_query(chain, session.vault, identity, rows, why)
+        query_id = queries.open_query(chain, session.vault, identity, rows, why, recipients=recipient or ())
     session.console.note(f"query {query_id}: waiting for the bureaus")
     answers = queries.wait_for_answers(chain, query_id, timeout_s=timeout)
     result = queries.finish_query(chain, session.vault, identity, query_id, answers)
@@ -216,6 +219,34 @@ def show(context: typer.Context, pack: PackId) -> None:
     session.console.result(report_of(screened, policy, rows), title=f"Screening of pack {pack}, run {run_id}")
 
 
+@app.command()
+def forget(context: typer.Context, pack: PackId, db: Database = "risk_control.db") -> None:
+    """Purge the vault of a withdrawn or closed pack and destroy its key: nobody links its handles to people any more.
+
+    Example: tranchain risk forget 1
+    """
+    session = session_of(context)
+    store = _pack_keys(session, db)
+    purged = forget_pack(session.chain, session.vault, store, pack)
+    session.console.result({"pack": pack, "purged_count": purged, "pack_key": "destroyed"}, title="Forgotten pack")
+
+
+@app.command("confirm-deletion")
+def confirm(
+    context: typer.Context,
+    batch: Annotated[int, typer.Argument(help="Batch id of the revoked records.")],
+    index: Annotated[list[int], typer.Option(help="Index of a record in the batch; repeat.")],
+) -> None:
+    """Say on the chain that this account, a past recipient, holds nothing of revoked records any more.
+
+    Clients keep no copy of opened records, so this is for accounts whose holders made copies elsewhere and destroyed
+    them. Example: tranchain risk confirm-deletion 1 --index 17
+    """
+    session = session_of(context)
+    receipt = confirm_deletion(session.chain, session.identity, batch, index)
+    session.console.result({"batch": batch, "records_count": len(set(index)), "block": receipt.block_number})
+
+
 @model_app.command("propose")
 def propose_model(
     context: typer.Context,
@@ -241,6 +272,11 @@ def show_model(context: typer.Context, model: Annotated[int, typer.Argument(help
     """
     session = session_of(context)
     session.console.result(_model(session, model), title=f"Model {model}")
+
+
+def _pack_keys(session: Session, db: str) -> PackKeyStore:
+    chain = session.chain
+    return PackKeyStore(open_engine(db), session.identity, chain_id=chain.chain_id, registry=chain.registry)
 
 
 def _model(session: Session, model_id: int) -> dict[str, object]:

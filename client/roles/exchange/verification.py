@@ -1,7 +1,8 @@
 """Recomputing a product's every figure from chain and vault, and saying where each came from.
 
-The verifier trusts the chain's headers and its own model files, and nothing anybody says: rows are checked against the
-pack's root, credit records against their batches' roots, scores and screening are computed again.
+The verifier trusts what its node says of the chain, and its own model files, and nobody else: rows are checked against
+the pack's root, credit records against their batches' roots, scores and screening are computed again. Who does not
+trust the node either runs one, or checks the exported blocks with `tranchain-node verify`.
 """
 
 from collections.abc import Sequence
@@ -107,20 +108,25 @@ def _score_checks(
     report: bytes,
     scoring: Any,
 ) -> list[Check]:
+    """Score again; what a bureau revoked since cannot be read any more, so those bytes are taken from the chain."""
     records = read_credit(chain, vault, identity, scoring.queryId)
     policy = read_policy(chain, scoring.policyId)
-    again = assess(
+    assessed = assess(
         package,
         pack.rows,
-        records,
+        records.by_handle,
         cut_off_day=pack.cut_off_day,
         fresh_days=policy.fresh_days,
         age_days_max=policy.age_days_max,
     )
+    gone = [row.handle in records.revoked_handles for row in pack.rows]
+    again = bytes(on_chain if is_gone else own for on_chain, own, is_gone in zip(report, assessed, gone, strict=True))
     differing = sum(left != right for left, right in zip(again, report, strict=True))
     found = sum(1 for byte in report if byte)
     scored = sum(1 for byte in again if byte)
     source = "rows and credit records in the vault, through the model"
+    if any(gone):
+        source += f"; {sum(gone)} as the chain has them, their records revoked since"
     return [
         _check("assets with a usable record", found, scored, source),
         _check("scores that differ", 0, differing, source),

@@ -128,7 +128,7 @@ class OracleService:
         return assess(
             self._package,
             pack.rows,
-            records,
+            records.by_handle,
             cut_off_day=pack.cut_off_day,
             fresh_days=policy.fresh_days,
             age_days_max=policy.age_days_max,

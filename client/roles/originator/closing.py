@@ -10,6 +10,9 @@ from client.sdk.pack.on_chain import read_reasons
 from client.sdk.pack.reader import PackFile
 from client.sdk.screening import Reason
 
+REPORT_SIZE = 100
+"""Assets that one transaction reports."""
+
 
 class BringDownReason(IntEnum):
     """Why an asset leaves between cut-off and closing; the numbers are the chain's."""
@@ -22,10 +25,17 @@ class BringDownReason(IntEnum):
 def bring_down(
     chain: ChainClient, identity: Identity, run_id: int, reason_by_index: Mapping[int, BringDownReason]
 ) -> Receipt:
-    """Report the assets that leave at closing (none is a report too); the chain tests the target again."""
+    """Report the assets that leave at closing (none is a report too); the chain tests the target again.
+
+    Long reports take several transactions; only the last one ends the report.
+    """
     indices = sorted(reason_by_index)
-    reasons = [int(reason_by_index[index]) for index in indices]
-    return chain.send("Screening", "bringDown", [run_id, indices, reasons], identity.account)
+    *first, last = [indices[at : at + REPORT_SIZE] for at in range(0, max(len(indices), 1), REPORT_SIZE)]
+    for part in first:
+        reasons = [int(reason_by_index[index]) for index in part]
+        chain.send("Screening", "reportBringDown", [run_id, part, reasons], identity.account)
+    reasons = [int(reason_by_index[index]) for index in last]
+    return chain.send("Screening", "bringDown", [run_id, last, reasons], identity.account)
 
 
 def indices_of(pack_file: PackFile, loan_ids: Mapping[str, BringDownReason]) -> dict[int, BringDownReason]:

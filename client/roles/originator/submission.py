@@ -7,6 +7,7 @@ registrar → rows blob in the vault → one transaction per chunk. Source: docs
 import hmac
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from client.model.codes import CURRENCIES, REGIONS
 from client.roles.originator.registrar_client import RegistrarClient
@@ -32,6 +33,8 @@ ROW_READERS = (Role.RISK_CONTROL, Role.TRUSTEE, Role.AUDITOR)
 """Whose accounts may read the rows of a pack beside its originator; never a bureau, never another originator."""
 _GAS_PER_ASSET = 27_500
 _GAS_PER_CHUNK = 400_000
+_RELEASE_SIZE = 30
+"""Pledges freed by one transaction."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +174,7 @@ class PackSubmission:
                 first_index=start,
                 rows=[(loan.subject, each.row, each.salt) for loan, each in zip(chunk, packed, strict=True)],
             )
+            self._release(attested.nullifiers)
             blob = encrypt_rows(secrets.row_key, packed)
             self._vault.put([self._pack_blob(pack_id, blob)])
             classes = (principal_class(row.known("balance_cents"), class_unit) for row in rows)
@@ -189,6 +193,21 @@ class PackSubmission:
                 ],
                 gas=_GAS_PER_CHUNK + _GAS_PER_ASSET * len(chunk),
             )
+
+    def _release(self, nullifiers: Sequence[bytes]) -> None:
+        """Free the pledges of loans that another pack's screening removed; without, a chunk of them costs too much."""
+        if not self._packs_were_screened:
+            return
+        pledges = [(each, self._chain.call("PledgeRegistry", "pledgeOf", each)) for each in nullifiers]
+        free = [each for each, (pack_id, _, live) in pledges if pack_id and not live]
+        for at in range(0, len(free), _RELEASE_SIZE):
+            part = free[at : at + _RELEASE_SIZE]
+            self._chain.send("PledgeRegistry", "release", [part], self._identity.account)
+
+    @cached_property
+    def _packs_were_screened(self) -> bool:
+        advanced = self._chain.events("AssetPackRegistry", "PackAdvanced")
+        return any(event.args["status"] >= PackStatus.SCREENED for event in advanced)
 
     def _pack_blob(self, pack_id: int, blob: bytes) -> PackBlob:
         return PackBlob(pack=pack_id, readers=[self._identity.address], roles=ROW_READERS, blob=blob)

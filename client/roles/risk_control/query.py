@@ -1,7 +1,7 @@
 """Querying the credit files of a pack's borrowers. Source: docs/protocol.md, 5."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from client.sdk import cipher, merkle
@@ -20,6 +20,8 @@ from client.sdk.role import Role
 from client.sdk.vault_client import PackBlob, VaultClient
 
 RECIPIENT_ROLES = (Role.RISK_CONTROL, Role.TRUSTEE, Role.AUDITOR)
+RECIPIENTS_MAX = 16
+"""More the contract does not take."""
 QUERY_LIFETIME_S = 7 * 86_400
 """After this nobody answers the query or opens its bundles any more."""
 _POLL_S = 0.2
@@ -45,8 +47,18 @@ class QueryResult:
     record_by_handle: Mapping[bytes, CreditValues]
 
 
-def open_query(chain: ChainClient, vault: VaultClient, identity: Identity, pack: PackFile, purpose: Purpose) -> int:
+def open_query(
+    chain: ChainClient,
+    vault: VaultClient,
+    identity: Identity,
+    pack: PackFile,
+    purpose: Purpose,
+    *,
+    recipients: Sequence[str] = (),
+) -> int:
     """Ask all bureaus for the credit files of a pack's borrowers; returns the query id.
+
+    `recipients` get the bundles beside this account; none named means every risk control, trustee and auditor.
 
     Raises:
         RefusedError: no bureau has a proven key, or the contract's reason (fewer than 100 subjects, a pack that is not
@@ -60,7 +72,11 @@ def open_query(chain: ChainClient, vault: VaultClient, identity: Identity, pack:
     bureaus = keys.sealable(Role.BUREAU)
     if not bureaus:
         raise RefusedError("EncryptionKeys", "no bureau has a proven key", "bureaus run `tranchain keys announce`")
-    recipients = sealable_with(keys, RECIPIENT_ROLES)
+    recipients = sorted({identity.address, *recipients}) if recipients else sealable_with(keys, RECIPIENT_ROLES)
+    if len(recipients) > RECIPIENTS_MAX:
+        raise InvalidInputError(
+            "recipients", got=len(recipients), expected=f"at most {RECIPIENTS_MAX}", remedy="name them with --recipient"
+        )
     if identity.address not in recipients:
         raise RefusedError("EncryptionKeys", f"{identity.address} has no proven key", "run `tranchain keys announce`")
     request_key = cipher.new_key()
@@ -146,7 +162,7 @@ def finish_query(
     records = read_credit(chain, vault, identity, query_id)
     chain.send("CreditFileRegistry", "closeQuery", [query_id], identity.account)
     count = int(chain.call("CreditFileRegistry", "query", query_id).count)
-    return QueryResult(query_id=query_id, subject_count=count, answers=answers, record_by_handle=records)
+    return QueryResult(query_id=query_id, subject_count=count, answers=answers, record_by_handle=records.by_handle)
 
 
 _REFUSALS = {1: "role", 2: "purpose", 3: "consent", 4: "size", 5: "budget", 6: "malformed request"}

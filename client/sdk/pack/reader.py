@@ -4,7 +4,7 @@ Whoever reads has an identity whose encryption key the rows and bundles were sea
 an organisation's auditor account.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -95,8 +95,18 @@ def check_root(root: bytes, leaves: Sequence[bytes], pack_id: int) -> None:
         raise TamperedError(f"pack {pack_id}", got="rows that do not give its root", expected="the submitted rows")
 
 
-def read_credit(chain: ChainClient, vault: BlobSource, identity: Identity, query_id: int) -> dict[bytes, CreditValues]:
-    """Read, open and check every record that bureaus answered a query with, merged to one per handle.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditRecords:
+    """What bureaus answered to a query, as far as it may still be read."""
+
+    by_handle: Mapping[bytes, CreditValues]
+    """One record per handle, merged where several bureaus have one."""
+    revoked_handles: frozenset[bytes]
+    """Subjects of whom at least one record was revoked since; it is not in `by_handle`."""
+
+
+def read_credit(chain: ChainClient, vault: BlobSource, identity: Identity, query_id: int) -> CreditRecords:
+    """Read, open and check every record that bureaus answered a query with.
 
     Records revoked since are not used. Bureaus are preferred in ascending order of organisation.
 
@@ -108,11 +118,18 @@ def read_credit(chain: ChainClient, vault: BlobSource, identity: Identity, query
     answers = list(chain.events("CreditFileRegistry", "CreditAnswered", filters={"queryId": query_id}))
     answers.sort(key=lambda event: _organisation(chain, event.args["bureau"]))
     records: dict[bytes, list[CreditValues]] = {}
+    revoked: set[bytes] = set()
     for event in answers:
         bundle = _bundle(chain, vault, identity, query_id, query, bytes(event.args["bundleRoot"]))
-        for handle, values in _open_entries(chain, vault, bundle.entries):
-            records.setdefault(handle, []).append(values)
-    return {handle: merge_records(found) for handle, found in records.items()}
+        batches = _Batches(chain, bundle.entries)
+        live = [entry for entry in bundle.entries if not batches.is_revoked(entry)]
+        revoked.update(entry.handle for entry in bundle.entries if batches.is_revoked(entry))
+        blobs = vault.get_all([entry.blob_hash for entry in live])
+        for entry, blob in zip(live, blobs, strict=True):
+            record = open_record(entry, blob, batch_root=batches.root_of(entry))
+            records.setdefault(entry.handle, []).append(parse_record(record))
+    merged = {handle: merge_records(found) for handle, found in records.items()}
+    return CreditRecords(by_handle=merged, revoked_handles=frozenset(revoked))
 
 
 def _row_key(chain: ChainClient, vault: BlobSource, identity: Identity, pack_id: int, blob_hash: bytes) -> bytes:
@@ -137,27 +154,25 @@ def _bundle(
     return bundle
 
 
-def _open_entries(
-    chain: ChainClient, vault: BlobSource, entries: Sequence[BundleEntry]
-) -> list[tuple[bytes, CreditValues]]:
-    roots, revoked = {}, {}
-    for batch_id in sorted({entry.batch_id for entry in entries}):
-        batch = chain.call("CreditFileRegistry", "batch", batch_id)
-        roots[batch_id] = bytes(batch.root)
-        words = (batch.count + 255) // 256
-        revoked[batch_id] = chain.call("CreditFileRegistry", "revokedWords", batch_id, 0, words)
-    live = [entry for entry in entries if not _is_revoked(revoked[entry.batch_id], entry.index)]
-    blobs = vault.get_all([entry.blob_hash for entry in live])
-    return [
-        (entry.handle, parse_record(open_record(entry, blob, batch_root=roots[entry.batch_id])))
-        for entry, blob in zip(live, blobs, strict=True)
-    ]
+class _Batches:
+    """Roots and revoked bits of the batches that some entries name, as the chain has them now."""
 
+    def __init__(self, chain: ChainClient, entries: Sequence[BundleEntry]) -> None:
+        self._roots, self._revoked = {}, {}
+        for batch_id in sorted({entry.batch_id for entry in entries}):
+            batch = chain.call("CreditFileRegistry", "batch", batch_id)
+            words = (batch.count + 255) // 256
+            self._roots[batch_id] = bytes(batch.root)
+            self._revoked[batch_id] = chain.call("CreditFileRegistry", "revokedWords", batch_id, 0, words)
 
-def _is_revoked(words: Sequence[int], index: int) -> bool:
-    if index >> 8 >= len(words):
-        raise InvalidInputError("bundle entry", got=f"index {index}", expected="a position inside its batch")
-    return bool(words[index >> 8] >> (index & 255) & 1)
+    def root_of(self, entry: BundleEntry) -> bytes:
+        return self._roots[entry.batch_id]
+
+    def is_revoked(self, entry: BundleEntry) -> bool:
+        words: Sequence[int] = self._revoked[entry.batch_id]
+        if entry.index >> 8 >= len(words):
+            raise InvalidInputError("bundle entry", got=f"index {entry.index}", expected="a position inside its batch")
+        return bool(words[entry.index >> 8] >> (entry.index & 255) & 1)
 
 
 def _organisation(chain: ChainClient, account: str) -> int:

@@ -138,7 +138,7 @@ def test_query_of_a_pack_brings_every_record_checked_and_is_answered_once(market
     assert len(market.answered(query)) == 1
     for name in ("risk", "auditor", "trustee"):
         records = read_credit(network.chain(), network.vault(name), network.identities[name], query)
-        assert len(records) == len(market.known) - 2
+        assert len(records.by_handle) == len(market.known) - 2
     with pytest.raises(RefusedError):
         read_credit(network.chain(), network.vault("originator"), network.identities["originator"], query)
     assert Journal(bureau.store).state_of(query) is QueryState.ANSWERED
@@ -211,7 +211,7 @@ def test_daemon_killed_around_its_answer_answers_exactly_once(
     records = read_credit(
         market.network.chain(), market.network.vault("risk"), market.network.identities["risk"], query
     )
-    assert len(records) == len(market.known) - 2
+    assert len(records.by_handle) == len(market.known) - 2
 
 
 def test_chain_away_while_answering_is_waited_out(market: Market, monkeypatch: pytest.MonkeyPatch):
