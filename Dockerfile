@@ -1,25 +1,30 @@
 # One image for every part: `tranchain-node` and `tranchain` with their locked dependencies.
 # Build and run everything: docker-compose up. The image alone: docker build -t tranchain .
-FROM python:3.11-slim-bookworm AS build
+FROM python:3.11-slim-bookworm AS packages
 WORKDIR /src
 RUN python3 -m venv /opt/tranchain
 COPY requirements.lock .
 RUN /opt/tranchain/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --only-binary :all: \
     -r requirements.lock
+
+FROM packages AS wheel
 COPY pyproject.toml README.md LICENSE ./
 COPY contracts contracts
 COPY chain_node chain_node
 COPY client client
-RUN /opt/tranchain/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps .
+RUN /opt/tranchain/bin/pip wheel --no-cache-dir --disable-pip-version-check --no-deps --wheel-dir /wheel .
 
 FROM python:3.11-slim-bookworm
 # The directories that volumes are mounted on belong to the user, so a new named volume does too.
 RUN useradd --uid 10001 --create-home tranchain \
     && install -d -m 0700 -o tranchain -g tranchain /consortium /consortium/node /var/lib/tranchain
-COPY --from=build /opt/tranchain /opt/tranchain
+COPY --from=packages /opt/tranchain /opt/tranchain
+COPY --from=wheel /wheel /wheel
+RUN /opt/tranchain/bin/pip install --no-cache-dir --disable-pip-version-check --no-index --no-deps /wheel/*.whl
 COPY scripts /opt/tranchain/scripts
 COPY examples /opt/tranchain/examples
-ENV PATH=/opt/tranchain/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+# onnxruntime reports usage to its maker unless it is told not to.
+ENV PATH=/opt/tranchain/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 ORT_DISABLE_TELEMETRY=1
 USER tranchain
 # Databases and logs of a role have relative names.
 WORKDIR /var/lib/tranchain

@@ -23,9 +23,7 @@ def init(demo: Demo) -> None:
     accounts, node = demo.directory / "genesis.json", demo.directory / "node" / "genesis.json"
     if node.exists():
         if not accounts.exists() or accounts.read_bytes() != node.read_bytes():
-            raise SystemExit(
-                "accounts and node are of different networks; `docker-compose down --volumes` removes both"
-            )
+            raise SystemExit("accounts and node differ in their network; `docker-compose down --volumes` removes both")
         print("the network is kept as it is")
         return
     for name in ("keystores", "members", "certificates"):
