@@ -46,7 +46,7 @@ def test_share_is_whole_ppm(text: str, expected: int) -> None:
     ],
 )
 def test_other_text_is_no_share(text: str) -> None:
-    with pytest.raises(InvalidInputError, match="--rate: got .*expected a share such as 10%"):
+    with pytest.raises(InvalidInputError, match=r"--rate: got .*expected a share such as 10%"):
         parse_ppm(text, what="--rate")
 
 
@@ -63,7 +63,7 @@ def test_date_is_days_since_1970(text: str, day: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "2011-13-01", "2011-02-29", "31.12.2011", "1969-12-31", "yesterday"])
 def test_other_text_is_no_date(text: str) -> None:
-    with pytest.raises(InvalidInputError, match="--cut-off: got .*expected a date"):
+    with pytest.raises(InvalidInputError, match=r"--cut-off: got .*expected a date"):
         parse_day(text, what="--cut-off")
 
 
@@ -87,5 +87,5 @@ def test_ten_numbers_are_scaled() -> None:
     ],
 )
 def test_other_lists_are_not_ten_numbers(text: str) -> None:
-    with pytest.raises(InvalidInputError, match="--emphasis: got .*ten numbers, level 1 first"):
+    with pytest.raises(InvalidInputError, match=r"--emphasis: got .*ten numbers, level 1 first"):
         parse_ten(text, what="--emphasis")

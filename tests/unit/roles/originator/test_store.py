@@ -48,7 +48,7 @@ def test_another_tape_begins_an_invited_pack_anew(tmp_path: Path, identity: Iden
 
 def test_another_tape_for_an_opened_pack_is_refused(tmp_path: Path, identity: Identity) -> None:
     first = begin(tmp_path / "db", identity, b"tape")
-    with pytest.raises(InvalidInputError, match="another tape than it was begun with.*same file"):
+    with pytest.raises(InvalidInputError, match=r"another tape than it was begun with.*same file"):
         begin(tmp_path / "db", identity, b"corrected", is_opened=True)
     assert begin(tmp_path / "db", identity, b"tape", is_opened=True) == first
 
