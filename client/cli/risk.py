@@ -33,6 +33,7 @@ Database = Annotated[
 ]
 Timeout = Annotated[int, typer.Option("--timeout", help="Seconds to wait for others.")]
 
+_RATE_BAND_PPM = 50_000
 _MODES = {"whole-pack": Mode.WHOLE_PACK, "per-level": Mode.PER_LEVEL}
 
 
@@ -159,7 +160,7 @@ def screen(
     profile: Annotated[str, typer.Option(help="k of levels 1 to 10 for per-level.")] = "0,0,0,1,1,2,3,4,6,10",
     emphasis: Annotated[str, typer.Option(help="m of levels 1 to 10, not falling.")] = "1,1,1,1,1,1,1,1,1,1",
     age_factor: Annotated[str, typer.Option(help="Factor on the pd of aged records, at least 100%.")] = "110%",
-    term_max_years: Annotated[int, typer.Option(help="Longest term that is eligible.")] = 255,
+    term_max_years: Annotated[int, typer.Option(min=1, max=255, help="Longest term that is eligible.")] = 255,
     rate_max: Annotated[str, typer.Option(help="Rates up to this (whole bands of 5 points) are eligible.")] = "1275%",
     days_past_due_max: Annotated[int, typer.Option(help="0, 29, 59 or 89: most arrears that are eligible.")] = 0,
     region_limit: Annotated[str, typer.Option(help="Largest share of one region in what is kept.")] = "100%",
@@ -182,7 +183,7 @@ def screen(
         age_days_max=ages.age_days_max,
         age_factor_ppm=parse_ppm(age_factor, what="--age-factor"),
         term_class_max=term_max_years,
-        rate_class_max=min(parse_ppm(rate_max, what="--rate-max") // 50_000 - 1, 255),
+        rate_class_max=_rate_class(rate_max),
         dpd_class_max=_arrears_class(days_past_due_max),
         region_limit_ppm=parse_ppm(region_limit, what="--region-limit"),
     )
@@ -305,6 +306,14 @@ def _mode(text: str) -> Mode:
     if text not in _MODES:
         raise InvalidInputError("--mode", got=text, expected="whole-pack or per-level")
     return _MODES[text]
+
+
+def _rate_class(text: str) -> int:
+    """Return the highest band of rates that is eligible as a whole."""
+    bands = parse_ppm(text, what="--rate-max") // _RATE_BAND_PPM
+    if bands < 1:
+        raise InvalidInputError("--rate-max", got=text, expected="at least 5% (the chain knows bands of five points)")
+    return min(bands - 1, 255)
 
 
 def _arrears_class(days: int) -> int:
