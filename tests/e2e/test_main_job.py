@@ -69,6 +69,13 @@ def test_submitted_pack_has_the_principal_of_the_tape(consortium: Consortium, ma
     assert shown["root"] == submitted["root"]
 
 
+def test_rows_of_the_pack_are_those_of_the_tape_in_another_order(consortium: Consortium, main_job: MainJob) -> None:
+    shuffled = [row.loan_id for row in _pack(consortium, main_job).rows]
+    of_the_tape = [loan["loan_id"] for loan in main_job.loans]
+    assert shuffled != of_the_tape
+    assert sorted(shuffled) == sorted(of_the_tape)
+
+
 def test_query_counts_every_borrower_without_a_file_as_missing(main_job: MainJob, consortium: Consortium) -> None:
     records = _records_by_subject(consortium)
     missing = sum(loan["borrower_id"] not in records for loan in main_job.loans)

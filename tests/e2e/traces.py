@@ -12,8 +12,8 @@ from client.sdk.hashing import keccak
 
 PREFIX_SIZE = 16
 """Bytes of a hash that are looked for, so that a shortened one is found too."""
-_START_SIZE = 6
-"""Bytes by which a trace is looked up; none is shorter."""
+_END_SIZE = 6
+"""Last bytes of a trace, by which it is looked up; none is shorter. First bytes may all be zero."""
 
 
 @dataclass(frozen=True)
@@ -86,28 +86,29 @@ def search(traces: Iterable[Trace], places: Mapping[str, bytes]) -> list[str]:
 
     Capital letters of a place are looked at as small ones too.
     """
-    by_start: dict[bytes, list[Trace]] = {}
+    by_end: dict[bytes, list[Trace]] = {}
     for trace in traces:
-        assert len(trace.data) >= _START_SIZE, f"{trace.what} is too short to be searched for"
-        by_start.setdefault(trace.data[:_START_SIZE], []).append(trace)
-    starts = np.unique(np.array([int.from_bytes(start, "big") for start in by_start], dtype=np.uint64))
+        assert len(trace.data) >= _END_SIZE, f"{trace.what} is too short to be searched for"
+        by_end.setdefault(trace.data[-_END_SIZE:], []).append(trace)
+    ends = np.unique(np.array([int.from_bytes(end, "big") for end in by_end], dtype=np.uint64))
     found = []
     for place, content in places.items():
         for each in {content, content.lower()}:
-            for offset in _offsets(starts, each):
-                for trace in by_start[each[offset : offset + _START_SIZE]]:
-                    if each.startswith(trace.data, offset):
+            for offset in _offsets(ends, each):
+                end = offset + _END_SIZE
+                for trace in by_end[each[offset:end]]:
+                    if each.endswith(trace.data, 0, end):
                         found.append(f"{trace.what} in {place}")
     return sorted(set(found))
 
 
-def _offsets(starts: NDArray[np.uint64], content: bytes) -> list[int]:
-    """Where the first bytes of some trace stand."""
-    if len(content) < _START_SIZE:
+def _offsets(ends: NDArray[np.uint64], content: bytes) -> list[int]:
+    """Where the last bytes of some trace stand."""
+    if len(content) < _END_SIZE:
         return []
-    windows = np.zeros(len(content) - _START_SIZE + 1, dtype=np.uint64)
+    windows = np.zeros(len(content) - _END_SIZE + 1, dtype=np.uint64)
     data = np.frombuffer(content, dtype=np.uint8).astype(np.uint64)
-    for place in range(_START_SIZE):
+    for place in range(_END_SIZE):
         windows = windows << np.uint64(8) | data[place : place + len(windows)]
-    nearest = np.minimum(np.searchsorted(starts, windows), len(starts) - 1)
-    return [int(offset) for offset in np.flatnonzero(starts[nearest] == windows)]
+    nearest = np.minimum(np.searchsorted(ends, windows), len(ends) - 1)
+    return [int(offset) for offset in np.flatnonzero(ends[nearest] == windows)]
