@@ -139,17 +139,19 @@ contract ScreeningEngine is IScreeningEngine, GovernedContract {
         uint256 end = _endOfBatch(run);
         uint256 limits = ScreeningPolicy.limits(context.policy);
         ScreeningSort.Batch memory batch = ScreeningSort.open(context.riskTable, limits, end - run.sortedCount);
+        uint256 gone = 0;
         for (uint256 index = run.sortedCount; index < end; index += 256) {
             uint256 count = context.source.load(index);
             if (run.previousRunId != 0) {
                 uint256 bits = context.screening.broughtDown(run.previousRunId, index / 256);
-                uint256 gone = context.source.takeOut(bits, count);
-                state.removed[5] += gone;
-                state.removed[2] -= gone;
+                gone += context.source.takeOut(bits, count);
             }
             batch.add(context.source.data, context.source.scores, count);
         }
         state.add(batch, context.riskTable, context.policy.emphasis);
+        // What is brought down was counted as without record.
+        state.removed[2] -= gone;
+        state.removed[5] += gone;
         run.sortedCount = uint32(end);
         if (end == run.assetCount) _endSorting(run, state);
         return batch.close();

@@ -167,10 +167,10 @@ interface IScreening is IScreeningViews {
     /// @param status of the pack
     error ScreeningWrongPackStatus(uint256 packId, uint8 status);
 
-    /// @notice Thrown when the run is not the one whose result the pack carries, or builds on one that is not.
-    /// @param runId of the screening
-    /// @param current run whose result the pack carries
-    error ScreeningSuperseded(uint256 runId, uint256 current);
+    /// @notice Thrown when the pack got another result since the run began.
+    /// @param basis run whose result the pack had then; 0 for none
+    /// @param current run whose result the pack has now
+    error ScreeningSuperseded(uint256 basis, uint256 current);
 
     /// @notice Thrown when the round is not final or is of another pack.
     /// @param roundId given
