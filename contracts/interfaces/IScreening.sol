@@ -39,7 +39,7 @@ interface IScreening is IScreeningViews {
     /// @param byCount whether an asset weighs 1 instead of its principal class
     /// @param profile k of levels 1 to 10 in ppm, for mode 1
     /// @param emphasis m of levels 1 to 10, at least 1, not falling
-    /// @param freshDays age from which a record is aged
+    /// @param freshDays age above which a record is aged
     /// @param maxAgeDays age beyond which a record is not used
     /// @param ageFactorPpm factor on the pd of aged records, at least 1,000,000
     /// @param termClassMax highest term class that is eligible
