@@ -17,6 +17,7 @@ from typer.exceptions import TyperException
 import client.cli
 from client.cli.session import Session, Settings
 from client.console.output import Console
+from client.model.errors import ModelError
 from client.sdk.errors import BadRowsError, RefusedError, TranchainError, UnavailableError
 
 EXIT_WRONG, EXIT_USAGE, EXIT_UNAVAILABLE, EXIT_INTERRUPTED = 1, 2, 3, 130
@@ -55,7 +56,7 @@ def run(arguments: Sequence[str]) -> int:
         else:
             console.error(f"{message} (see --help)", kind="usage")
         return EXIT_USAGE
-    except TranchainError as error:
+    except (TranchainError, ModelError) as error:
         if "--debug" in common:
             traceback.print_exc()
         if isinstance(error, BadRowsError):
@@ -120,7 +121,7 @@ def _prepare(
     context.obj = Session(given.completed_by(config), Console(is_json=json))
 
 
-def _kind(error: TranchainError) -> str:
+def _kind(error: Exception) -> str:
     if isinstance(error, UnavailableError):
         return "unavailable"
     return "refused" if isinstance(error, RefusedError) else "invalid"
