@@ -1,6 +1,5 @@
 """`tranchain pack`: what an originator does with packs."""
 
-import csv
 from pathlib import Path
 from typing import Annotated
 
@@ -130,7 +129,7 @@ def bring_down(
     left_count, reasons = 0, {}
     if left is not None:
         rows = read_pack(session.chain, session.vault, session.identity, pack)
-        everything = closing.indices_of(rows, _read_left(left))
+        everything = closing.indices_of(rows, closing.read_left(left))
         reasons = closing.kept_only(session.chain, run_id, len(rows.rows), everything)
         left_count = len(everything)
     receipt = closing.bring_down(session.chain, session.identity, run_id, reasons)
@@ -176,19 +175,3 @@ def withdraw(context: typer.Context, pack: PackId) -> None:
     session = session_of(context)
     receipt = closing.withdraw(session.chain, session.identity, pack)
     session.console.result({"pack": pack, "block": receipt.block_number}, title="Withdrawn pack")
-
-
-def _read_left(path: Path) -> dict[str, closing.BringDownReason]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InvalidInputError(str(path), got="a file that cannot be read", expected="CSV") from error
-    reasons = {}
-    for line, row in enumerate(rows, start=2):
-        loan_id, word = (row.get("loan_id") or "").strip(), (row.get("reason") or "").strip().upper()
-        if not loan_id or word not in closing.BringDownReason.__members__:
-            allowed = ", ".join(each.name.lower() for each in closing.BringDownReason)
-            raise InvalidInputError(f"{path}, line {line}", got="no loan_id or reason", expected=f"one of {allowed}")
-        reasons[loan_id] = closing.BringDownReason[word]
-    return reasons

@@ -1,7 +1,9 @@
 """What an originator does with a pack after its submission: report at closing, assign title, withdraw."""
 
+import csv
 from collections.abc import Mapping
 from enum import IntEnum
+from pathlib import Path
 
 from client.sdk.chain import ChainClient, Receipt
 from client.sdk.errors import InvalidInputError
@@ -36,6 +38,27 @@ def bring_down(
         chain.send("Screening", "reportBringDown", [run_id, part, reasons], identity.account)
     reasons = [int(reason_by_index[index]) for index in last]
     return chain.send("Screening", "bringDown", [run_id, last, reasons], identity.account)
+
+
+def read_left(path: Path) -> dict[str, BringDownReason]:
+    """Return why each loan id of a CSV file (loan_id, reason) left; InvalidInputError names the line that is wrong."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InvalidInputError(str(path), got="a file that cannot be read", expected="CSV") from error
+    reasons: dict[str, BringDownReason] = {}
+    line_by_loan: dict[str, int] = {}
+    for line, row in enumerate(rows, start=2):
+        loan_id, word = (row.get("loan_id") or "").strip(), (row.get("reason") or "").strip().upper()
+        if not loan_id or word not in BringDownReason.__members__:
+            allowed = ", ".join(each.name.lower() for each in BringDownReason)
+            raise InvalidInputError(f"{path}, line {line}", got="no loan_id or reason", expected=f"one of {allowed}")
+        if loan_id in reasons:
+            earlier = f"see line {line_by_loan[loan_id]}"
+            raise InvalidInputError(f"{path}, line {line}", got=f"{loan_id} again", remedy=earlier)
+        reasons[loan_id], line_by_loan[loan_id] = BringDownReason[word], line
+    return reasons
 
 
 def indices_of(pack_file: PackFile, loan_ids: Mapping[str, BringDownReason]) -> dict[int, BringDownReason]:
