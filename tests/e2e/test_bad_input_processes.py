@@ -147,6 +147,17 @@ def test_unknown_model_is_refused(consortium: Consortium, tmp_path: Path) -> Non
     assert consortium.ask("risk-control", *score, "--timeout", "60")["round"] == before + 1
 
 
+def test_verification_with_another_model_names_what_differs(
+    consortium: Consortium, main_job: MainJob, tmp_path: Path
+) -> None:
+    assert main_job.documents["verify"]["all_equal"]
+    _changed_model(tmp_path)
+    done = consortium.cli("trustee", "exchange", "verify", PRODUCT, "--model", tmp_path / "model", "--json")
+    assert done.code == 1
+    assert [check["figure"] for check in done.document["checks"] if not check["equal"]] == ["manifest"]
+    assert "other manifest" in done.error
+
+
 def test_blob_tampered_on_its_way_is_found(consortium: Consortium, main_job: MainJob) -> None:
     assert main_job.documents["issue"]["product"] == PRODUCT
     with tampering_vault(consortium.node.url) as url:
