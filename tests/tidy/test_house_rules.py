@@ -24,7 +24,7 @@ def tracked(*patterns: str) -> list[Path]:
 
 
 def product_modules() -> list[Path]:
-    return [path for path in tracked("chain_node/*.py", "client/*.py", "scripts/*.py")]
+    return tracked("chain_node/*.py", "client/*.py", "scripts/*.py")
 
 
 def functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
@@ -37,7 +37,11 @@ def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 
 def test_modules_stay_readable() -> None:
-    long = [f"{p.relative_to(ROOT)}: {n}" for p in product_modules() if (n := len(p.read_text().splitlines())) > MODULE_LINES_MAX]
+    long = [
+        f"{p.relative_to(ROOT)}: {n}"
+        for p in product_modules()
+        if (n := len(p.read_text().splitlines())) > MODULE_LINES_MAX
+    ]
     assert not long, f"split these modules by what they are about: {long}"
 
 
@@ -128,6 +132,8 @@ def test_no_secrets_in_git() -> None:
     suspects = [
         str(path.relative_to(ROOT))
         for path in tracked()
-        if path != Path(__file__) and path.suffix not in {".py", ".md", ".gz"} and any(mark in path.read_bytes() for mark in marks)
+        if path != Path(__file__)
+        and path.suffix not in {".py", ".md", ".gz"}
+        and any(mark in path.read_bytes() for mark in marks)
     ]
     assert not suspects, f"remove the secret and generate it instead: {suspects}"

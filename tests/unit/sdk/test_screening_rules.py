@@ -82,7 +82,7 @@ def is_within_limits(assets: list[Asset], kept: frozenset[int], policy: Policy) 
 def largest_within_limits(
     assets: list[Asset], kept: frozenset[int], policy: Policy, margins: tuple[int, ...]
 ) -> frozenset[int]:
-    """Try every way to take each group's riskiest assets out; the largest set that keeps the limits contains the others."""
+    """Try every way to take each group's riskiest out; the largest set that keeps the limits contains the others."""
     order = order_of_risk(assets, kept, policy, margins)
     by_group = [[i for i in order if assets[i].region_group == group] for group in range(4)]
     feasible = [
@@ -102,7 +102,7 @@ def largest_within_limits(
 def candidates(
     assets: list[Asset], kept: frozenset[int], policy: Policy, margins: tuple[int, ...]
 ) -> list[frozenset[int]]:
-    """The sets that step 4 looks at, in its order: every prefix removed, or every x of the grid that makes a difference."""
+    """The sets that step 4 looks at, in its order: every prefix removed, or every x that makes a difference."""
     order = order_of_risk(assets, kept, policy, margins)
     if policy.mode is Mode.WHOLE_PACK:
         return [frozenset(order[n:]) for n in range(1, len(order) + 1)]
