@@ -99,7 +99,7 @@ class Consortium:
             code = run(line)
         done = Done(code, out.getvalue(), error.getvalue())
         with (self.directory / "commands.log").open("a") as log:
-            log.write(f"$ {' '.join(line)}\n{done.out}{done.error}")
+            log.write(f"{done.out}{done.error}")
         return done
 
     def ask(self, account: str | Path | None, *arguments: str | Path) -> Any:

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from client.sdk.pack.on_chain import read_reasons
+from client.sdk.pack.assessment import AGED as AGED_BIT
+from client.sdk.pack.on_chain import read_reasons, read_report
 from client.sdk.pack.reader import read_pack
 from client.sdk.screening import Reason
 from scripts.demo_consortium import ORIGINATOR
@@ -124,12 +125,14 @@ def run_main_job(consortium: Consortium) -> MainJob:
 
 
 def _left_before_closing(consortium: Consortium, job: MainJob) -> Path:
-    """Write a file of two loans that screening kept and one that it removed."""
+    """Write a file of the two riskiest loans that screening kept, so that the target stays met, and one it removed."""
     chain, originator = consortium.chain(), consortium.identity(ORIGINATOR)
     rows = read_pack(chain, consortium.vault(ORIGINATOR), originator, job.pack).rows
+    report = read_report(chain, job.documents["score"]["round"], len(rows))
     reasons = read_reasons(chain, job.documents["screen"]["run"], len(rows))
+    by_risk = sorted(range(len(rows)), key=lambda index: report[index] & ~AGED_BIT, reverse=True)
     kept, removed = (
-        [row.loan_id for row, reason in zip(rows, reasons, strict=True) if reason == which]
+        [rows[index].loan_id for index in by_risk if reasons[index] == which]
         for which in (Reason.KEPT, Reason.SCREENED)
     )
     job.left = (kept[0], kept[1], removed[0])

@@ -48,7 +48,7 @@ def loans_by_reason(consortium: Consortium, job: MainJob, reason: Reason) -> lis
 def test_loan_that_is_pledged_already_is_refused_until_its_pack_lets_it_go(
     consortium: Consortium, main_job: MainJob, tmp_path: Path
 ) -> None:
-    kept, screened = (loans_by_reason(consortium, main_job, why)[0] for why in (Reason.KEPT, Reason.SCREENED))
+    kept, prepaid = (loans_by_reason(consortium, main_job, why)[0] for why in (Reason.KEPT, Reason.BROUGHT_DOWN))
     others = example_loans(500, 100)
     pack, files = invite(consortium), write_pack(tmp_path, "twice", [kept, *others])
     done = consortium.cli(ORIGINATOR, *submit_line(consortium, pack, files))
@@ -57,7 +57,7 @@ def test_loan_that_is_pledged_already_is_refused_until_its_pack_lets_it_go(
     assert consortium.chain().call("AssetPackRegistry", "assetCount", pack) == 0
     assert consortium.ask(ORIGINATOR, "pack", "withdraw", str(pack))["pack"] == pack
     again = invite(consortium)
-    files = write_pack(tmp_path, "let_go", [screened, *others])
+    files = write_pack(tmp_path, "let_go", [prepaid, *others])
     said = consortium.ask(ORIGINATOR, *submit_line(consortium, again, files))
     assert said["assets_count"] == 101
     assert consortium.ask(ORIGINATOR, "pack", "withdraw", str(again))["pack"] == again

@@ -11,7 +11,7 @@ from tests.e2e.consortium import Consortium, Done, assert_one_line
 from tests.e2e.main_job import invite, submit_line
 from tests.e2e.pack_files import PackFiles, Row, changed, example_loans, mapped, write_pack, write_rows
 
-LOANS = (860, 101)
+LOANS = (900, 101)
 
 
 @pytest.fixture(scope="module")

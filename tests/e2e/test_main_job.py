@@ -3,6 +3,7 @@
 import json
 from collections import defaultdict
 from decimal import Decimal
+from typing import Any
 
 from eth_utils.abi import function_signature_to_4byte_selector, get_abi_input_types
 
@@ -142,7 +143,8 @@ def test_verify_recomputes_every_figure_for_trustee_and_auditor(consortium: Cons
     assert verified["all_equal"]
     assert len(verified["checks"]) >= 15
     by_auditor = consortium.ask("auditor-b", "exchange", "verify", PRODUCT)
-    assert by_auditor["checks"] == verified["checks"]
+    assert by_auditor["all_equal"]
+    assert _on_chain(by_auditor) == _on_chain(verified)
 
 
 def test_verify_by_the_exchange_itself_is_refused(consortium: Consortium, main_job: MainJob) -> None:
@@ -192,6 +194,11 @@ def _senders_by_function(consortium: Consortium) -> dict[tuple[str, str], set[st
                 function = functions[contract, bytes(transaction["input"][:4])]
                 senders[contract, function].add(transaction["from"])
     return senders
+
+
+def _on_chain(verified: Any) -> dict[str, str]:
+    """What a verification says of the chain, by figure."""
+    return {check["figure"]: check["on_chain"] for check in verified["checks"]}
 
 
 def _pack(consortium: Consortium, job: MainJob) -> PackFile:
