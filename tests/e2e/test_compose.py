@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from typing import Any
 import httpx
 import pytest
 
+from scripts.demo_consortium import KEY_HOLDERS, MEMBERS, ORIGINATOR
 from tests.e2e.consortium import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,7 +68,7 @@ class Compose:
 
     def inspect(self, service: str) -> Any:
         """Return what the engine knows of a service's container."""
-        container = self.ask("ps", "--quiet", service).strip()
+        container = self.ask("ps", "--all", "--quiet", service).strip()
         found = subprocess.run(["docker", "inspect", container], capture_output=True, check=True)
         return json.loads(found.stdout)[0]
 
@@ -77,17 +79,23 @@ class Compose:
         return str(block["hash"])
 
 
-@pytest.fixture(scope="module")
-def compose() -> Iterator[Compose]:
-    """The consortium after its first `up`, with an image of the present sources."""
-    program = compose_program()
-    project = Compose(program, f"tranchain-test-{os.getpid()}", free_port())
+@contextmanager
+def new_project(name: str) -> Iterator[Compose]:
+    """A project with an image of the present sources, not started; all of it is removed at the end."""
+    project = Compose(compose_program(), f"tranchain-{name}-{os.getpid()}", free_port())
     try:
         project.ask("build", "init", timeout_s=_UP_S)
-        project.up()
         yield project
     finally:
         project.run("down", "--volumes", "--timeout", "5")
+
+
+@pytest.fixture(scope="module")
+def compose() -> Iterator[Compose]:
+    """The consortium after its first `up`."""
+    with new_project("test") as project:
+        project.up()
+        yield project
 
 
 def compose_program() -> tuple[str, ...]:
@@ -183,12 +191,41 @@ def test_container_has_few_rights(compose: Compose, service: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(3_600)
-def test_daemon_sees_neither_validator_key_nor_internet(compose: Compose) -> None:
+def test_daemon_and_node_see_only_keys_of_their_own(compose: Compose) -> None:
     assert compose.run("exec", "-T", "bureau", "cat", "/consortium/node/validator.key").returncode != 0
     assert compose.run("exec", "-T", "node", "ls", KEYSTORES).returncode != 0
     assert compose.run("exec", "-T", "bureau", "touch", "/consortium/x").returncode != 0
-    routes = compose.ask("exec", "-T", "oracle", "cat", "/proc/net/route").splitlines()[1:]
-    assert all(route.split()[1] != "00000000" for route in routes), "the oracle has a default route"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3_600)
+@pytest.mark.parametrize("service", SERVICES)
+def test_only_the_node_is_on_a_network_that_reaches_outside(compose: Compose, service: str) -> None:
+    names = list(compose.inspect(service)["NetworkSettings"]["Networks"])
+    found = subprocess.run(["docker", "network", "inspect", *names], capture_output=True, check=True)
+    is_internal = [network["Internal"] for network in json.loads(found.stdout)]
+    assert is_internal
+    assert all(is_internal) == (service != "node")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3_600)
+def test_setup_that_was_killed_continues_with_the_next_up() -> None:
+    with new_project("cut") as project:
+        project.ask("up", "--detach", "node", timeout_s=_UP_S)
+        wait_until_ready(project)
+        project.ask("up", "--detach", "--no-deps", "setup")
+        deadline = time.monotonic() + 120
+        while "addOrganisation" not in project.ask("logs", "setup"):
+            assert time.monotonic() < deadline, project.ask("logs", "setup")
+            time.sleep(0.2)
+        project.ask("kill", "setup")
+        assert project.inspect("setup")["State"]["ExitCode"] == 137
+        project.up()
+        status = project.tranchain("governor-a", "admin", "status")
+        assert [each["name"] for each in status["organisations"]] == [*MEMBERS, ORIGINATOR]
+        usable = [account for account in status["accounts"] if account["key"] == "usable"]
+        assert len(usable) == len(KEY_HOLDERS)
 
 
 @pytest.mark.slow
