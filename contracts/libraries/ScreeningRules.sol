@@ -68,6 +68,7 @@ library ScreeningRules {
     uint256 private constant _INDEX = (1 << 24) - 1;
     /// @dev x goes up in steps of 1/10,000 and k is in ppm.
     uint256 private constant _UNIT = 1e10;
+    uint256 private constant _NEVER = type(uint256).max;
 
     /// @notice Goes on with steps 3 and 4 until the run ends or gas runs short.
     /// @param walk rules and tables
@@ -170,22 +171,28 @@ library ScreeningRules {
         return _go(walk, state, batches, 0, ScreeningRisk.SLOT_COUNT);
     }
 
+    /// @dev A call that goes on with a pass finds the same steps again: they follow from what each level lost so far.
     function _selectPerLevel(Walk memory walk, ScreeningState.State memory state, uint256[] memory batches)
         private
         view
         returns (Outcome)
     {
         (walk.until, walk.group, walk.unitShift) = (Until.QuotaRemoved, ANY_GROUP, 64);
+        uint256[10] memory steps;
+        for (uint256 level = 0; level < 10; ++level) {
+            steps[level] = _nextStepOf(walk.policy, state, level);
+        }
         while (true) {
             if (gasleft() < walk.reserveGas + 10 * LOOK_GAS) return Outcome.OutOfGas;
-            uint256 x = _nextStep(walk.policy, state);
-            if (x == 0) return Outcome.Exhausted;
+            uint256 x = _least(steps);
+            if (x == _NEVER) return Outcome.Exhausted;
             for (uint256 level = 0; level < 10; ++level) {
+                if (steps[level] != x) continue;
                 walk.need = _quotaOf(walk.policy, state, level, x);
-                if (walk.need == 0) continue;
                 walk.cut = ScreeningState.LEVEL_CUTS + level;
                 uint256 slot = ScreeningRisk.firstSlotOf(level);
                 if (_go(walk, state, batches, slot, slot + 20) == Outcome.OutOfGas) return Outcome.OutOfGas;
+                steps[level] = _nextStepOf(walk.policy, state, level);
             }
             if (state.removed[0] == 0) return Outcome.Exhausted;
             if (_isTargetMet(walk.policy, state)) return Outcome.Reached;
@@ -194,21 +201,25 @@ library ScreeningRules {
         return Outcome.Exhausted;
     }
 
-    /// @return next the smallest x, in steps, at which some level loses another asset; 0 when no level can
-    function _nextStep(IScreening.Policy memory policy, ScreeningState.State memory state)
+    /// @return the smallest x, in steps, at which a level loses another asset; _NEVER when it cannot
+    function _nextStepOf(IScreening.Policy memory policy, ScreeningState.State memory state, uint256 level)
         private
         pure
-        returns (uint256 next)
+        returns (uint256)
     {
         unchecked {
-            for (uint256 level = 0; level < 10; ++level) {
-                uint256 kept = state.levels[level] >> 64;
-                uint256 factor = policy.profile[level];
-                if (kept == 0 || factor == 0) continue;
-                uint256 size = state.passCounts[level];
-                uint256 x = ScreeningRisk.divideUp((size - kept + 1) * _UNIT, size * factor);
-                if (next == 0 || x < next) next = x;
-            }
+            uint256 kept = state.levels[level] >> 64;
+            uint256 factor = policy.profile[level];
+            if (kept == 0 || factor == 0) return _NEVER;
+            uint256 size = state.passCounts[level];
+            return ScreeningRisk.divideUp((size - kept + 1) * _UNIT, size * factor);
+        }
+    }
+
+    function _least(uint256[10] memory steps) private pure returns (uint256 least) {
+        least = _NEVER;
+        for (uint256 level = 0; level < 10; ++level) {
+            if (steps[level] < least) least = steps[level];
         }
     }
 

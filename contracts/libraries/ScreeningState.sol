@@ -76,14 +76,14 @@ library ScreeningState {
     /// @param state in question
     /// @return gas with some margin
     function rowGas(State memory state) internal pure returns (uint256) {
-        return 100_000 + 300 * 4 * (state.groupCount + 10);
+        return 90_000 + 230 * 4 * (state.groupCount + 10);
     }
 
     /// @notice Gas to keep the state and one row more, and to end a call.
     /// @param state in question
     /// @return gas with some margin
     function reserveGas(State memory state) internal pure returns (uint256) {
-        return 350_000 + 300 * sizeOf(state) + rowGas(state);
+        return 220_000 + 230 * sizeOf(state) + rowGas(state);
     }
 
     /// @notice Takes the assets of a batch in.

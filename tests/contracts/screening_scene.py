@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from itertools import count
@@ -129,12 +129,11 @@ def phase_of(suite: Suite, run_id: int) -> Phase:
     return Phase(read_run(suite, run_id)["phase"])
 
 
-def finish_run(suite: Suite, run_id: int, gas_of_step: Any = lambda _: STEP_GAS) -> Screened:
-    """Step to the end; `gas_of_step` says how much gas the n-th call gets."""
+def finish_run(suite: Suite, run_id: int, gas_in_phase: Callable[[Phase], int] = lambda _: STEP_GAS) -> Screened:
+    """Step to the end; `gas_in_phase` says how much gas the next call gets."""
     screened = Screened(run_id)
-    while phase_of(suite, run_id) in (Phase.SORTING, Phase.LIMITING, Phase.SELECTING):
-        gas = gas_of_step(len(screened.step_gas))
-        receipt = suite.send("risk_control", suite.Screening.functions.step(run_id), gas=gas)
+    while (phase := phase_of(suite, run_id)) in (Phase.SORTING, Phase.LIMITING, Phase.SELECTING):
+        receipt = suite.send("risk_control", suite.Screening.functions.step(run_id), gas=gas_in_phase(phase))
         screened.step_gas.append(receipt["gasUsed"])
     return screened
 
