@@ -1,5 +1,8 @@
 """numpy and onnxruntime give the same integers, and both equal plain Python."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -145,3 +148,17 @@ def test_onnx_graph_is_plain_int64_and_made_of_the_network(package: ModelPackage
 def test_onnx_executor_given_no_graph_refuses() -> None:
     with pytest.raises(ArtifactError, match=r"model\.onnx"):
         OnnxExecutor(b"not a graph", feature_limit=1)
+
+
+def test_onnxruntime_is_told_to_report_nothing_before_it_is_loaded() -> None:
+    """In a process of its own, because this one has loaded it long ago."""
+    code = (
+        "import os, sys; os.environ.pop('ORT_DISABLE_TELEMETRY', None)\n"
+        "class Watch:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'onnxruntime': print(os.environ.get('ORT_DISABLE_TELEMETRY'))\n"
+        "sys.meta_path.insert(0, Watch())\n"
+        "import client.model.executor_onnx\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1"]
