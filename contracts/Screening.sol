@@ -192,7 +192,7 @@ contract Screening is IScreening, GovernedContract {
         }
     }
 
-    /// @return met whether the target still holds
+    /// @dev Gives whether the target still holds.
     function _bringDown(uint256 runId, uint32[] calldata indices, uint8[] calldata reasons_)
         private
         returns (bool met)

@@ -169,18 +169,6 @@ contract ScreeningEngine is IScreeningEngine, GovernedContract {
         return run.sortedCount + (count < left ? count : left);
     }
 
-    function _endSorting(IScreening.Run memory run, ScreeningState.State memory state) private pure {
-        run.beforeBalancePpm = uint32(ScreeningRisk.divideUp(state.numerator, state.denominator));
-        run.beforeCountPpm = uint32(ScreeningRisk.divideUp(state.numeratorByCount, state.denominatorByCount));
-        (run.afterBalancePpm, run.afterCountPpm) = (run.beforeBalancePpm, run.beforeCountPpm);
-        run.lowestReachablePpm = uint32(state.lowestPpm);
-        run.phase = IScreening.Phase.Limiting;
-        state.addRow();
-        if (state.removed[0] == 0) {
-            (run.phase, run.binding) = (IScreening.Phase.Unreachable, IScreening.Binding.Eligibility);
-        }
-    }
-
     /// @dev Goes on with steps 3 and 4, and fills in the figures when they end.
     function _proceed(Context memory context, uint256[] memory batches) private view {
         ScreeningRules.Walk memory walk;
@@ -196,14 +184,6 @@ contract ScreeningEngine is IScreeningEngine, GovernedContract {
         run.lowestReachablePpm = uint32(context.state.lowestPpm);
         run.roundCount = uint32(context.state.cuts.length);
         if (run.phase == IScreening.Phase.Done) _setAfter(context);
-    }
-
-    function _setAfter(Context memory context) private pure {
-        ScreeningState.State memory state = context.state;
-        IScreening.Run memory run = context.run;
-        run.afterBalancePpm = uint32(ScreeningRisk.divideUp(state.numerator, state.denominator));
-        run.afterCountPpm = uint32(ScreeningRisk.divideUp(state.numeratorByCount, state.denominatorByCount));
-        run.lowestReachablePpm = context.policy.byCount ? run.afterCountPpm : run.afterBalancePpm;
     }
 
     function _takeOut(Context memory context, uint256 index) private view {
@@ -252,5 +232,25 @@ contract ScreeningEngine is IScreeningEngine, GovernedContract {
 
     function _policy(address pointer) private view returns (IScreening.Policy memory) {
         return abi.decode(ChunkStore.read(pointer), (IScreening.Policy));
+    }
+
+    function _endSorting(IScreening.Run memory run, ScreeningState.State memory state) private pure {
+        run.beforeBalancePpm = uint32(ScreeningRisk.divideUp(state.numerator, state.denominator));
+        run.beforeCountPpm = uint32(ScreeningRisk.divideUp(state.numeratorByCount, state.denominatorByCount));
+        (run.afterBalancePpm, run.afterCountPpm) = (run.beforeBalancePpm, run.beforeCountPpm);
+        run.lowestReachablePpm = uint32(state.lowestPpm);
+        run.phase = IScreening.Phase.Limiting;
+        state.addRow();
+        if (state.removed[0] == 0) {
+            (run.phase, run.binding) = (IScreening.Phase.Unreachable, IScreening.Binding.Eligibility);
+        }
+    }
+
+    function _setAfter(Context memory context) private pure {
+        ScreeningState.State memory state = context.state;
+        IScreening.Run memory run = context.run;
+        run.afterBalancePpm = uint32(ScreeningRisk.divideUp(state.numerator, state.denominator));
+        run.afterCountPpm = uint32(ScreeningRisk.divideUp(state.numeratorByCount, state.denominatorByCount));
+        run.lowestReachablePpm = context.policy.byCount ? run.afterCountPpm : run.afterBalancePpm;
     }
 }

@@ -4,6 +4,7 @@ pragma solidity 0.8.30;
 import {IScreening} from "../interfaces/IScreening.sol";
 
 /// @title What a policy must look like
+/// @notice Refuses what cannot be a rule of screening.
 library ScreeningPolicy {
     uint256 private constant _PPM = 1_000_000;
 

@@ -6,6 +6,7 @@ import {IScoringRounds} from "../interfaces/IScoringRounds.sol";
 import {ScreeningRisk} from "./ScreeningRisk.sol";
 
 /// @title Classes, buckets and scores of a pack, a chunk of 256 assets at a time
+/// @notice Reads what the other contracts hold of a pack.
 library ScreeningReader {
     /// @notice Where a pack's bytes come from, and the chunk that is in memory.
     /// @param packs registry of the pack
@@ -37,17 +38,6 @@ library ScreeningReader {
 
     uint256 private constant _CHUNK = 256;
 
-    /// @notice Makes room for a chunk.
-    /// @param source with the first five fields set
-    function open(Source memory source) internal pure {
-        bytes memory room = new bytes(7 * _CHUNK + 32);
-        // solhint-disable-next-line no-inline-assembly
-        assembly {
-            mstore(add(source, 0xa0), add(room, 0x20))
-            mstore(add(source, 0xc0), add(room, 0x620))
-        }
-    }
-
     /// @notice Reads the chunk of an asset into memory.
     /// @param source of the pack
     /// @param index of the asset
@@ -71,28 +61,6 @@ library ScreeningReader {
             extcodecopy(pointer, mload(add(source, 0xa0)), 1, mul(count, 6))
             extcodecopy(scorePointer, mload(add(source, 0xc0)), add(offset, 1), count)
         }
-    }
-
-    /// @notice Makes assets of the loaded chunk look like ones without record.
-    /// @param source of the pack
-    /// @param bits which, lowest bit first
-    /// @param count of assets in the chunk
-    /// @return tally of those assets, count << 64 | class sum
-    function takeOut(Source memory source, uint256 bits, uint256 count) internal pure returns (uint256 tally) {
-        for (uint256 i = 0; bits != 0; (++i, bits >>= 1)) {
-            if (bits & 1 == 0) continue;
-            uint256 data = source.data;
-            uint256 scores = source.scores;
-            // Bucket 0 is eligible under any policy, report byte 0 is no record.
-            // solhint-disable-next-line no-inline-assembly
-            assembly {
-                tally := add(tally, or(shl(64, 1), shr(240, mload(add(data, shl(1, i))))))
-                let bucket := add(add(data, shl(1, count)), shl(2, i))
-                mstore(bucket, shr(32, shl(32, mload(bucket))))
-                mstore8(add(scores, i), 0)
-            }
-        }
-        source.loaded = 0;
     }
 
     /// @notice Code of one asset; its class and group are left in the source.
@@ -122,5 +90,38 @@ library ScreeningReader {
         bool eligible = bucket >> 248 <= limits >> 248 && uint8(bucket >> 240) <= uint8(limits >> 240)
             && uint8(bucket >> 232) <= uint8(limits >> 232);
         if (!eligible) code = ScreeningRisk.NOT_ELIGIBLE;
+    }
+
+    /// @notice Makes room for a chunk.
+    /// @param source with the first five fields set
+    function open(Source memory source) internal pure {
+        bytes memory room = new bytes(7 * _CHUNK + 32);
+        // solhint-disable-next-line no-inline-assembly
+        assembly {
+            mstore(add(source, 0xa0), add(room, 0x20))
+            mstore(add(source, 0xc0), add(room, 0x620))
+        }
+    }
+
+    /// @notice Makes assets of the loaded chunk look like ones without record.
+    /// @param source of the pack
+    /// @param bits which, lowest bit first
+    /// @param count of assets in the chunk
+    /// @return tally of those assets, count << 64 | class sum
+    function takeOut(Source memory source, uint256 bits, uint256 count) internal pure returns (uint256 tally) {
+        for (uint256 i = 0; bits != 0; (++i, bits >>= 1)) {
+            if (bits & 1 == 0) continue;
+            uint256 data = source.data;
+            uint256 scores = source.scores;
+            // Bucket 0 is eligible under any policy, report byte 0 is no record.
+            // solhint-disable-next-line no-inline-assembly
+            assembly {
+                tally := add(tally, or(shl(64, 1), shr(240, mload(add(data, shl(1, i))))))
+                let bucket := add(add(data, shl(1, count)), shl(2, i))
+                mstore(bucket, shr(32, shl(32, mload(bucket))))
+                mstore8(add(scores, i), 0)
+            }
+        }
+        source.loaded = 0;
     }
 }

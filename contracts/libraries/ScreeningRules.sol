@@ -201,41 +201,6 @@ library ScreeningRules {
         return Outcome.Exhausted;
     }
 
-    /// @return the smallest x, in steps, at which a level loses another asset; _NEVER when it cannot
-    function _nextStepOf(IScreening.Policy memory policy, ScreeningState.State memory state, uint256 level)
-        private
-        pure
-        returns (uint256)
-    {
-        unchecked {
-            uint256 kept = state.levels[level] >> 64;
-            uint256 factor = policy.profile[level];
-            if (kept == 0 || factor == 0) return _NEVER;
-            uint256 size = state.passCounts[level];
-            return ScreeningRisk.divideUp((size - kept + 1) * _UNIT, size * factor);
-        }
-    }
-
-    function _least(uint256[10] memory steps) private pure returns (uint256 least) {
-        least = _NEVER;
-        for (uint256 level = 0; level < 10; ++level) {
-            if (steps[level] < least) least = steps[level];
-        }
-    }
-
-    /// @return how many more assets a level loses at step x
-    function _quotaOf(IScreening.Policy memory policy, ScreeningState.State memory state, uint256 level, uint256 x)
-        private
-        pure
-        returns (uint256)
-    {
-        unchecked {
-            uint256 size = state.passCounts[level];
-            uint256 gone = size * policy.profile[level] * x / _UNIT;
-            return (gone < size ? gone : size) + (state.levels[level] >> 64) - size;
-        }
-    }
-
     /// @dev Walks from the cut to the end slot.
     function _go(
         Walk memory walk,
@@ -295,10 +260,8 @@ library ScreeningRules {
         }
     }
 
-    /// @dev Removes entries of the buffer until the need is met, gas runs short, or all were seen.
-    /// @return removed tally
-    /// @return key cut to go on from, unless exhausted
-    /// @return outcome of the loop
+    /// @dev Removes entries of the buffer until the need is met, gas runs short, or all were seen. Gives the removed tally,
+    /// the cut to go on from unless exhausted, and the outcome of the loop.
     function _take(Walk memory walk, uint256[] memory cuts, uint256[] memory groups, uint256 i, uint256 count)
         private
         view
@@ -331,6 +294,41 @@ library ScreeningRules {
                     break
                 }
             }
+        }
+    }
+
+    /// @dev Gives the smallest x, in steps, at which a level loses another asset; _NEVER when it cannot.
+    function _nextStepOf(IScreening.Policy memory policy, ScreeningState.State memory state, uint256 level)
+        private
+        pure
+        returns (uint256)
+    {
+        unchecked {
+            uint256 kept = state.levels[level] >> 64;
+            uint256 factor = policy.profile[level];
+            if (kept == 0 || factor == 0) return _NEVER;
+            uint256 size = state.passCounts[level];
+            return ScreeningRisk.divideUp((size - kept + 1) * _UNIT, size * factor);
+        }
+    }
+
+    function _least(uint256[10] memory steps) private pure returns (uint256 least) {
+        least = _NEVER;
+        for (uint256 level = 0; level < 10; ++level) {
+            if (steps[level] < least) least = steps[level];
+        }
+    }
+
+    /// @dev Gives how many more assets a level loses at step x.
+    function _quotaOf(IScreening.Policy memory policy, ScreeningState.State memory state, uint256 level, uint256 x)
+        private
+        pure
+        returns (uint256)
+    {
+        unchecked {
+            uint256 size = state.passCounts[level];
+            uint256 gone = size * policy.profile[level] * x / _UNIT;
+            return (gone < size ? gone : size) + (state.levels[level] >> 64) - size;
         }
     }
 
@@ -373,8 +371,8 @@ library ScreeningRules {
         return cuts[ScreeningState.LEVEL_CUTS + level];
     }
 
-    /// @dev Removing b of a group leaves it within the limit from the b on that solves (g - b) / (s - b) = limit.
-    /// @return least class units
+    /// @dev Removing b of a group leaves it within the limit from the b on that solves (g - b) / (s - b) = limit. Gives the
+    /// least class units.
     function _overshootOf(IScreening.Policy memory policy, ScreeningState.State memory state, uint256 group)
         private
         pure
@@ -387,8 +385,8 @@ library ScreeningRules {
         }
     }
 
-    /// @dev All assets of a slot have one pd: each unit removed takes m·(pd - target) off the excess over the target.
-    /// @return units to remove; more than there are when the pd is not above the target
+    /// @dev All assets of a slot have one pd: each unit removed takes m·(pd - target) off the excess over the target. Gives
+    /// the units to remove; more than there are when the pd is not above the target.
     function _excessIn(Walk memory walk, ScreeningState.State memory state) private pure returns (uint256) {
         unchecked {
             IScreening.Policy memory policy = walk.policy;

@@ -31,6 +31,22 @@ library ScreeningSort {
     uint256 private constant _TALLIES = 8_192;
     uint256 private constant _CODES = 8_192 + 32 * 202;
 
+    /// @notice Reads the entries of one slot.
+    /// @param pointer where the sorted batch is kept
+    /// @param slot below 200
+    /// @param buffer memory address with room for COUNT_MAX entries and a word
+    /// @return count of entries
+    function readSlot(address pointer, uint256 slot, uint256 buffer) internal view returns (uint256 count) {
+        // solhint-disable-next-line no-inline-assembly
+        assembly {
+            extcodecopy(pointer, buffer, add(1, shl(1, slot)), 4)
+            let positions := mload(buffer)
+            let first := shr(240, positions)
+            count := sub(and(shr(224, positions), 0xffff), first)
+            extcodecopy(pointer, buffer, add(403, mul(first, 5)), mul(count, 5))
+        }
+    }
+
     /// @notice Makes room for a batch.
     /// @param codes slot of each report byte
     /// @param limits see Batch
@@ -144,22 +160,6 @@ library ScreeningSort {
                 }
             }
             mstore(sorted, sub(mload(sorted), 32))
-        }
-    }
-
-    /// @notice Reads the entries of one slot.
-    /// @param pointer where the sorted batch is kept
-    /// @param slot below 200
-    /// @param buffer memory address with room for COUNT_MAX entries and a word
-    /// @return count of entries
-    function readSlot(address pointer, uint256 slot, uint256 buffer) internal view returns (uint256 count) {
-        // solhint-disable-next-line no-inline-assembly
-        assembly {
-            extcodecopy(pointer, buffer, add(1, shl(1, slot)), 4)
-            let positions := mload(buffer)
-            let first := shr(240, positions)
-            count := sub(and(shr(224, positions), 0xffff), first)
-            extcodecopy(pointer, buffer, add(403, mul(first, 5)), mul(count, 5))
         }
     }
 
