@@ -95,7 +95,7 @@ policies = st.builds(
 
 
 @settings(
-    max_examples=8,
+    max_examples=6,
     deadline=None,
     phases=[Stage.explicit, Stage.generate],  # one example takes a second: a failing one is reported as it is
     suppress_health_check=[HealthCheck.function_scoped_fixture],
