@@ -7,6 +7,7 @@ import pytest
 ROOT = Path(__file__).parent
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Group the items by the network they share, else by file, and start with the scenes of real processes."""
     items.sort(key=lambda item: not _group(item).startswith("e2e"))

@@ -1,6 +1,5 @@
 """What `risk`, `pack`, `oracle` and `exchange` say to wrong arguments, before they look for a node."""
 
-
 import pytest
 
 from client.cli.app import run
