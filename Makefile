@@ -31,7 +31,7 @@ demo: .venv/run.stamp ## the main job on 6,069 real loans on a real node; KEEP=1
 	@$(BIN)/python scripts/demo.py $(if $(KEEP),--keep)
 
 test: .venv/dev.stamp ## all tests (slow ones are in soak); ARGS='-k screening' for some
-	@$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 lint: .venv/dev.stamp ## ruff, mypy --strict, import layering, solhint
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

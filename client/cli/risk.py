@@ -241,7 +241,9 @@ def confirm(
     """Say on the chain that this account, a past recipient, holds nothing of revoked records any more.
 
     Clients keep no copy of opened records, so this is for accounts whose holders made copies elsewhere and destroyed
-    them. Example: tranchain risk confirm-deletion 1 --index 17
+    them.
+
+    Example: tranchain risk confirm-deletion 1 --index 17
     """
     session = session_of(context)
     receipt = confirm_deletion(session.chain, session.identity, batch, index)
