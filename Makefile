@@ -52,7 +52,7 @@ model-check: .venv/train.stamp ## train the model again from DATA=loans.csv.gz a
 	@$(BIN)/python scripts/train_model.py --data $(DATA) --check
 
 soak: .venv/dev.stamp ## the slow suites: exhaustive mutations, long fuzzing
-	@$(BIN)/python -m pytest -m slow --timeout 3600 $(ARGS)
+	@HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest -m slow --timeout 3600 $(ARGS)
 
 clean: ## remove what was built and installed (never a node's data)
 	rm -rf .venv build dist *.egg-info contracts/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
