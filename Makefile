@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench contracts model-check soak format clean
+.PHONY: help demo test sim lint bench contracts model-check soak format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -32,6 +32,9 @@ demo: .venv/run.stamp ## the main job on 6,069 real loans on a real node; KEEP=1
 
 test: .venv/dev.stamp ## all tests (slow ones are in soak); ARGS='-k screening' for some
 	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+
+sim: .venv/dev.stamp ## simulate consortia with faults: SEEDS=10000 of them, from FIRST=0
+	@$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),1000) --first $(or $(FIRST),0) --jobs $$(nproc)
 
 lint: .venv/dev.stamp ## ruff, mypy --strict, import layering, solhint
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
