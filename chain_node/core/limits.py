@@ -33,6 +33,9 @@ ROUND_MAX = 1_000
 ROUNDS_AHEAD_MAX = 64
 """Catch-up with f + 1 others jumps at most this many rounds at once."""
 
+LATE_SEAL_HEIGHTS_MAX = 256
+"""Commits and seals for blocks further below the head are dropped."""
+
 HEIGHTS_AHEAD_MAX = 10
 """Messages for heights further ahead are dropped."""
 

@@ -18,9 +18,11 @@ import structlog
 
 from chain_node.consensus.qbft import effects as fx
 from chain_node.consensus.qbft import events as ev
+from chain_node.consensus.qbft.extra_data import decode_extra_data
 from chain_node.consensus.qbft.header_rules import compute_base_fee
 from chain_node.consensus.qbft.machine import event_of, step
 from chain_node.consensus.qbft.record import encode_entry
+from chain_node.consensus.qbft.seals import recover_sealers
 from chain_node.consensus.qbft.signing import sign_message
 from chain_node.consensus.qbft.state import State
 from chain_node.core.errors import InvalidInputError
@@ -105,7 +107,7 @@ class Driver:
                 message = await self._in_worker(sign_message, self._private_key, effect.message)
                 self._network.send_to_validators(message)
                 self._events.put_nowait(event_of(message))
-            case fx.StartBlockTimer() | fx.StartRoundTimer() | fx.StartResendTimer():
+            case fx.StartBlockTimer() | fx.StartRoundTimer() | fx.StartResendTimer() | fx.StartCatchUpTimer():
                 self._timers.start(effect)
             case fx.BuildBlock():
                 group.create_task(self._build(effect))
@@ -113,6 +115,8 @@ class Driver:
                 group.create_task(self._validate(effect))
             case fx.CommitBlock():
                 await self._commit(effect.block)
+            case fx.KeepSeal() | fx.SendLateSeal():
+                pass  # a network of one validator has no seals that come late
             case fx.RejectMessage():
                 _log.warning("message_rejected", author=effect.author.hex(), reason=effect.reason)
             case fx.RequestSync():
@@ -191,4 +195,13 @@ class Driver:
 
 def head_event(head: ChainBlock, validators: Validators, now_ms: int) -> ev.BlockImported:
     """What the machine is told of a block that is durable now."""
-    return ev.BlockImported(header=head.header, block_hash=head.hash, validators=validators.after(head), now_ms=now_ms)
+    header = head.header
+    return ev.BlockImported(
+        header=header,
+        block_hash=head.hash,
+        round=decode_extra_data(header.extra_data).round,
+        sealers=recover_sealers(header) if header.number > 0 else (),
+        validators=validators.after(head),
+        is_tip=True,
+        now_ms=now_ms,
+    )

@@ -1,12 +1,19 @@
-"""The three timers of the consensus. Starting one replaces the one before; late ones are the machine's to drop."""
+"""The timers of the consensus. Starting one replaces the one before; late ones are the machine's to drop."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 
-from chain_node.consensus.qbft.effects import StartBlockTimer, StartResendTimer, StartRoundTimer
-from chain_node.consensus.qbft.events import BlockTimerFired, Event, ResendTimerFired, RoundTimerFired
+from chain_node.consensus.qbft.effects import StartBlockTimer, StartCatchUpTimer, StartResendTimer, StartRoundTimer
+from chain_node.consensus.qbft.events import (
+    BlockTimerFired,
+    CatchUpTimerFired,
+    Event,
+    ResendTimerFired,
+    RoundTimerFired,
+)
+from chain_node.core.types import Address
 
 
 class Timers:
@@ -20,18 +27,21 @@ class Timers:
         self._clock_ms = clock_ms
         self._has_transactions = has_transactions
         self._block: StartBlockTimer | None = None
-        self._handle_by_kind: dict[type, asyncio.TimerHandle] = {}
+        self._handle_by_timer: dict[type | Address, asyncio.TimerHandle] = {}
+        """By kind, the catch-up timers by author."""
 
-    def start(self, effect: StartBlockTimer | StartRoundTimer | StartResendTimer) -> None:
+    def start(self, effect: StartBlockTimer | StartRoundTimer | StartResendTimer | StartCatchUpTimer) -> None:
         """Start the timer that an effect asks for."""
         match effect:
             case StartBlockTimer():
                 self._block = effect
                 self._check_block_timer()
             case StartRoundTimer():
-                self._call_later(effect, effect.delay_ms, RoundTimerFired(effect.height, effect.round))
+                self._call_later(StartRoundTimer, effect.delay_ms, RoundTimerFired(effect.height, effect.round))
             case StartResendTimer():
-                self._call_later(effect, effect.delay_ms, ResendTimerFired(effect.height, effect.round))
+                self._call_later(StartResendTimer, effect.delay_ms, ResendTimerFired(effect.height, effect.round))
+            case StartCatchUpTimer():
+                self._call_later(effect.author, effect.delay_ms, CatchUpTimerFired(effect.height, effect.author))
 
     def on_transaction(self) -> None:
         """A transaction came: a block that was only waiting for one can start."""
@@ -50,11 +60,11 @@ class Timers:
         due_ms = timer.earliest_ms if now_ms < timer.earliest_ms else timer.latest_ms
         self._replace(StartBlockTimer, due_ms - now_ms, self._check_block_timer)
 
-    def _call_later(self, effect: object, delay_ms: int, event: Event) -> None:
-        self._replace(type(effect), delay_ms, lambda: self._emit(event))
+    def _call_later(self, timer: type | Address, delay_ms: int, event: Event) -> None:
+        self._replace(timer, delay_ms, lambda: self._emit(event))
 
-    def _replace(self, kind: type, delay_ms: int, action: Callable[[], None]) -> None:
-        earlier = self._handle_by_kind.get(kind)
+    def _replace(self, timer: type | Address, delay_ms: int, action: Callable[[], None]) -> None:
+        earlier = self._handle_by_timer.get(timer)
         if earlier is not None:
             earlier.cancel()
-        self._handle_by_kind[kind] = asyncio.get_running_loop().call_later(delay_ms / 1000, action)
+        self._handle_by_timer[timer] = asyncio.get_running_loop().call_later(delay_ms / 1000, action)

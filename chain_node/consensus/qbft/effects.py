@@ -4,15 +4,15 @@ The driver performs effects in their order. A SendToValidators may leave only wh
 batch or an older one, is durable. It signs the message, sends it to the other validators, and gives it back to
 the machine as a …Received event, whatever the number of validators: a node counts its own votes like any other's.
 
-Of each of the three timers one runs at a time; starting it replaces the one before. Nothing is ever cancelled:
-what fires too late is dropped by its height and round.
+Of each kind of timer one runs at a time, of the catch-up timer one for each author; starting it replaces the one
+before. Nothing is ever cancelled: what fires too late is dropped by its height and round.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chain_node.consensus.qbft.messages import Message, UnsignedMessage
+from chain_node.consensus.qbft.messages import Message, SignedCommit, UnsignedMessage
 from chain_node.consensus.qbft.record import PreparedCertificate, SignedVote
 from chain_node.core.types import Address, Block, Hash32, Header, Height, Round
 
@@ -74,6 +74,18 @@ class StartResendTimer:
     """From now."""
 
 
+@dataclass(frozen=True, slots=True)
+class StartCatchUpTimer:
+    """Fire CatchUpTimerFired after the delay; one timer for each author."""
+
+    height: Height
+    """For the event."""
+    author: Address
+    """For the event: a validator that made this node jump."""
+    delay_ms: int
+    """From now."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildBlock:
     """Build a block on the parent, with this node as coinbase; answer with BlockBuilt."""
@@ -115,6 +127,26 @@ class CommitBlock:
 
 
 @dataclass(frozen=True, slots=True)
+class KeepSeal:
+    """A Commit for a height that is decided; its seal is worth keeping if it is for the block imported there."""
+
+    commit: SignedCommit
+    """The seal in it is its author's; whether that was a validator of the height is not looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendLateSeal:
+    """Sign the digest of a block that was imported, keep the seal, and tell everybody."""
+
+    height: Height
+    """Of the block."""
+    round: Round
+    """Round of commitment."""
+    digest: Hash32
+    """What to sign: the block's seal hash in that round."""
+
+
+@dataclass(frozen=True, slots=True)
 class RejectMessage:
     """A message was dropped and changed nothing."""
 
@@ -152,9 +184,12 @@ Effect = (
     | StartBlockTimer
     | StartRoundTimer
     | StartResendTimer
+    | StartCatchUpTimer
     | BuildBlock
     | ValidateBlock
     | CommitBlock
+    | KeepSeal
+    | SendLateSeal
     | RejectMessage
     | RequestSync
     | RecordEvidence

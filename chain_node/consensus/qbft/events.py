@@ -73,6 +73,24 @@ class ResendTimerFired:
 
 
 @dataclass(frozen=True, slots=True)
+class CatchUpTimerFired:
+    """A validator may make this node jump again."""
+
+    height: Height
+    """Of the StartCatchUpTimer effect."""
+    author: Address
+    """Of the StartCatchUpTimer effect."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinksChanged:
+    """Links to other validators came up or went down."""
+
+    validators: tuple[Address, ...]
+    """Those with a live link now, ascending, without this node."""
+
+
+@dataclass(frozen=True, slots=True)
 class BlockBuilt:
     """Answer to BuildBlock."""
 
@@ -106,13 +124,27 @@ class BlockImported:
     """Its header, with seals."""
     block_hash: Hash32
     """Its hash."""
+    round: Round
+    """Round of commitment, as the header says; 0 for genesis."""
+    sealers: tuple[Address, ...]
+    """Whose seals the header has as it was imported here; none for genesis."""
     validators: tuple[Address, ...]
     """The set that decides the next height, in any order, not empty."""
+    is_tip: bool
+    """No later block is known to exist; False while a batch of old blocks is imported."""
     now_ms: int
     """The node's clock, milliseconds since 1970."""
 
 
 MessageEvent = ProposalReceived | PrepareReceived | CommitReceived | RoundChangeReceived
 Event = (
-    MessageEvent | BlockTimerFired | RoundTimerFired | ResendTimerFired | BlockBuilt | BlockValidated | BlockImported
+    MessageEvent
+    | BlockTimerFired
+    | RoundTimerFired
+    | ResendTimerFired
+    | CatchUpTimerFired
+    | LinksChanged
+    | BlockBuilt
+    | BlockValidated
+    | BlockImported
 )

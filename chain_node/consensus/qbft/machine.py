@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from chain_node.consensus.qbft.dead_proposer import skip_dead_proposers, upon_links_changed
 from chain_node.consensus.qbft.effects import Effects, RejectMessage, RequestSync
 from chain_node.consensus.qbft.errors import StaleMessageError, UnknownValidatorError
 from chain_node.consensus.qbft.events import (
@@ -16,8 +17,10 @@ from chain_node.consensus.qbft.events import (
     BlockImported,
     BlockTimerFired,
     BlockValidated,
+    CatchUpTimerFired,
     CommitReceived,
     Event,
+    LinksChanged,
     MessageEvent,
     PrepareReceived,
     ProposalReceived,
@@ -31,17 +34,21 @@ from chain_node.consensus.qbft.state import State
 from chain_node.consensus.qbft.upon_block_built import upon_block_built
 from chain_node.consensus.qbft.upon_block_timeout import upon_block_timeout
 from chain_node.consensus.qbft.upon_block_validated import upon_block_validated
-from chain_node.consensus.qbft.upon_commit import upon_commit
+from chain_node.consensus.qbft.upon_commit import upon_commit, upon_late_commit
 from chain_node.consensus.qbft.upon_new_block import upon_new_block
 from chain_node.consensus.qbft.upon_prepare import upon_prepare
 from chain_node.consensus.qbft.upon_proposal import upon_proposal
-from chain_node.consensus.qbft.upon_round_change import upon_round_change
+from chain_node.consensus.qbft.upon_round_change import upon_catch_up_timeout, upon_round_change
 from chain_node.consensus.qbft.upon_round_timeout import upon_resend_timeout, upon_round_timeout
 from chain_node.core.errors import InvalidInputError
 
 
 def step(state: State, event: Event) -> tuple[State, Effects]:
     """Apply one event. A message that breaks a rule leaves the state as it was and gives a RejectMessage."""
+    return skip_dead_proposers(*_route(state, event))
+
+
+def _route(state: State, event: Event) -> tuple[State, Effects]:
     match event:
         case BlockTimerFired():
             return upon_block_timeout(state, event)
@@ -53,6 +60,10 @@ def step(state: State, event: Event) -> tuple[State, Effects]:
             return upon_round_timeout(state, event)
         case ResendTimerFired():
             return upon_resend_timeout(state, event)
+        case CatchUpTimerFired():
+            return upon_catch_up_timeout(state, event)
+        case LinksChanged():
+            return upon_links_changed(state, event)
         case BlockImported():
             return _replay_waiting(*upon_new_block(state, event))
         case ProposalReceived() | PrepareReceived() | CommitReceived() | RoundChangeReceived():
@@ -83,6 +94,8 @@ def _upon_message(state: State, event: MessageEvent) -> tuple[State, Effects]:
 def _admit(state: State, event: MessageEvent) -> tuple[State, Effects]:
     message = event.message
     height = height_of(message)
+    if height < state.height and isinstance(event, CommitReceived):
+        return upon_late_commit(state, event)
     if message.author not in state.validators:
         raise UnknownValidatorError(message.author)
     if height < state.height:
@@ -90,7 +103,7 @@ def _admit(state: State, event: MessageEvent) -> tuple[State, Effects]:
     if height > state.height:
         request = (RequestSync(message.author, height),) if is_first_of_height(state, message) else ()
         return add_future(state, message), request
-    if state.is_committed:
+    if state.is_committed and not isinstance(event, CommitReceived):
         return state, ()
     match event:
         case ProposalReceived():

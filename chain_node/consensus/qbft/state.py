@@ -78,7 +78,9 @@ class State:
     future: tuple[Message, ...] = ()
     """For later heights."""
     catch_up_spent: tuple[Address, ...] = ()
-    """Validators that have made this node jump since the re-send timer last fired."""
+    """Validators that have made this node jump and whose catch-up timer still runs."""
+    links: tuple[Address, ...] = ()
+    """Validators with a live link to this node; carried over from height to height."""
     record: VoteRecord | None = None
     """What was restored at start, until its height is over."""
 
@@ -96,6 +98,13 @@ class State:
     def catch_up_count(self) -> int:
         """f + 1: so many validators ahead include an honest one."""
         return compute_fault_bound(len(self.validators)) + 1
+
+    @property
+    def own_first_turn(self) -> Round:
+        """The first round of the height in which this node proposes; 0 for a node that is no validator."""
+        count = len(self.validators)
+        turns = (Round(number) for number in range(count) if self.proposer(Round(number)) == self.identity)
+        return next(turns, FIRST_ROUND)
 
     def proposer(self, round_number: Round) -> Address:
         """Whose turn a round is."""

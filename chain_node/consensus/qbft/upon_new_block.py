@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from chain_node.consensus.qbft.effects import Effects, StartBlockTimer
 from chain_node.consensus.qbft.events import BlockImported
+from chain_node.consensus.qbft.late_seal import seal_late
 from chain_node.consensus.qbft.message_log import height_of
 from chain_node.consensus.qbft.record import VoteRecord
 from chain_node.consensus.qbft.state import State
@@ -21,9 +22,10 @@ def upon_new_block(state: State, event: BlockImported) -> tuple[State, Effects]:
     """
     if event.header.number < state.height:
         return state, ()
+    sealed = seal_late(state, event) if event.header.number == state.height else ()
     begun, effects = begin_height(state.identity, state.config, event, state.record)
     waiting = tuple(message for message in state.future if height_of(message) >= begun.height)
-    return replace(begun, future=waiting), effects
+    return replace(begun, future=waiting, links=state.links), sealed + effects
 
 
 def state_from_record(

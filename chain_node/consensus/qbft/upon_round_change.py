@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chain_node.consensus.qbft.effects import Effects, RecordEvidence
+from chain_node.consensus.qbft.effects import Effects, RecordEvidence, StartCatchUpTimer
 from chain_node.consensus.qbft.errors import StaleMessageError
-from chain_node.consensus.qbft.events import RoundChangeReceived
+from chain_node.consensus.qbft.events import CatchUpTimerFired, RoundChangeReceived
 from chain_node.consensus.qbft.justification import validate_round_change
 from chain_node.consensus.qbft.message_log import add_vote, find_vote, round_of
 from chain_node.consensus.qbft.messages import RoundChange
 from chain_node.consensus.qbft.proposing import propose
 from chain_node.consensus.qbft.state import State
-from chain_node.consensus.qbft.voting import ask_for_round, enter_round
+from chain_node.consensus.qbft.voting import ask_for_round, compute_round_timeout_ms, enter_round
 from chain_node.core.limits import ROUNDS_AHEAD_MAX
 from chain_node.core.types import Address, Round
 
@@ -41,6 +41,16 @@ def upon_round_change(state: State, event: RoundChangeReceived) -> tuple[State, 
     return _catch_up(state)
 
 
+def upon_catch_up_timeout(state: State, event: CatchUpTimerFired) -> tuple[State, Effects]:
+    """From now on the validator can make this node jump again, by a message that comes later.
+
+    What it had said before does not count again: a node that is gone must not go on moving others.
+    """
+    if event.height != state.height:
+        return state, ()
+    return replace(state, catch_up_spent=tuple(one for one in state.catch_up_spent if one != event.author)), ()
+
+
 def _begin_round(state: State, target: Round, supporters: tuple[RoundChange, ...]) -> tuple[State, Effects]:
     entered: Effects = ()
     if target > state.round:
@@ -54,8 +64,8 @@ def _begin_round(state: State, target: Round, supporters: tuple[RoundChange, ...
 def _catch_up(state: State) -> tuple[State, Effects]:
     """Join the highest round that f + 1 others have reached or passed: one of them is honest.
 
-    Each validator can move this node once until the re-send timer fires, and by ROUNDS_AHEAD_MAX at most: with three
-    validators f + 1 is one, and a single isolated node must not drag the others along.
+    Each validator can move this node once per base timeout, and by ROUNDS_AHEAD_MAX at most: with three validators
+    f + 1 is one, and a single isolated node must not drag the others along.
     """
     highest_by_author: dict[Address, Round] = {}
     for one in state.round_changes:
@@ -69,5 +79,7 @@ def _catch_up(state: State) -> tuple[State, Effects]:
         return state, ()
     leaders = sorted(ahead, reverse=True)[: state.catch_up_count]
     target = Round(min(leaders[-1][0], state.round + ROUNDS_AHEAD_MAX))
-    spent = (*state.catch_up_spent, *(author for _, author in leaders))
-    return ask_for_round(replace(state, catch_up_spent=spent), target)
+    moved_by = tuple(author for _, author in leaders)
+    state, asked = ask_for_round(replace(state, catch_up_spent=(*state.catch_up_spent, *moved_by)), target)
+    delay_ms = compute_round_timeout_ms(state.config, Round(0))
+    return state, asked + tuple(StartCatchUpTimer(state.height, author, delay_ms) for author in moved_by)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from chain_node.consensus.qbft.effects import Effects, SendToValidators
 from chain_node.consensus.qbft.events import ResendTimerFired, RoundTimerFired
 from chain_node.consensus.qbft.state import State
@@ -27,9 +25,9 @@ def upon_round_timeout(state: State, event: RoundTimerFired) -> tuple[State, Eff
 def upon_resend_timeout(state: State, event: ResendTimerFired) -> tuple[State, Effects]:
     """Say the round's votes and round change again: one that got lost must not cost the whole timeout.
 
-    It also lets each validator make this node jump once more. A proposal is not repeated, for its size.
+    A proposal is not repeated, for its size.
     """
     if (event.height, event.round) != (state.height, state.round) or state.is_committed:
         return state, ()
     repeated = tuple(SendToValidators(message) for message in state.own_messages)
-    return replace(state, catch_up_spent=()), (*repeated, start_resend_timer(state))
+    return state, (*repeated, start_resend_timer(state))

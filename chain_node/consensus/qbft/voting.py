@@ -26,6 +26,7 @@ from chain_node.consensus.qbft.messages import (
 )
 from chain_node.consensus.qbft.record import PreparedCertificate, SignedVote
 from chain_node.consensus.qbft.state import State
+from chain_node.core.genesis import QbftConfig
 from chain_node.core.limits import RESEND_MS, ROUND_TIMEOUT_EXPONENT_MAX
 from chain_node.core.types import ZERO_HASH, Block, Hash32, Round
 
@@ -88,8 +89,12 @@ def start_round_timer(state: State) -> StartRoundTimer:
 
     Source: QBFT Dafny L1, `roundTimeout`; the cap is ours.
     """
-    base_ms = state.config.request_timeout_seconds * 1000
-    return StartRoundTimer(state.height, state.round, base_ms << min(state.round, ROUND_TIMEOUT_EXPONENT_MAX))
+    return StartRoundTimer(state.height, state.round, compute_round_timeout_ms(state.config, state.round))
+
+
+def compute_round_timeout_ms(config: QbftConfig, round_number: Round) -> int:
+    """How long a round may take; round 0 has the base timeout."""
+    return config.request_timeout_seconds * 1000 << min(round_number, ROUND_TIMEOUT_EXPONENT_MAX)
 
 
 def start_resend_timer(state: State) -> StartResendTimer:

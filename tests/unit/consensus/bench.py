@@ -28,7 +28,7 @@ from chain_node.consensus.qbft.signing import sign_message
 from chain_node.consensus.qbft.state import State
 from chain_node.consensus.qbft.upon_new_block import state_from_record
 from chain_node.core.types import ZERO_HASH, Address, Block, Header
-from tests.unit.consensus.network import build, genesis_of, keys_by_address, with_vanity
+from tests.unit.consensus.network import build, genesis_of, imported, keys_by_address, with_vanity
 
 KEYS = keys_by_address(4)
 VALIDATORS = tuple(KEYS)
@@ -42,7 +42,7 @@ def key(index: int) -> bytes:
 
 
 def head(header: Header = ROOT) -> BlockImported:
-    return BlockImported(header=header, block_hash=block_hash(header), validators=VALIDATORS, now_ms=10_000)
+    return imported(header, VALIDATORS, now_ms=10_000)
 
 
 def state_of(index: int, record: VoteRecord | None = None) -> State:

@@ -16,12 +16,15 @@ from chain_node.consensus.qbft.effects import (
     BuildBlock,
     CommitBlock,
     Effect,
+    KeepSeal,
     PersistVote,
     RecordEvidence,
     RejectMessage,
     RequestSync,
+    SendLateSeal,
     SendToValidators,
     StartBlockTimer,
+    StartCatchUpTimer,
     StartResendTimer,
     StartRoundTimer,
     ValidateBlock,
@@ -31,6 +34,7 @@ from chain_node.consensus.qbft.events import (
     BlockImported,
     BlockTimerFired,
     BlockValidated,
+    CatchUpTimerFired,
     Event,
     ResendTimerFired,
     RoundTimerFired,
@@ -42,7 +46,7 @@ from chain_node.consensus.qbft.machine import event_of, step
 from chain_node.consensus.qbft.message_log import height_of, round_of
 from chain_node.consensus.qbft.messages import Message, Proposal, RoundChange, UnsignedProposal
 from chain_node.consensus.qbft.record import VoteRecord, decode_entry, encode_entry, record_after
-from chain_node.consensus.qbft.seals import validate_seals
+from chain_node.consensus.qbft.seals import recover_sealers, validate_seals
 from chain_node.consensus.qbft.signing import sign_message
 from chain_node.consensus.qbft.state import State
 from chain_node.consensus.qbft.upon_new_block import state_from_record
@@ -114,6 +118,8 @@ class Node:
     evidence: list[RecordEvidence] = field(default_factory=list)
     rejected: list[RejectMessage] = field(default_factory=list)
     sync_requests: list[RequestSync] = field(default_factory=list)
+    kept: list[KeepSeal] = field(default_factory=list)
+    late_seals: list[SendLateSeal] = field(default_factory=list)
     sent: list[Message] = field(default_factory=list)
     """Everything it ever signed, restarts included."""
 
@@ -216,9 +222,7 @@ class Network:
         return state_from_record(address, self.genesis.qbft, head, record)
 
     def _imported(self, header: Header) -> BlockImported:
-        return BlockImported(
-            header=header, block_hash=block_hash(header), validators=self.validators, now_ms=self.now_ms
-        )
+        return imported(header, self.validators, now_ms=self.now_ms)
 
     def _perform(self, node: Node, effects: tuple[Effect, ...]) -> None:
         for effect in effects:
@@ -230,12 +234,18 @@ class Network:
                 node.rejected.append(effect)
             case RecordEvidence():
                 node.evidence.append(effect)
-            case StartBlockTimer() | StartRoundTimer() | StartResendTimer():
+            case KeepSeal():
+                node.kept.append(effect)
+            case SendLateSeal():
+                node.late_seals.append(effect)
+            case StartBlockTimer() | StartRoundTimer() | StartResendTimer() | StartCatchUpTimer():
                 self._start_timer(node, effect)
             case _:
                 self._act(node, effect)
 
-    def _start_timer(self, node: Node, effect: StartBlockTimer | StartRoundTimer | StartResendTimer) -> None:
+    def _start_timer(
+        self, node: Node, effect: StartBlockTimer | StartRoundTimer | StartResendTimer | StartCatchUpTimer
+    ) -> None:
         match effect:
             case StartBlockTimer():
                 at_ms = max(self.now_ms, effect.earliest_ms)
@@ -244,6 +254,8 @@ class Network:
                 self._push(self.now_ms + delay_ms, node.address, RoundTimerFired(height, round_number))
             case StartResendTimer(height, round_number, delay_ms):
                 self._push(self.now_ms + delay_ms, node.address, ResendTimerFired(height, round_number))
+            case StartCatchUpTimer(height, author, delay_ms):
+                self._push(self.now_ms + delay_ms, node.address, CatchUpTimerFired(height, author))
 
     def _act(self, node: Node, effect: Effect) -> None:
         match effect:
@@ -318,6 +330,19 @@ def assert_no_double_vote(node: Node) -> None:
             value = message.payload.digest
         key = (type(message).__name__, height_of(message), round_of(message))
         assert said.setdefault(key, value) == value
+
+
+def imported(header: Header, validators: tuple[Address, ...], *, now_ms: int, is_tip: bool = True) -> BlockImported:
+    """What the machine is told of a block in the store."""
+    return BlockImported(
+        header=header,
+        block_hash=block_hash(header),
+        round=decode_extra_data(header.extra_data).round,
+        sealers=recover_sealers(header),
+        validators=validators,
+        is_tip=is_tip,
+        now_ms=now_ms,
+    )
 
 
 def with_vanity(block: Block, vanity: bytes) -> Block:

@@ -11,6 +11,7 @@ import pytest
 from chain_node.consensus.qbft.effects import (
     BuildBlock,
     CommitBlock,
+    KeepSeal,
     PersistVote,
     RecordEvidence,
     RejectMessage,
@@ -26,6 +27,7 @@ from chain_node.consensus.qbft.events import (
     BlockBuilt,
     BlockTimerFired,
     BlockValidated,
+    CatchUpTimerFired,
     ResendTimerFired,
     RoundTimerFired,
 )
@@ -328,7 +330,8 @@ def test_quorum_of_commits_decides_the_block_with_their_seals() -> None:
     sealers = validate_seals(decided.block.header, VALIDATORS)
     assert list(sealers) == [VALIDATORS[0], VALIDATORS[2], VALIDATORS[1]]
     assert state.is_committed
-    assert act(state, commit(3, BLOCK)) == (state, ())
+    assert act(state, commit(1, BLOCK)) == (state, ())
+    assert act(state, commit(3, BLOCK)) == (state, (KeepSeal(commit(3, BLOCK)),))
     assert act(state, RoundTimerFired(1, 0)) == (state, ())
 
 
@@ -493,8 +496,11 @@ def test_one_validator_cannot_move_the_node_twice_before_the_timer_allows_it() -
     assert state.round == 2
     state = run(state, round_change(0, 4), round_change(1, 4))
     assert state.round == 2
-    state = run(state, ResendTimerFired(1, 2), round_change(0, 4))
-    assert state.round == 4
+    state = run(state, CatchUpTimerFired(1, VALIDATORS[0]), round_change(0, 4))
+    assert state.round == 2
+    state = run(state, CatchUpTimerFired(1, VALIDATORS[1]))
+    assert state.round == 2
+    assert run(state, round_change(1, 4)).round == 4
 
 
 def test_jump_is_bounded() -> None:
@@ -629,7 +635,7 @@ def test_message_of_a_stranger_changes_nothing(message: Any) -> None:
 
 def test_message_for_a_past_height_is_stale() -> None:
     state = run(state_of(3), head(BLOCK.header))
-    assert_rejected(state, commit(0, BLOCK), "we are at height 2 round 0", is_fault=False)
+    assert_rejected(state, prepare(0, BLOCK), "we are at height 2 round 0", is_fault=False)
 
 
 # Bounds.
