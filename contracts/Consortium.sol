@@ -4,6 +4,7 @@ pragma solidity 0.8.30;
 import {UUPSUpgradeable} from "@openzeppelin/contracts-upgradeable/proxy/utils/UUPSUpgradeable.sol";
 import {IAccessManager} from "@openzeppelin/contracts/access/manager/IAccessManager.sol";
 import {EnumerableSet} from "@openzeppelin/contracts/utils/structs/EnumerableSet.sol";
+import {ConsortiumNodes} from "./base/ConsortiumNodes.sol";
 import {ConsortiumProposals} from "./base/ConsortiumProposals.sol";
 import {IConsortium} from "./interfaces/IConsortium.sol";
 import {IContractRegistry} from "./interfaces/IContractRegistry.sol";
@@ -12,7 +13,7 @@ import {Roles} from "./libraries/Roles.sol";
 
 /// @title Members of the consortium, their accounts, votes and validators
 /// @notice See {IConsortium}. Functions without a role of their own are called by the Consortium itself, by proposal.
-contract Consortium is ConsortiumProposals, UUPSUpgradeable {
+contract Consortium is ConsortiumProposals, ConsortiumNodes, UUPSUpgradeable {
     using EnumerableSet for EnumerableSet.AddressSet;
 
     /// @dev A vote is one bit of a word, bit 0 unused.
@@ -29,21 +30,13 @@ contract Consortium is ConsortiumProposals, UUPSUpgradeable {
         address registry,
         OrganisationInit[] calldata organisations,
         AccountInit[] calldata accounts,
-        address[] calldata validators
+        ValidatorInit[] calldata validators,
+        Node[] calldata initialNodes
     ) external initializer {
         __AccessManaged_init(authority);
         _setFunctionRoles(registry);
-        for (uint256 i = 0; i < organisations.length; ++i) {
-            _addOrganisation(organisations[i].name, organisations[i].governor);
-        }
-        for (uint256 i = 0; i < accounts.length; ++i) {
-            AccountInit calldata a = accounts[i];
-            _enrol(a.account, a.organisation, a.roles, a.validFrom, a.validUntil, a.certificateHash);
-        }
-        if (validators.length == 0) revert ConsortiumLastValidator();
-        for (uint256 i = 0; i < validators.length; ++i) {
-            _addValidator(validators[i], 0);
-        }
+        _admit(organisations, accounts);
+        _start(validators, initialNodes);
     }
 
     /// @inheritdoc IConsortium
@@ -120,19 +113,6 @@ contract Consortium is ConsortiumProposals, UUPSUpgradeable {
     }
 
     /// @inheritdoc IConsortium
-    function removeValidator(address validator) external restricted {
-        EnumerableSet.AddressSet storage validators = ConsortiumStorage.load().validators;
-        if (!validators.remove(validator)) revert ConsortiumUnknownValidator(validator);
-        if (validators.length() == 0) revert ConsortiumLastValidator();
-        emit ValidatorRemoved(validator);
-    }
-
-    /// @inheritdoc IConsortium
-    function getValidators() external view returns (address[] memory) {
-        return ConsortiumStorage.load().validators.values();
-    }
-
-    /// @inheritdoc IConsortium
     function account(address account_) external view returns (Account memory enrolled, bytes32 certificateHash) {
         ConsortiumStorage.Layout storage $ = ConsortiumStorage.load();
         return ($.accounts[account_], $.certificateHashes[account_]);
@@ -180,13 +160,37 @@ contract Consortium is ConsortiumProposals, UUPSUpgradeable {
     /// @dev Makes governance work from the first block on; all other contracts are wired by proposal.
     function _setFunctionRoles(address registry) private {
         IAccessManager manager = IAccessManager(authority());
-        bytes4[] memory votes = new bytes4[](3);
-        (votes[0], votes[1], votes[2]) = (this.propose.selector, this.approve.selector, this.execute.selector);
-        manager.setTargetFunctionRole(address(this), votes, Roles.GOVERNOR);
+        bytes4[] memory governing = new bytes4[](4);
+        (governing[0], governing[1]) = (this.propose.selector, this.approve.selector);
+        (governing[2], governing[3]) = (this.execute.selector, this.setNode.selector);
+        manager.setTargetFunctionRole(address(this), governing, Roles.GOVERNOR);
+        manager.setTargetFunctionRole(address(this), _one(this.removeNode.selector), Roles.PUBLIC);
         manager.setTargetFunctionRole(registry, _one(IContractRegistry.deployImplementation.selector), Roles.DEPLOYER);
         manager.setTargetFunctionRole(address(this), _one(this.upgradeToAndCall.selector), Roles.UPGRADER);
         manager.setTargetFunctionRole(registry, _one(this.upgradeToAndCall.selector), Roles.UPGRADER);
         manager.grantRole(Roles.UPGRADER, registry, 0);
+    }
+
+    function _admit(OrganisationInit[] calldata organisations, AccountInit[] calldata accounts) private {
+        for (uint256 i = 0; i < organisations.length; ++i) {
+            _addOrganisation(organisations[i].name, organisations[i].governor);
+        }
+        for (uint256 i = 0; i < accounts.length; ++i) {
+            AccountInit calldata a = accounts[i];
+            _enrol(a.account, a.organisation, a.roles, a.validFrom, a.validUntil, a.certificateHash);
+        }
+    }
+
+    function _start(ValidatorInit[] calldata validators, Node[] calldata initialNodes) private {
+        if (validators.length == 0) revert ConsortiumLastValidator();
+        for (uint256 i = 0; i < validators.length; ++i) {
+            _member(validators[i].organisation);
+            _addValidator(validators[i].validator, validators[i].organisation);
+        }
+        for (uint256 i = 0; i < initialNodes.length; ++i) {
+            _member(initialNodes[i].organisation);
+            _setNode(initialNodes[i]);
+        }
     }
 
     function _addOrganisation(string calldata name, address governor) private returns (uint32 id) {
@@ -254,12 +258,6 @@ contract Consortium is ConsortiumProposals, UUPSUpgradeable {
         Account storage enrolled = ConsortiumStorage.load().accounts[previous];
         enrolled.roles &= ~(uint64(1) << Roles.GOVERNOR);
         _grantRoles(previous);
-    }
-
-    function _addValidator(address validator, uint32 id) private {
-        if (validator == address(0)) revert ConsortiumZeroAddress();
-        if (!ConsortiumStorage.load().validators.add(validator)) revert ConsortiumValidatorExists(validator);
-        emit ValidatorAdded(validator, id);
     }
 
     function _member(uint32 id) private view returns (Organisation storage member) {

@@ -104,6 +104,8 @@ def _check_members(members: Sequence[Member]) -> None:
     _refuse_twice("organisation", [member.organisation for member in members])
     _refuse_twice("validator", [f"0x{member.validator.hex()}" for member in members if member.validator])
     _refuse_twice("governor", [f"0x{member.governor.hex()}" for member in members])
+    _refuse_twice("TLS key", [member.node.tls_key_hash.hex() for member in members if member.node])
+    _refuse_twice("node", [member.node.endpoint for member in members if member.node])
     _refuse_twice("account", [f"0x{account.address.hex()}" for member in members for account in member.accounts])
 
 
@@ -172,14 +174,20 @@ def _consortium_arguments(members: Sequence[Member]) -> bytes:
             "address",
             "(string,address)[]",
             "(address,uint32,uint64,uint40,uint40,bytes32)[]",
-            "address[]",
+            "(address,uint32)[]",
+            "(bytes32,address,uint32,string)[]",
         ],
         [
             ACCESS_MANAGER,
             CONTRACT_REGISTRY,
             organisations,
             accounts,
-            [member.validator for member in members if member.validator],
+            [(member.validator, organisation) for organisation, member in enumerate(members, 1) if member.validator],
+            [
+                (member.node.tls_key_hash, member.validator or ZERO_ADDRESS, organisation, member.node.endpoint)
+                for organisation, member in enumerate(members, 1)
+                if member.node
+            ],
         ],
     )
 

@@ -52,7 +52,7 @@ class _Account(BaseModel):
 
 class _NodeRecord(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
-    host: str
+    host: str = Field(min_length=1, max_length=200)
     port: int = Field(ge=1, le=65_535)
     tls_spki_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
@@ -84,12 +84,23 @@ class MemberAccount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MemberNode:
+    """The node that an organisation starts with."""
+
+    endpoint: str
+    """HOST:PORT where it listens for peers."""
+    tls_key_hash: Hash32
+    """sha256 of the DER SubjectPublicKeyInfo of its TLS key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
     """One organisation."""
 
     organisation: str
     governor: Address
     validator: Address | None
+    node: MemberNode | None
     accounts: tuple[MemberAccount, ...]
 
 
@@ -119,6 +130,7 @@ def read_member_file(path: Path) -> Member:
             organisation=document.organisation,
             governor=_address(document.governor),
             validator=None if document.validator is None else _address(document.validator),
+            node=None if document.node is None else _read_node(document.node),
             accounts=tuple(_read_account(account) for account in document.accounts),
         )
     except ConfigError as error:
@@ -139,6 +151,11 @@ def _check_signature(fields: dict[str, object], document: _Document) -> None:
         raise ConfigError(
             "signature", f"made by 0x{signer.hex()}, expected the governor {document.governor}; or the file was changed"
         )
+
+
+def _read_node(node: _NodeRecord) -> MemberNode:
+    host = f"[{node.host}]" if ":" in node.host else node.host
+    return MemberNode(endpoint=f"{host}:{node.port}", tls_key_hash=Hash32(bytes.fromhex(node.tls_spki_sha256)))
 
 
 def _read_account(account: _Account) -> MemberAccount:

@@ -27,7 +27,12 @@ class MemberNode:
     host: str
     port: int
     tls_spki_sha256: str
-    """Hex sha256 of the node's TLS public key."""
+    """Hex sha256 of the node's TLS public key (DER SubjectPublicKeyInfo)."""
+
+    @property
+    def endpoint(self) -> str:
+        """HOST:PORT, as the Consortium has it."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,12 +103,13 @@ def parse_member_file(text: str, *, authority: x509.Certificate | None) -> Membe
 
 
 def check_members(members: Sequence[MemberFile]) -> None:
-    """Raise InvalidInputError when an account, organisation or validator occurs twice."""
+    """Raise InvalidInputError when an account, organisation, validator or node occurs twice."""
     for what, names in (
         ("organisation", [member.organisation for member in members]),
         ("account", [account.address for member in members for account in member.accounts]),
         ("governor", [member.governor for member in members]),
         ("validator", [member.validator for member in members if member.validator]),
+        ("TLS key", [member.node.tls_spki_sha256 for member in members if member.node]),
     ):
         repeated = [name for name in names if names.count(name) > 1]
         if repeated:

@@ -53,6 +53,26 @@ interface IConsortium {
         bytes32 certificateHash;
     }
 
+    /// @notice A validator at genesis.
+    /// @param validator address of its key
+    /// @param organisation member that runs it
+    struct ValidatorInit {
+        address validator;
+        uint32 organisation;
+    }
+
+    /// @notice A node of a member: who may connect to the others' nodes, and where it is found.
+    /// @param tlsKeyHash sha256 of the DER SubjectPublicKeyInfo of its TLS key
+    /// @param validator address of the key it signs blocks with; zero for a node that only follows
+    /// @param organisation member that runs it
+    /// @param endpoint HOST:PORT where it listens for peers
+    struct Node {
+        bytes32 tlsKeyHash;
+        address validator;
+        uint32 organisation;
+        string endpoint;
+    }
+
     /// @notice One step of a proposal.
     /// @param target contract that is called by the Consortium
     /// @param data calldata
@@ -125,6 +145,17 @@ interface IConsortium {
     /// @param validator address of its key
     event ValidatorRemoved(address indexed validator);
 
+    /// @notice A member runs this node from now on, or runs it otherwise than before.
+    /// @param tlsKeyHash sha256 of the DER SubjectPublicKeyInfo of its TLS key
+    /// @param organisation member that runs it
+    /// @param validator address of the key it signs blocks with; zero for a node that only follows
+    /// @param endpoint HOST:PORT where it listens for peers
+    event NodeSet(bytes32 indexed tlsKeyHash, uint32 indexed organisation, address validator, string endpoint);
+
+    /// @notice A node is no member's any more.
+    /// @param tlsKeyHash sha256 of the DER SubjectPublicKeyInfo of its TLS key
+    event NodeRemoved(bytes32 indexed tlsKeyHash);
+
     /// @notice A proposal waits for approvals.
     /// @param id of the proposal
     /// @param organisation that proposes, and approves by it
@@ -192,6 +223,31 @@ interface IConsortium {
     /// @notice Thrown when the set would be empty.
     error ConsortiumLastValidator();
 
+    /// @notice Thrown when a record names a validator of the set that another member runs.
+    /// @param validator address of its key
+    /// @param organisation member that runs it
+    error ConsortiumValidatorOfOther(address validator, uint32 organisation);
+
+    /// @notice Thrown when a node has no TLS key.
+    error ConsortiumNodeKeyMissing();
+
+    /// @notice Thrown when an endpoint is empty or longer than 255 bytes.
+    /// @param size bytes given
+    error ConsortiumBadEndpoint(uint256 size);
+
+    /// @notice Thrown when a member has eight nodes already.
+    /// @param organisation the member
+    error ConsortiumTooManyNodes(uint32 organisation);
+
+    /// @notice Thrown when a node is another member's, or the caller is no governor of its member.
+    /// @param tlsKeyHash sha256 of the DER SubjectPublicKeyInfo of its TLS key
+    /// @param organisation member that runs it
+    error ConsortiumNodeOfOther(bytes32 tlsKeyHash, uint32 organisation);
+
+    /// @notice Thrown when no node has this key.
+    /// @param tlsKeyHash the hash given
+    error ConsortiumUnknownNode(bytes32 tlsKeyHash);
+
     /// @notice Thrown when no proposal has this id.
     /// @param id the id given
     error ConsortiumUnknownProposal(uint256 id);
@@ -229,18 +285,20 @@ interface IConsortium {
     /// @param target contract that was called
     error ConsortiumCallFailed(uint256 index, address target);
 
-    /// @notice Sets up members, accounts and validators, and who may call the Consortium and the ContractRegistry.
+    /// @notice Sets up members, accounts, validators and nodes, and who may call the Consortium and the ContractRegistry.
     /// @param authority AccessManager whose administrator this contract is
     /// @param registry ContractRegistry proxy, at its address already or later
     /// @param organisations members; each governor is enrolled with GOVERNOR unless `accounts` says more
     /// @param accounts further accounts
     /// @param validators initial set, at least one
+    /// @param initialNodes the members' nodes
     function initialize(
         address authority,
         address registry,
         OrganisationInit[] calldata organisations,
         AccountInit[] calldata accounts,
-        address[] calldata validators
+        ValidatorInit[] calldata validators,
+        Node[] calldata initialNodes
     ) external;
 
     /// @notice Proposes calls by the Consortium; approves them too.
@@ -307,6 +365,25 @@ interface IConsortium {
     /// @notice Removes a validator.
     /// @param validator address of its key
     function removeValidator(address validator) external;
+
+    /// @notice Adds a node of the caller's member, or replaces the record of this key; at most eight a member.
+    /// @param tlsKeyHash sha256 of the DER SubjectPublicKeyInfo of its TLS key
+    /// @param validator address of the key it signs blocks with; zero for a node that only follows
+    /// @param endpoint HOST:PORT where it listens for peers
+    function setNode(bytes32 tlsKeyHash, address validator, string calldata endpoint) external;
+
+    /// @notice Removes a node, by a governor of its member or by proposal.
+    /// @param tlsKeyHash sha256 of the DER SubjectPublicKeyInfo of its TLS key
+    function removeNode(bytes32 tlsKeyHash) external;
+
+    /// @notice Nodes that may connect to one another; a suspended member's only while they validate.
+    /// @return listed in no particular order; a validator that another member runs is shown as zero
+    function nodes() external view returns (Node[] memory listed);
+
+    /// @notice Member that runs a validator.
+    /// @param validator address of its key
+    /// @return organisation its id, 0 for none in the set
+    function validatorOrganisation(address validator) external view returns (uint32 organisation);
 
     /// @notice The validator set; depends neither on time nor on the caller and is never empty.
     /// @return validators in the order they joined

@@ -19,6 +19,10 @@ library ConsortiumStorage {
         EnumerableSet.AddressSet validators;
         uint256 proposalCount;
         uint32 organisationCount;
+        mapping(address validator => uint32 organisation) validatorOrganisations;
+        EnumerableSet.Bytes32Set nodeKeys;
+        mapping(bytes32 tlsKeyHash => IConsortium.Node) nodes;
+        mapping(uint32 organisation => uint256) nodeCounts;
     }
 
     /// @dev keccak256(abi.encode(uint256(keccak256("tranchain.storage.Consortium")) - 1)) & ~bytes32(uint256(0xff))

@@ -21,6 +21,9 @@ library Roles {
     /// @dev The ContractRegistry, when it upgrades a proxy by order of governance.
     uint64 internal constant UPGRADER = 21;
 
+    /// @dev Everybody: a function that judges its caller itself.
+    uint64 internal constant PUBLIC = type(uint64).max;
+
     /// @dev Every role that an account can be enrolled with: bits 1 to 12.
     uint64 internal constant ACCOUNT_ROLES = 0x1ffe;
 

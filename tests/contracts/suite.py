@@ -42,6 +42,8 @@ MEMBERS: dict[str, tuple[int, tuple[str, ...]]] = {
     "regulator": (1, ("REGULATOR",)),
 }
 """Organisation and roles of every enrolled account; `stranger` is not one."""
+NODE_KEY_HASH = bytes([0xA1]) * 32
+"""TLS key of the node that is there from the genesis."""
 NAMES = (*MEMBERS, "stranger", "newcomer", "newcomer_2")
 
 
@@ -107,13 +109,15 @@ _DISCARD = _discard()
 
 
 def initialize_arguments(accounts: dict[str, str], manager: str, registry: str) -> tuple[Any, ...]:
-    """Arguments of `Consortium.initialize` for the members above; two validators."""
+    """Arguments of `Consortium.initialize` for the members above; two validators, one of them with its node."""
     organisations = [(name, accounts[f"governor_{letter}"]) for name, letter in zip(ORGANISATIONS, "abcd", strict=True)]
     enrolments = [
         (accounts[name], organisation, role_bits(*roles), 0, 2**40 - 1, bytes([index]) * 32)
         for index, (name, (organisation, roles)) in enumerate(MEMBERS.items())
     ]
-    return manager, registry, organisations, enrolments, [accounts["governor_a"], accounts["governor_b"]]
+    validators = [(accounts["governor_a"], 1), (accounts["governor_b"], 2)]
+    nodes = [(NODE_KEY_HASH, accounts["governor_a"], 1, "a.example:30303")]
+    return manager, registry, organisations, enrolments, validators, nodes
 
 
 def genesis_alloc(accounts: dict[str, str]) -> dict[bytes, dict[str, Any]]:

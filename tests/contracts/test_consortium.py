@@ -62,7 +62,7 @@ def test_initialize_members_and_accounts_are_enrolled(suite: Suite) -> None:
 
 
 def test_initialize_again_is_refused(suite: Suite) -> None:
-    call = suite.Consortium.functions.initialize(ZERO, ZERO, [], [], [])
+    call = suite.Consortium.functions.initialize(ZERO, ZERO, [], [], [], [])
     with refused("InvalidInitialization"):
         suite.send("governor_a", call)
 
@@ -74,7 +74,7 @@ def test_initialize_without_validators_is_refused(suite: Suite) -> None:
     manager = chain.create("AccessManager", deployer, deployer)
     address = get_create_address(deployer, chain.w3.eth.get_transaction_count(deployer) + 1)
     suite.send("deployer", manager.functions.grantRole(0, address, 0))
-    data = implementation.encode_abi("initialize", [manager.address, manager.address, [], [], []])
+    data = implementation.encode_abi("initialize", [manager.address, manager.address, [], [], [], []])
     with refused("ConsortiumLastValidator"):
         chain.try_call(chain.constructor("ERC1967Proxy", implementation.address, data), deployer)
 

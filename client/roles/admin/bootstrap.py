@@ -20,6 +20,7 @@ from client.sdk.role import Role, role_bitmap
 
 _NONCES_SEARCHED = 200
 _STEP_COUNT = 5
+_NO_VALIDATOR = "0x" + 40 * "0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,11 +55,10 @@ def lay_foundation(chain: ChainClient, members: Sequence[MemberFile], deployer: 
     manager, consortium_code, registry_code, consortium, registry = (
         created_address(deployer.address, first + step) for step in range(_STEP_COUNT)
     )
-    organisations, accounts, validators = _genesis_arguments(members)
     initialize_consortium = chain.encode(
         chain.contract_at("Consortium", consortium),
         "initialize",
-        (manager, registry, organisations, accounts, validators),
+        (manager, registry, *_genesis_arguments(members)),
     )
     initialize_registry = chain.encode(
         chain.contract_at("ContractRegistry", registry), "initialize", (manager, consortium)
@@ -100,9 +100,10 @@ def _accounts(members: Sequence[MemberFile]) -> list[Any]:
     return [account for member in members for account in member.accounts]
 
 
-def _genesis_arguments(members: Sequence[MemberFile]) -> tuple[list[Any], list[Any], list[str]]:
+def _genesis_arguments(members: Sequence[MemberFile]) -> tuple[list[Any], list[Any], list[Any], list[Any]]:
+    """Return organisations, accounts, validators and nodes."""
     organisations = [(member.organisation, member.governor) for member in members]
-    accounts = []
+    accounts, nodes = [], []
     for organisation, member in enumerate(members, start=1):
         for account in member.accounts:
             roles = role_bitmap(account.roles)
@@ -110,6 +111,11 @@ def _genesis_arguments(members: Sequence[MemberFile]) -> tuple[list[Any], list[A
                 roles |= role_bitmap([Role.GOVERNOR])
             validity = (account.valid_from, account.valid_until)
             accounts.append((account.address, organisation, roles, *validity, account.certificate_hash))
-    validators = [member.validator for member in members if member.validator]
+        if member.node:
+            key_hash = bytes.fromhex(member.node.tls_spki_sha256)
+            nodes.append((key_hash, member.validator or _NO_VALIDATOR, organisation, member.node.endpoint))
+    numbered = list(enumerate(members, start=1))
+    validators = [(member.validator, organisation) for organisation, member in numbered if member.validator]
     # A network that is not ours takes no notice of the set, but the Consortium must have one.
-    return organisations, accounts, validators or [member.governor for member in members]
+    governors = [(member.governor, organisation) for organisation, member in numbered]
+    return organisations, accounts, validators or governors, nodes
