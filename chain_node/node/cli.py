@@ -18,6 +18,7 @@ from chain_node.core.errors import ChainError, ConfigError
 from chain_node.node.config import LogLevel, load_config
 from chain_node.node.keys import create_validator_key
 from chain_node.node.structured_logs import configure_logs
+from chain_node.node.tls_papers import TlsPapers, make_tls_papers
 
 app = typer.Typer(
     help="A node of a Tranchain network.",
@@ -34,23 +35,57 @@ GenesisFile = Annotated[Path, typer.Option(help="genesis.json of the network.")]
 @app.command()
 def init(
     data_dir: Annotated[Path, typer.Option(help="Directory to make.")],
-    key: Annotated[Path | None, typer.Option(help="File of the key; DATA_DIR/validator.key.")] = None,
+    key: Annotated[Path | None, typer.Option(help="File of the validator key; DATA_DIR/validator.key.")] = None,
+    organisation: Annotated[str | None, typer.Option(help="Name of the member, for a node that has peers.")] = None,
+    endpoint: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Where peers find this node.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a validator key and the data directory.
+    """Make the data directory and the node's keys, and print what the member file says of the node.
 
-    Example: tranchain-node init --data-dir /var/lib/tranchain
+    With --organisation and --endpoint it makes DATA_DIR/tls.key too, and tls.csr: the request that the consortium's
+    authority answers with tls.pem. No key ever leaves the directory.
+
+    Example: tranchain-node init --data-dir /var/lib/tranchain --organisation "Bank A" --endpoint node.a.example:30303
     """
+    if (organisation is None) != (endpoint is None):
+        raise ConfigError("init", "give both --organisation and --endpoint, or neither")
     path = key or data_dir / "validator.key"
     try:
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise ConfigError("data_dir", f"{data_dir} cannot be made: {error.strerror}") from error
-    address = f"0x{address_of(create_validator_key(path)).hex()}"
+    validator = f"0x{address_of(create_validator_key(path)).hex()}"
+    made = {"validator": validator, "key_file": str(path)}
+    lines = [f"validator address {validator}", f"key in {path}: keep it secret, nobody else may have it"]
+    options = f"--validator {validator}"
+    if organisation is not None and endpoint is not None:
+        papers = make_tls_papers(data_dir / "tls.key", organisation=organisation, endpoint=endpoint)
+        made |= _describe_papers(papers)
+        lines += _advise_on_papers(papers)
+        options += f" --node {papers.record}"
     if as_json:
-        typer.echo(orjson.dumps({"validator": address, "key_file": str(path)}))
+        typer.echo(orjson.dumps(made))
     else:
-        typer.echo(f"validator address {address}\nkey in {path}: keep it secret, nobody else may have it")
+        typer.echo("\n".join([*lines, f"for `tranchain admin member-file`: {options}"]))
+
+
+@app.command("tls-request")
+def tls_request(
+    organisation: Annotated[str, typer.Option(help="Name of the member.")],
+    endpoint: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where peers find this node.")],
+    data_dir: Annotated[Path, typer.Option(help="Data directory of the node.")],
+    key: Annotated[Path | None, typer.Option(help="File of the TLS key, made if absent; DATA_DIR/tls.key.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask for a certificate anew: of the same TLS key before the old one expires, or of a new key with --key.
+
+    Example: tranchain-node tls-request --data-dir /var/lib/tranchain --organisation A --endpoint node.a.example:30303
+    """
+    papers = make_tls_papers(key or data_dir / "tls.key", organisation=organisation, endpoint=endpoint)
+    if as_json:
+        typer.echo(orjson.dumps(_describe_papers(papers)))
+    else:
+        typer.echo("\n".join([*_advise_on_papers(papers), f"for `tranchain admin node set`: {papers.record}"]))
 
 
 @app.command()
@@ -203,6 +238,22 @@ def status(
         width = max(map(len, found))
         for name, value in found.items():
             typer.echo(f"{name:<{width}}  {', '.join(value) if isinstance(value, list) else value}")
+
+
+def _describe_papers(papers: TlsPapers) -> dict[str, str]:
+    return {
+        "tls_key_hash": papers.tls_key_hash.hex(),
+        "tls_request": str(papers.request_file),
+        "node": papers.record,
+    }
+
+
+def _advise_on_papers(papers: TlsPapers) -> list[str]:
+    certificate = papers.request_file.with_suffix(".pem").name
+    return [
+        f"TLS key hash {papers.tls_key_hash.hex()}",
+        f"send {papers.request_file} to the consortium's authority; its answer goes beside it, as {certificate}",
+    ]
 
 
 def main() -> None:

@@ -19,18 +19,27 @@ def create_validator_key(path: Path) -> bytes:
         ConfigError: the file exists, or cannot be written.
     """
     key = _random_key()
+    write_secret(path, (key.hex() + "\n").encode(), "validator_key")
+    return key
+
+
+def write_secret(path: Path, content: bytes, name: str) -> None:
+    """Write a file of mode 0600 that does not exist yet, durably; `name` is what errors call it.
+
+    Raises:
+        ConfigError: the file exists, or cannot be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except FileExistsError as error:
-        raise ConfigError("validator_key", f"{path} exists already; remove it first if you mean it") from error
+        raise ConfigError(name, f"{path} exists already; remove it first if you mean it") from error
     except OSError as error:
-        raise ConfigError("validator_key", f"{path} cannot be written: {error.strerror}") from error
-    with os.fdopen(descriptor, "w") as file:
-        file.write(key.hex() + "\n")
+        raise ConfigError(name, f"{path} cannot be written: {error.strerror}") from error
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    return key
 
 
 def load_validator_key(path: Path) -> bytes:
