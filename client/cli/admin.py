@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from client.cli import admin_papers, admin_votes
+from client.cli import admin_nodes, admin_papers, admin_votes
 from client.cli.session import session_of
 from client.roles.admin import bootstrap, deployment, governance, status
 from client.sdk.certificates import read_certificate
@@ -25,6 +25,7 @@ app = typer.Typer(
 )
 admin_papers.add_commands(app)
 admin_votes.add_commands(app)
+admin_nodes.add_commands(app)
 
 
 @app.command("deploy")
@@ -48,7 +49,7 @@ def deploy(
             raise ConfigError(f"ContractRegistry {chain.registry}", got="no contract there", expected="it, or --member")
         foundation = bootstrap.lay_foundation(chain, _members(member, ca), deployer)
         session.console.note(f"ContractRegistry: {foundation.registry} (give it as --registry from now on)")
-        chain = ChainClient(chain.rpc_url, foundation.registry)
+        chain = ChainClient(chain.rpc_url, foundation.registry, warn=session.console.warning)
     plan = deployment.load_plan()
     with session.console.progress("deploying", len(plan.contracts)) as bar:
         implementations = deployment.deploy_implementations(chain, plan, deployer, on_step=bar.advance)
@@ -83,7 +84,8 @@ def show_status(context: typer.Context) -> None:
             "block_at": chain.block_second(head),
             "finality": finality["finality"] if finality is not None else "unknown",
             "open_proposals": len(governance.load_all(chain, open_only=True)),
-            "validators": status.validators(chain),
+            "validators": [seat.validator for seat in status.seats(chain)],
+            "nodes": [asdict(each) for each in status.nodes(chain)],
             "contracts": [asdict(each) for each in status.contracts(chain)],
             "organisations": [asdict(each) for each in status.organisations(chain)],
             "accounts": [asdict(each) for each in status.accounts(chain)],

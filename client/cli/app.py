@@ -28,7 +28,8 @@ _FLAGS = ("--json", "--debug")
 _HELP = """Risk control of asset-backed securities on a permissioned EVM network.
 
 Common options stand anywhere on the line; each also comes from the environment (TRANCHAIN_RPC, …) or from the TOML
-file of --config (keys rpc, registry, vault, keystore, password_file).
+file of --config (keys rpc, registry, vault, keystore, password_file). --rpc takes several nodes, separated by commas:
+the first that answers is used, and when it dies the next goes on.
 
 Example: tranchain --rpc http://127.0.0.1:8545 admin status
 """
@@ -99,7 +100,9 @@ def common_first(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def _prepare(
     context: typer.Context,
-    rpc: Annotated[str | None, typer.Option(envvar="TRANCHAIN_RPC", help="URL of a node's JSON-RPC.")] = None,
+    rpc: Annotated[
+        str | None, typer.Option(envvar="TRANCHAIN_RPC", help="URLs of nodes' JSON-RPC, with commas.")
+    ] = None,
     registry: Annotated[
         str | None,
         typer.Option(envvar="TRANCHAIN_REGISTRY", help="ContractRegistry; default 0x…7C03, that of our genesis."),

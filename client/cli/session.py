@@ -60,7 +60,7 @@ class Session:
     def chain(self) -> ChainClient:
         """The chain at `--rpc`, with the ContractRegistry of `--registry`."""
         rpc = self._required("rpc", "the URL of a node")
-        return ChainClient(rpc, self.settings.registry or REGISTRY_OF_GENESIS)
+        return ChainClient(rpc, self.settings.registry or REGISTRY_OF_GENESIS, warn=self.console.warning)
 
     @cached_property
     def identity(self) -> Identity:

@@ -48,6 +48,14 @@ class Console:
         if not self.is_json:
             self._error.print(Text(message))
 
+    def warning(self, message: str) -> None:
+        """Print one line that says what the command noticed and went on after."""
+        line = " ".join(message.split())
+        if self.is_json:
+            sys.stderr.write(json.dumps({"warning": line}, ensure_ascii=False) + "\n")
+        else:
+            sys.stderr.write(f"warning: {line}\n")
+
     def error(self, message: str, *, kind: str) -> None:
         """Print one line that says what went wrong."""
         line = " ".join(message.split())

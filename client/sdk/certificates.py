@@ -51,7 +51,8 @@ def create_authority(name: str, *, now: dt.datetime) -> Authority:
         .not_valid_before(now)
         .not_valid_after(now + dt.timedelta(days=AUTHORITY_LIFETIME_DAYS))
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_key_usage(is_authority=True), critical=True)
+        .add_extension(key_usage(is_authority=True), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
     return Authority(certificate=builder.sign(key, hashes.SHA256()), key=key)
 
@@ -96,7 +97,7 @@ def certify(authority: Authority, request_pem: bytes, *, not_before: dt.datetime
         .not_valid_before(not_before)
         .not_valid_after(not_before + dt.timedelta(days=days))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_key_usage(is_authority=False), critical=True)
+        .add_extension(key_usage(is_authority=False), critical=True)
     )
     return builder.sign(authority.key, hashes.SHA256())
 
@@ -159,13 +160,8 @@ def check_certificate(
         raise InvalidInputError(f"certificate of {address}", got=state, expected=f"validity at second {at}")
 
 
-def _account_key(key: object, what: str) -> ec.EllipticCurvePublicKey:
-    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256K1):
-        raise InvalidInputError(what, got="another kind of key", expected="a secp256k1 account key")
-    return key
-
-
-def _key_usage(*, is_authority: bool) -> x509.KeyUsage:
+def key_usage(*, is_authority: bool) -> x509.KeyUsage:
+    """Return what a key may do: an authority's signs certificates, everybody else's signs messages."""
     return x509.KeyUsage(
         digital_signature=not is_authority,
         key_cert_sign=is_authority,
@@ -177,3 +173,9 @@ def _key_usage(*, is_authority: bool) -> x509.KeyUsage:
         encipher_only=False,
         decipher_only=False,
     )
+
+
+def _account_key(key: object, what: str) -> ec.EllipticCurvePublicKey:
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256K1):
+        raise InvalidInputError(what, got="another kind of key", expected="a secp256k1 account key")
+    return key

@@ -3,8 +3,9 @@
 Start with `ChainClient`. Every failure is one of `client.sdk.errors`.
 """
 
+import logging
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -20,9 +21,12 @@ from client.sdk.artifacts import load_artifact
 from client.sdk.errors import ConfigError, ContractRefusedError, InvalidInputError, RefusedError, UnavailableError
 from client.sdk.event_log import Event
 from client.sdk.hashing import address_text
+from client.sdk.nodes import NodePool
 from client.sdk.role import role_text
 from client.sdk.rpc import NodeRefusedError, translated
 from client.sdk.transactions import Submission, TransactionSender
+
+_log = logging.getLogger(__name__)
 
 IN_FLIGHT_DEFAULT = 48
 """Transactions under way at once in `send_many`; a node holds at most 64 of one account."""
@@ -48,6 +52,7 @@ class Receipt:
 
     transaction_hash: str
     block_number: int
+    block_hash: str
     gas_used: int
     events: tuple[Event, ...]
     """Events of the project's contracts in the order they were emitted."""
@@ -63,13 +68,22 @@ class Receipt:
 class ChainClient:
     """One connection to one chain. Thread-safe; nonces of all accounts used through it are kept here."""
 
-    def __init__(self, rpc_url: str, registry: str | None = None, *, timeout_s: float = 30.0):
+    def __init__(
+        self,
+        rpc_url: str,
+        registry: str | None = None,
+        *,
+        timeout_s: float = 30.0,
+        warn: Callable[[str], None] = _log.warning,
+    ):
         """Use the node at `rpc_url`; `registry` is the ContractRegistry. Nothing is sent before it is needed.
 
+        Several URLs are separated by commas: the next node goes on when the one in use dies, and `warn` gets a line.
         `timeout_s` bounds one request; a transaction waits up to 120 s for its block.
         """
-        self.rpc_url = rpc_url
-        self.web3 = rpc.connect(rpc_url, timeout_s=timeout_s)
+        self.rpc_url, self._warn = rpc_url, warn
+        self.nodes = NodePool(rpc_url, timeout_s=timeout_s, warn=warn)
+        self.web3 = rpc.connect(self.nodes)
         self._registry = address_text(registry) if registry else None
         self._contracts: dict[str, Contract] = {}
         self.receipt_timeout_s = 120.0
@@ -90,7 +104,7 @@ class ChainClient:
     @cached_property
     def sender(self) -> TransactionSender:
         """The owner of nonces and fees."""
-        return TransactionSender(self.web3, self.chain_id)
+        return TransactionSender(self.web3, self.chain_id, self.nodes, warn=self._warn)
 
     def head(self) -> int:
         """Return the number of the latest block."""
@@ -291,6 +305,7 @@ class ChainClient:
         return Receipt(
             transaction_hash="0x" + submission.transaction_hash.hex(),
             block_number=receipt["blockNumber"],
+            block_hash="0x" + bytes(receipt["blockHash"]).hex(),
             gas_used=receipt["gasUsed"],
             events=tuple(event for event in events if event is not None),
         )

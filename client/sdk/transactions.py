@@ -1,25 +1,35 @@
-"""Sending transactions: fees, nonces, local signatures, receipts. One object per connection owns the nonces."""
+"""Sending transactions: fees, nonces, local signatures, receipts. One object per connection owns the nonces.
 
+A transaction that a node took may die with that node. Its bytes are kept until its receipt is there, and sent again,
+in the order of their nonces, whenever another node is in use: the same bytes are the same transaction, once.
+"""
+
+import logging
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any
+from typing import Any, Literal
 
 from eth_account.signers.local import LocalAccount
 from web3 import Web3
 from web3.exceptions import TransactionNotFound
 from web3.types import TxReceipt
 
-from client.sdk.errors import UnavailableError
+from client.sdk.errors import RefusedError, UnavailableError
 from client.sdk.hashing import address_text
+from client.sdk.nodes import NodePool
 from client.sdk.rpc import NodeRefusedError, translated
 
 RECEIPT_POLL_S_FIRST = 0.02
 RECEIPT_POLL_S_MAX = 0.1
-RESEND_AFTER_S = 5.0
-"""A transaction without a receipt is sent again after this long: a node that restarted may have forgotten it."""
+CHECK_AFTER_S = 5.0
+"""While a transaction has no receipt, the node is asked this often whether it still knows it."""
 SEND_ATTEMPTS = 5
+UNSETTLED_MAX = 256
+"""Transactions of one account without a receipt that are kept for another node; nodes hold fewer."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,32 +39,43 @@ class Submission:
     transaction_hash: bytes
     raw: bytes
     """The signed bytes; sending them again is harmless."""
+    nonce: int
     gas: int
     sender: str
     to: str | None
     """None for a contract's creation."""
     data: bytes
 
+    @property
+    def name(self) -> str:
+        """The hash as people write it."""
+        return "0x" + self.transaction_hash.hex()
+
 
 @dataclass(slots=True)
-class _Nonces:
-    """Next nonce of one account; None means: ask the chain."""
+class _AccountState:
+    """What is under way of one account."""
 
     following: int | None = None
+    """The next nonce; None means: ask the chain."""
+    unsettled: deque[Submission] = field(default_factory=lambda: deque(maxlen=UNSETTLED_MAX))
+    """In the order of their nonces."""
+    generation: int = 0
+    """That of the nodes at which the unsettled ones were last seen."""
     lock: Lock = field(default_factory=Lock)
 
 
 class TransactionSender:
     """Signs and submits transactions of any number of accounts over one connection. Thread-safe."""
 
-    def __init__(self, web3: Web3, chain_id: int):
-        """Use the connection of `web3`; `chain_id` goes into every signature."""
-        self._web3, self._chain_id = web3, chain_id
-        self._nonces: defaultdict[str, _Nonces] = defaultdict(_Nonces)
+    def __init__(self, web3: Web3, chain_id: int, nodes: NodePool, *, warn: Callable[[str], None] = _log.warning):
+        """Use the connection of `web3` to `nodes`; `chain_id` goes into every signature."""
+        self._web3, self._chain_id, self._nodes, self._warn = web3, chain_id, nodes, warn
+        self._accounts: defaultdict[str, _AccountState] = defaultdict(_AccountState)
         self._free_fees: dict[str, Any] | None = None
 
     def submit(self, account: LocalAccount, *, to: str | None, data: bytes, gas: int) -> Submission:
-        """Sign with the account's next nonce and hand to the node.
+        """Sign with the account's next nonce and hand to the node; `wait` must follow.
 
         Raises:
             RefusedError: the node does not take it. The nonce is not used up.
@@ -62,43 +83,104 @@ class TransactionSender:
                 and the next submission asks the chain for its nonce again.
         """
         fees = self._fees()
-        nonces = self._nonces[account.address]
-        with nonces.lock:
-            known, nonces.following = nonces.following, None
-            nonce = self._pending_nonce(account.address) if known is None else known
+        state = self._accounts[account.address]
+        with state.lock:
+            self._restore(state)
+            known, state.following = state.following, None
+            nonce = self._next_nonce(account.address, state) if known is None else known
             tx = {**fees, "to": address_text(to) if to else b"", "data": data, "gas": gas, "nonce": nonce, "value": 0}
+            submission = self._signed(account, tx)
             try:
-                submission = self._sign_and_hand_over(account, tx)
+                self._hand_over(submission)
             except NodeRefusedError:
-                tx["nonce"] = self._pending_nonce(account.address)
-                if tx["nonce"] == nonce:
-                    raise
-                nonce = tx["nonce"]  # the account was used elsewhere meanwhile
-                submission = self._sign_and_hand_over(account, tx)
-            nonces.following = nonce + 1
+                was_restored = self._restore(state)
+                tx["nonce"] = self._next_nonce(account.address, state)
+                if tx["nonce"] == nonce and not was_restored:
+                    raise  # otherwise those before it are there now, or the account was used elsewhere meanwhile
+                submission = self._signed(account, tx)
+                self._hand_over(submission)
+            state.following = submission.nonce + 1
+            state.unsettled.append(submission)
         return submission
 
     def wait(self, submission: Submission, *, timeout_s: float) -> TxReceipt:
-        """Return the receipt, polling fast at first; sends the bytes again now and then while there is none.
+        """Return the receipt, polling fast at first; sees to it that the node in use knows the transaction.
 
         Raises:
+            RefusedError: the account's nonce went to another transaction.
             UnavailableError: not in a block after `timeout_s`, or no node for that long.
         """
-        started = resent = time.monotonic()
-        pause_s = RECEIPT_POLL_S_FIRST
-        while True:
-            receipt = self._receipt(submission.transaction_hash)
-            if receipt is not None:
-                return receipt
-            now = time.monotonic()
-            if now - started > timeout_s:
-                shown = "0x" + submission.transaction_hash.hex()
-                raise UnavailableError("the chain", f"transaction {shown} is not in a block after {timeout_s:.0f} s")
-            if now - resent > RESEND_AFTER_S:
-                self._send_again(submission)
-                resent = now
-            time.sleep(pause_s)
-            pause_s = min(pause_s * 1.5, RECEIPT_POLL_S_MAX)
+        state = self._accounts[submission.sender]
+        started = checked = time.monotonic()
+        pause_s, why = RECEIPT_POLL_S_FIRST, ""
+        try:
+            while True:
+                receipt = self._receipt(submission.transaction_hash)
+                if receipt is not None:
+                    return receipt
+                now = time.monotonic()
+                if now - started > timeout_s:
+                    state.following = None
+                    late = f"transaction {submission.name} is not in a block after {timeout_s:.0f} s"
+                    raise UnavailableError("the chain", f"{late}: {why}" if why else late)
+                if state.generation != self._nodes.generation or now - checked > CHECK_AFTER_S:
+                    why, checked = self._made_known(state, submission), now
+                time.sleep(pause_s)
+                pause_s = min(pause_s * 1.5, RECEIPT_POLL_S_MAX)
+        finally:
+            with state.lock:
+                if submission in state.unsettled:
+                    state.unsettled.remove(submission)
+
+    def _next_nonce(self, address: str, state: _AccountState) -> int:
+        """Return the nonce after all that the node knows and all that is under way, wherever it is known."""
+        pending = self._transaction_count(address, "pending")
+        return max(pending, state.unsettled[-1].nonce + 1) if state.unsettled else pending
+
+    def _restore(self, state: _AccountState) -> bool:
+        """Where another node is in use, have it know what is under way; return whether another was.
+
+        Raises:
+            UnavailableError: no node; the same is due again at the next call.
+        """
+        if state.generation == self._nodes.generation:
+            return False
+        while state.generation != (generation := self._nodes.generation):
+            lost = [each for each in state.unsettled if not self._is_known(each.transaction_hash)]
+            for submission in lost:
+                try:
+                    self._hand_over(submission)
+                except NodeRefusedError as error:
+                    _log.info("transaction %s not taken again: %s", submission.name, error.why)
+            if lost:
+                self._warn(f"transactions that only the node before knew: {len(lost)}, sent again")
+            state.generation = generation
+        return True
+
+    def _made_known(self, state: _AccountState, submission: Submission) -> str:
+        """See to it that the node in use knows a transaction that has no receipt; return why it does not, or ""."""
+        try:
+            with state.lock:
+                self._restore(state)
+            if not self._is_known(submission.transaction_hash):
+                self._hand_over(submission)
+                self._warn(f"transaction {submission.name} was not known to the node any more, sent again")
+        except UnavailableError as error:
+            return str(error)
+        except NodeRefusedError as error:
+            if self._is_replaced(submission):
+                used = f"transaction {submission.name} will never be in a block: its account used the nonce for another"
+                raise RefusedError("the chain", used, "look at the account's transactions, then try again") from error
+            return str(error)
+        return ""
+
+    def _is_replaced(self, submission: Submission) -> bool:
+        """Return whether another transaction has its nonce; asked in this order, a block in between changes nothing."""
+        try:
+            count = self._transaction_count(submission.sender, "latest")
+        except UnavailableError:
+            return False
+        return count > submission.nonce and self._receipt(submission.transaction_hash) is None
 
     def _receipt(self, transaction_hash: bytes) -> TxReceipt | None:
         try:
@@ -109,24 +191,17 @@ class TransactionSender:
                 return None
             raise
 
-    def _sign_and_hand_over(self, account: LocalAccount, tx: dict[str, Any]) -> Submission:
+    def _signed(self, account: LocalAccount, tx: dict[str, Any]) -> Submission:
         signed = account.sign_transaction({**tx, "chainId": self._chain_id})
-        submission = Submission(
+        return Submission(
             transaction_hash=bytes(signed.hash),
             raw=bytes(signed.raw_transaction),
+            nonce=tx["nonce"],
             gas=tx["gas"],
             sender=account.address,
             to=tx["to"] or None,
             data=tx["data"],
         )
-        self._hand_over(submission)
-        return submission
-
-    def _send_again(self, submission: Submission) -> None:
-        try:
-            self._hand_over(submission)
-        except (NodeRefusedError, UnavailableError):
-            return
 
     def _hand_over(self, submission: Submission) -> None:
         for attempt in range(1, SEND_ATTEMPTS + 1):
@@ -134,9 +209,10 @@ class TransactionSender:
                 with translated():
                     self._web3.eth.send_raw_transaction(submission.raw)
                 return
-            except UnavailableError:
+            except UnavailableError as error:
                 if attempt == SEND_ATTEMPTS:
-                    raise
+                    unknown = f"{error.why}; whether transaction {submission.name} was taken is not known"
+                    raise UnavailableError(error.service, unknown) from error
                 time.sleep(0.1 * 2**attempt)
             except NodeRefusedError:
                 if self._is_known(submission.transaction_hash):
@@ -151,9 +227,9 @@ class TransactionSender:
             return False
         return True
 
-    def _pending_nonce(self, address: str) -> int:
+    def _transaction_count(self, address: str, block: Literal["latest", "pending"]) -> int:
         with translated():
-            return self._web3.eth.get_transaction_count(address_text(address), "pending")
+            return self._web3.eth.get_transaction_count(address_text(address), block)
 
     def _fees(self) -> dict[str, Any]:
         """Return the fee fields: zero where the chain asks nothing, so that they need asking only once."""
