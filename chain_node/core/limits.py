@@ -27,8 +27,11 @@ GAS_LIMIT_BOUND_DIVISOR = 1024
 CLOCK_SKEW_SECONDS_MAX = 1
 """How far a block's timestamp may lie ahead of the verifier's clock."""
 
-ROUND_MAX = 1_000
-"""Largest round a message may name; larger ones are refused at decoding."""
+ROUND_MAX = 2**32 - 1
+"""Largest round, as in extraData. Besu stops at 1,000 to bound its memory; here votes are bounded by their number.
+
+A height that has reached its last round could never be decided: this one is thousands of years of timeouts away.
+"""
 
 ROUNDS_AHEAD_MAX = 64
 """Catch-up with f + 1 others jumps at most this many rounds at once."""

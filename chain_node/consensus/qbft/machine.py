@@ -96,13 +96,13 @@ def _admit(state: State, event: MessageEvent) -> tuple[State, Effects]:
     height = height_of(message)
     if height < state.height and isinstance(event, CommitReceived):
         return upon_late_commit(state, event)
-    if message.author not in state.validators:
-        raise UnknownValidatorError(message.author)
     if height < state.height:
         raise StaleMessageError(got=(height, round_of(message)), current=(state.height, state.round))
     if height > state.height:
         request = (RequestSync(message.author, height),) if is_first_of_height(state, message) else ()
         return add_future(state, message), request
+    if message.author not in state.validators:
+        raise UnknownValidatorError(message.author)
     if state.is_committed and not isinstance(event, CommitReceived):
         return state, ()
     match event:

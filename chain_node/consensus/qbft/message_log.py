@@ -2,7 +2,7 @@
 
 For one author at most one message is kept for each (kind, round), and of each kind only those of the highest rounds:
 an honest author's rounds only grow, so what a liar can push out is his own. Messages for later heights have a share
-for each author.
+for each validator, and one for all others.
 """
 
 from __future__ import annotations
@@ -63,15 +63,21 @@ def is_first_of_height(state: State, message: Message) -> bool:
 
 
 def add_future(state: State, message: Message) -> State:
-    """Keep a message for a later height, unless it is too far ahead, known, or beyond its author's share."""
+    """Keep a message for a later height, unless it is too far ahead, known, or beyond its author's share.
+
+    Who is no validator yet may be one at that height; all of these have one share together.
+    """
     if height_of(message) > state.height + HEIGHTS_AHEAD_MAX:
         return state
-    same_author = [other for other in state.future if other.author == message.author]
-    if any(_key(other) == _key(message) for other in same_author):
+    if any((other.author, _key(other)) == (message.author, _key(message)) for other in state.future):
         return state
-    share = len(state.validators)
-    size_bytes = sum(_size_bytes(other) for other in same_author) + _size_bytes(message)
-    if len(same_author) >= FUTURE_MESSAGES_MAX // share or size_bytes > FUTURE_MESSAGES_SIZE_BYTES_MAX // share:
+    if message.author in state.validators:
+        sharers = [other for other in state.future if other.author == message.author]
+    else:
+        sharers = [other for other in state.future if other.author not in state.validators]
+    shares = len(state.validators) + 1
+    size_bytes = sum(_size_bytes(other) for other in sharers) + _size_bytes(message)
+    if len(sharers) >= FUTURE_MESSAGES_MAX // shares or size_bytes > FUTURE_MESSAGES_SIZE_BYTES_MAX // shares:
         return state
     return replace(state, future=(*state.future, message))
 

@@ -68,7 +68,7 @@ class State:
     lock: PreparedCertificate | None = None
     """The highest prepared block of this height; durable."""
     votes: tuple[SignedVote, ...] = ()
-    """Everything this node signed at this height; durable."""
+    """What this node signed at this height in the current round, and all its Commits; durable."""
     prepares: tuple[SignedPrepare, ...] = ()
     """Of this height, current and later rounds."""
     commits: tuple[SignedCommit, ...] = ()

@@ -12,13 +12,13 @@ from chain_node.consensus.qbft.message_log import add_vote, find_vote, round_of
 from chain_node.consensus.qbft.messages import RoundChange
 from chain_node.consensus.qbft.proposing import propose
 from chain_node.consensus.qbft.state import State
-from chain_node.consensus.qbft.voting import ask_for_round, compute_round_timeout_ms, enter_round
+from chain_node.consensus.qbft.voting import ask_for_round, compute_round_timeout_ms, enter_round, start_round_timer
 from chain_node.core.limits import ROUNDS_AHEAD_MAX
 from chain_node.core.types import Address, Round
 
 
 def upon_round_change(state: State, event: RoundChangeReceived) -> tuple[State, Effects]:
-    """Keep a round change; a quorum begins the round, f + 1 make this node join it.
+    """Keep a round change; a quorum begins the round and its time, f + 1 make this node join it.
 
     Raises:
         InvalidMessageError: the message breaks a rule or its round is over.
@@ -36,9 +36,13 @@ def upon_round_change(state: State, event: RoundChangeReceived) -> tuple[State, 
         validate_round_change(state, message)
         state = replace(state, round_changes=add_vote(state.round_changes, message))
     supporters = tuple(one for one in state.round_changes if round_of(one) == target)
-    if len(supporters) >= state.quorum:
-        return _begin_round(state, target, supporters)
-    return _catch_up(state)
+    if len(supporters) < state.quorum:
+        return _catch_up(state)
+    is_new_quorum = known is None and len(supporters) == state.quorum
+    if is_new_quorum and target == state.round:
+        state, begun = _begin_round(state, target, supporters)
+        return state, (start_round_timer(state), *begun)
+    return _begin_round(state, target, supporters)
 
 
 def upon_catch_up_timeout(state: State, event: CatchUpTimerFired) -> tuple[State, Effects]:

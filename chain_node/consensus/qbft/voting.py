@@ -67,7 +67,10 @@ def say(
 
 
 def enter_round(state: State, round_number: Round) -> tuple[State, Effects]:
-    """Begin a round: forget what belongs to the one before, keep lock, votes and messages, start the timer."""
+    """Begin a round: forget what belongs to the one before, keep lock, Commits and later messages, start the timer.
+
+    Other votes of earlier rounds need not be remembered: rounds never fall, so nothing is signed there again.
+    """
     state = replace(
         state,
         round=round_number,
@@ -78,6 +81,7 @@ def enter_round(state: State, round_number: Round) -> tuple[State, Effects]:
         is_commit_sent=False,
         justification=(),
         own_messages=(),
+        votes=tuple(vote for vote in state.votes if vote.kind == COMMIT_CODE or vote.round >= round_number),
         prepares=drop_rounds_below(state.prepares, round_number),
         round_changes=drop_rounds_below(state.round_changes, round_number),
     )

@@ -26,6 +26,7 @@ from chain_node.consensus.qbft.machine import event_of, step
 from chain_node.consensus.qbft.messages import RoundChange
 from chain_node.consensus.qbft.seals import validate_seals
 from chain_node.consensus.qbft.signing import sign_message
+from chain_node.core.limits import ROUND_MAX
 from tests.unit.consensus.bench import (
     VALIDATORS,
     act,
@@ -74,7 +75,7 @@ EVENTS: list[Any] = [
 GARBAGE = [
     replace(proposal(0, BLOCKS[0]), author=VALIDATORS[3]),
     replace(commit(0, BLOCKS[0]), sealer=VALIDATORS[2]),
-    round_change(0, 1001),
+    round_change(0, ROUND_MAX + 1),
     round_change(0, 1, block=BLOCKS[0]),
     proposal(1, BLOCKS[2], 1),
     proposal(3, BLOCKS[0]),

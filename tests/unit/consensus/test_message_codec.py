@@ -22,6 +22,7 @@ from chain_node.consensus.qbft.record import (
 from chain_node.core import rlp
 from chain_node.core.crypto import CURVE_ORDER
 from chain_node.core.errors import BadSignatureError, DecodeError, InvalidInputError
+from chain_node.core.limits import ROUND_MAX
 from tests.unit.consensus.bench import block_of, commit, prepare, proposal, round_change
 
 BLOCK = block_of(0)
@@ -93,10 +94,10 @@ def test_message_signature_with_a_high_s_is_refused() -> None:
 
 
 def test_round_above_the_maximum_is_refused_at_decoding() -> None:
-    """3.5: 1 <= round <= 1000 (cap added 26.8.0, GHSA-23rh-rrqg-wq82)."""
-    assert decode_message(*encode_message(prepare(0, BLOCK, 1000))).author
-    with pytest.raises(DecodeError, match="round of at most 1000"):
-        decode_message(*encode_message(prepare(0, BLOCK, 1001)))
+    """3.5: 1 <= round <= 1000 (cap added 26.8.0, GHSA-23rh-rrqg-wq82); here the cap is what extraData can hold."""
+    assert decode_message(*encode_message(prepare(0, BLOCK, ROUND_MAX))).author
+    with pytest.raises(DecodeError, match=f"round of at most {ROUND_MAX}"):
+        decode_message(*encode_message(prepare(0, BLOCK, ROUND_MAX + 1)))
 
 
 @pytest.mark.parametrize(("code", "position"), [(0x15, 2), (0x12, 3)], ids=["round change", "proposal"])

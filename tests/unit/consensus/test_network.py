@@ -221,12 +221,18 @@ def test_equivocating_proposer_is_seen_and_cannot_split_four_validators() -> Non
 def test_validators_that_drifted_apart_meet_without_waiting_for_the_longest_timeout() -> None:
     """4.4: f+1 catch-up: validators in different rounds re-align by round changes, not only by timers."""
     network = Network(4)
+    network.allows = lambda sender, receiver, message: isinstance(message, RoundChange)
+    network.run(lambda: network.node(0).state.round >= 5)
     isolated: set[Address] = set(network.validators)
     network.allows = lambda sender, receiver, message: sender not in isolated and receiver not in isolated
-    network.run(lambda: network.node(0).state.round >= 3)
-    network.crash(network.node(0))
-    network.restart(network.node(0))
-    network.run_for(100_000)
+    for index in (0, 1):
+        network.crash(network.node(index))
+        network.node(index).log.clear()
+        network.restart(network.node(index))
+    network.run_for(400_000)
+    rounds = sorted(node.state.round for node in network.nodes.values())
+    assert rounds[:2] == [1, 1]
+    assert rounds[2] >= 5
     isolated.clear()
     before_ms = network.now_ms
     network.run_to_height(1)

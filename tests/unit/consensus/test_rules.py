@@ -46,8 +46,11 @@ from chain_node.consensus.qbft.messages import (
 from chain_node.consensus.qbft.record import PreparedCertificate, SignedVote, VoteRecord
 from chain_node.consensus.qbft.seals import validate_seals
 from chain_node.consensus.qbft.signing import sign_message
+from chain_node.consensus.qbft.voting import compute_round_timeout_ms
+from chain_node.core.limits import ROUND_MAX, ROUND_TIMEOUT_EXPONENT_MAX, ROUNDS_AHEAD_MAX
 from chain_node.core.types import Block
 from tests.unit.consensus.bench import (
+    GENESIS,
     STRANGER,
     VALIDATORS,
     act,
@@ -393,6 +396,7 @@ def test_round_timeouts_double_up_to_the_cap() -> None:
     state = run(state_of(3), BlockTimerFired(1))
     delays = []
     for round_number in range(9):
+        state = run(state, *(commit(author, BLOCK, round_number) for author in (0, 1)))
         state, effects = act(state, RoundTimerFired(1, round_number))
         delays += [effect.delay_ms for effect in of_kind(effects, StartRoundTimer)]
     assert delays == [8000, 16_000, 32_000, 64_000, 128_000, 128_000, 128_000, 128_000, 128_000]
@@ -410,7 +414,7 @@ def test_round_change_is_said_again_in_the_same_words_until_the_round_ends() -> 
     assert of_kind(effects, StartResendTimer) == [StartResendTimer(1, 1, 2000)]
     _, repeated = act(state, ResendTimerFired(1, 1))
     assert repeated == (*said, StartResendTimer(1, 1, 2000))
-    later = run(state, RoundTimerFired(1, 1))
+    later = run(state, *UNPREPARED[:2], RoundTimerFired(1, 1))
     assert act(later, ResendTimerFired(1, 1)) == (later, ())
 
 
@@ -454,7 +458,7 @@ def test_other_validators_only_enter_the_round() -> None:
 @pytest.mark.parametrize(
     ("message", "reason"),
     [
-        (round_change(0, 1001), "expected 1 to 1000"),
+        (round_change(0, ROUND_MAX + 1), f"expected 1 to {ROUND_MAX}"),
         (round_change(0, 1, prepared=block_of(0, 1), prepared_round=1), "prepared round 1 is not below round 1"),
         (round_change(0, 1, prepared=BLOCK, block=None), "exactly when it is prepared"),
         (round_change(0, 1, block=BLOCK), "exactly when it is prepared"),
@@ -469,7 +473,7 @@ def test_round_change_that_breaks_a_rule_is_rejected(message: RoundChange, reaso
 
 
 def test_round_change_for_round_0_is_rejected() -> None:
-    assert_rejected(state_of(3), round_change(0, 0), "expected 1 to 1000")
+    assert_rejected(state_of(3), round_change(0, 0), f"expected 1 to {ROUND_MAX}")
 
 
 def test_prepares_without_a_block_are_ignored() -> None:
@@ -551,7 +555,7 @@ def test_restarted_node_keeps_its_lock_and_asks_for_the_next_round_with_it() -> 
 
 
 def test_restarted_node_returns_to_its_round_not_to_round_0() -> None:
-    before = run(state_of(3), BlockTimerFired(1), RoundTimerFired(1, 0), RoundTimerFired(1, 1))
+    before = run(state_of(3), BlockTimerFired(1), RoundTimerFired(1, 0), *UNPREPARED[:2], RoundTimerFired(1, 1))
     after = state_of(3, record_of(before))
     assert (after.round, after.is_round_started) == (2, True)
     assert_rejected(after, proposal(0, BLOCK), "we are at height 1 round 2", is_fault=False)
@@ -607,9 +611,9 @@ def test_one_author_cannot_fill_the_memory_for_later_heights() -> None:
     for height in (2, 3):
         for round_number in range(1, 200):
             state = run(state, round_change(0, round_number, height=height))
-    assert len(state.future) == 250
+    assert len(state.future) == 200
     state = run(state, round_change(1, 1, height=2))
-    assert len(state.future) == 251
+    assert len(state.future) == 201
 
 
 def test_one_author_cannot_fill_the_memory_for_later_rounds() -> None:
@@ -642,14 +646,28 @@ def test_message_for_a_past_height_is_stale() -> None:
 
 
 def test_last_round_is_waited_in_not_left() -> None:
-    """3.5: 1 <= round <= 1000 (cap added 26.8.0): a RoundChange for 1001 would be refused by everyone."""
-    vote = SignedVote(height=1, round=1000, kind=0x15, digest=bytes(32))
-    state = state_of(3, VoteRecord(height=1, votes=(vote,), lock=None))
-    assert act(state, RoundTimerFired(1, 1000)) == (state, (StartRoundTimer(1, 1000, 128_000),))
+    """3.5: a RoundChange for a round above the cap would be refused by everyone."""
+    vote = SignedVote(height=1, round=ROUND_MAX, kind=0x15, digest=bytes(32))
+    state = run(
+        state_of(3, VoteRecord(height=1, votes=(vote,), lock=None)), *(commit(a, BLOCK, ROUND_MAX) for a in (0, 1))
+    )
+    assert act(state, RoundTimerFired(1, ROUND_MAX)) == (state, (StartRoundTimer(1, ROUND_MAX, 128_000),))
+
+
+def test_last_round_is_out_of_reach() -> None:
+    """A height must not stick for ever: neither timeouts nor jumps get to the last round within years."""
+    seconds_a_year = 365 * 24 * 3600
+    config = replace(GENESIS.qbft, request_timeout_seconds=1)
+    timeout_ms = compute_round_timeout_ms(config, ROUND_TIMEOUT_EXPONENT_MAX)
+    assert ROUND_MAX * timeout_ms // 1000 > 4000 * seconds_a_year
+    jump_ms = compute_round_timeout_ms(config, 0)
+    assert ROUND_MAX // ROUNDS_AHEAD_MAX * jump_ms // 1000 > 2 * seconds_a_year
 
 
 def test_proposal_beyond_the_last_round_is_rejected() -> None:
-    assert_rejected(state_of(3), proposal(1, block_of(1, 1001), 1001), "round 1001 is above 1000")
+    beyond = ROUND_MAX + 1
+    author = VALIDATORS.index(state_of(3).proposer(beyond))
+    assert_rejected(state_of(3), proposal(author, block_of(author), beyond), f"round {beyond} is above {ROUND_MAX}")
 
 
 def test_proposed_block_with_seals_is_rejected() -> None:
@@ -669,14 +687,24 @@ def test_old_votes_of_an_author_do_not_push_out_newer_ones() -> None:
 
 
 def test_large_messages_for_later_heights_are_bounded_by_their_size() -> None:
-    """4.9: 26.7.1 FutureMessageBuffer cap: the share of one of four is 16 MiB."""
+    """4.9: 26.7.1 FutureMessageBuffer cap: the share of each of four is a fifth of 64 MiB."""
     state = state_of(3)
     large = Block(replace(BLOCK.header, extra_data=bytes(5 * 1024 * 1024)), ())
     template = proposal(0, BLOCK)
     for round_number in range(5):
         payload = replace(template.payload, height=2, round=round_number, block=large)
         state = run(state, replace(template, payload=payload))
-    assert len(state.future) == 3
+    assert len(state.future) == 2
+
+
+def test_strangers_share_the_memory_for_later_heights_that_one_validator_has() -> None:
+    """Whoever becomes a validator at the next height may speak before this one is imported here."""
+    state, effects = act(state_of(3), replace(commit(0, BLOCK, height=2), author=b"\x01" * 20))
+    assert len(state.future) == 1
+    assert of_kind(effects, RejectMessage) == []
+    for index in range(2, 250):
+        state = run(state, replace(commit(0, BLOCK, height=2), author=bytes([index]) * 20))
+    assert len(state.future) == 200
 
 
 def test_proposer_that_has_begun_does_not_begin_again() -> None:
