@@ -20,8 +20,8 @@ from chain_node.core.errors import ConfigError
 from chain_node.node.config import parse_listen
 from chain_node.node.keys import write_secret
 
-_COMMON_NAME_LENGTH_MAX = 64
-"""Of X.509; the whole host name is in the subject alternative name."""
+_NAME_LENGTH_MAX = 64
+"""Of X.509, for names of people to read; the whole host name is in the subject alternative name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +50,8 @@ def make_tls_papers(key_path: Path, *, organisation: str, endpoint: str) -> TlsP
     host, port = parse_listen("endpoint", endpoint)
     if port == 0 or not host.isascii():
         raise ConfigError("endpoint", f"got {endpoint!r}, expected HOST:PORT where other nodes find this one")
+    if not organisation.strip():
+        raise ConfigError("organisation", "is empty; expected the member's name")
     key = _load_key(key_path) if key_path.exists() else _create_key(key_path)
     request = _make_request(key, organisation, host)
     path = key_path.with_suffix(".csr")
@@ -86,15 +88,12 @@ def _load_key(path: Path) -> ec.EllipticCurvePrivateKey:
 
 
 def _make_request(key: ec.EllipticCurvePrivateKey, organisation: str, host: str) -> x509.CertificateSigningRequest:
-    try:
-        subject = x509.Name(
-            [
-                x509.NameAttribute(NameOID.ORGANIZATION_NAME, organisation),
-                x509.NameAttribute(NameOID.COMMON_NAME, host[:_COMMON_NAME_LENGTH_MAX]),
-            ]
-        )
-    except ValueError as error:
-        raise ConfigError("organisation", f"{organisation!r} cannot be in a certificate: {error}") from error
+    subject = x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, organisation[:_NAME_LENGTH_MAX]),
+            x509.NameAttribute(NameOID.COMMON_NAME, host[:_NAME_LENGTH_MAX]),
+        ]
+    )
     names = x509.SubjectAlternativeName([_general_name(host)])
     builder = x509.CertificateSigningRequestBuilder().subject_name(subject).add_extension(names, critical=False)
     return builder.sign(key, hashes.SHA256())

@@ -1,20 +1,22 @@
-"""Commands of `tranchain admin` that make files: accounts, the demo authority, certificates, member files."""
+"""Commands of `tranchain admin` that make files: accounts, the authority, certificates, member files."""
 
 import datetime as dt
 import os
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from client.cli.session import session_of
-from client.sdk import certificates, keystore
+from client.sdk import certificates, keystore, node_certificates
 from client.sdk.errors import InvalidInputError
 from client.sdk.hashing import address_text
 from client.sdk.member_file import MemberAccount, MemberFile, MemberNode, sign_member_file
 from client.sdk.role import role_named
 
 _CLOCK_SKEW = dt.timedelta(minutes=5)
+_KEY_HASH = re.compile(r"[0-9a-fA-F]{64}")
 _CA_FILE, _CA_KEY_FILE = "ca.pem", "ca.key.pem"
 
 
@@ -24,11 +26,12 @@ def add_commands(app: typer.Typer) -> None:
     account.command("new")(new_account)
     authority = typer.Typer(help="A certificate authority.\n\nExample: tranchain admin ca init ca --name 'Demo CA'")
     authority.command("init")(init_authority)
-    authority.callback()(_group)
-    account.callback()(_group)
+    authority.callback()(group)
+    account.callback()(group)
     app.add_typer(account, name="account")
     app.add_typer(authority, name="ca")
     app.command("certify")(certify)
+    app.command("certify-node")(certify_node)
     app.command("member-file")(make_member_file)
 
 
@@ -97,13 +100,43 @@ def certify(
     )
 
 
+def certify_node(
+    context: typer.Context,
+    request: Annotated[Path, typer.Argument(help="Signing request of a node (tls.csr).")],
+    ca: Annotated[Path, typer.Option(help="Directory of the authority.")],
+    days: Annotated[int, typer.Option(min=1, max=3650, help="Days of validity.")] = 365,
+    out: Annotated[Path | None, typer.Option(help="Certificate file; default beside the request (tls.pem).")] = None,
+) -> None:
+    """Issue the certificate of a node's TLS key. Compare organisation, hosts and key hash with what the member says.
+
+    Example: tranchain --password-file ca.password admin certify-node tls.csr --ca ca --days 365
+    """
+    session = session_of(context)
+    authority = certificates.open_authority(read_file(ca / _CA_FILE), read_file(ca / _CA_KEY_FILE), session.password)
+    start = dt.datetime.now(dt.UTC) - _CLOCK_SKEW
+    certificate = node_certificates.certify_node(authority, read_file(request), not_before=start, days=days)
+    path = out or request.with_suffix(".pem")
+    write_new(path, certificates.pem_of(certificate).encode())
+    session.console.result(
+        {
+            "subject": certificates.subject_of(certificate),
+            "hosts": node_certificates.hosts_of(certificate),
+            "tls_key_hash": node_certificates.tls_key_hash(certificate).hex(),
+            "certificate": str(path),
+            "valid_until": certificates.validity_of(certificate)[1],
+        }
+    )
+
+
 def make_member_file(
     context: typer.Context,
     organisation: Annotated[str, typer.Option(help="Name of the member.")],
     account: Annotated[list[str], typer.Option(help="CERTIFICATE=ROLE,ROLE of one of its accounts; repeat.")],
     out: Annotated[Path, typer.Option(help="File to write.")],
     validator: Annotated[str | None, typer.Option(help="Address of its validator key.")] = None,
-    node: Annotated[str | None, typer.Option(help="Its node as HOST:PORT:SPKI (hex sha256 of its TLS key).")] = None,
+    node: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT:KEYHASH", help="Its node, as `tranchain-node init` prints it.")
+    ] = None,
 ) -> None:
     """Write an organisation's part of a genesis, signed by its governor (the acting account).
 
@@ -115,7 +148,7 @@ def make_member_file(
         organisation=organisation,
         governor=governor.address,
         validator=address_text(validator) if validator else None,
-        node=_node(node) if node else None,
+        node=parse_node(node, "--node") if node else None,
         accounts=tuple(_member_account(each) for each in account),
     )
     write_new(out, sign_member_file(member, governor).encode())
@@ -141,7 +174,16 @@ def write_new(path: Path, content: bytes) -> None:
         file.write(content)
 
 
-def _group() -> None:
+def parse_node(text: str, option: str) -> MemberNode:
+    """Read HOST:PORT:KEYHASH; InvalidInputError naming the option when it is something else."""
+    endpoint, _, key_hash = text.rpartition(":")
+    host, _, port = endpoint.rpartition(":")
+    if not (host and port.isdecimal() and 0 < int(port) < 1 << 16 and _KEY_HASH.fullmatch(key_hash)):
+        raise InvalidInputError(option, got=text, expected="HOST:PORT:KEYHASH with 64 hex digits")
+    return MemberNode(host=host.strip("[]"), port=int(port), tls_spki_sha256=key_hash.lower())
+
+
+def group() -> None:
     """Keep a group with one command a group."""
 
 
@@ -158,11 +200,3 @@ def _member_account(text: str) -> MemberAccount:
         valid_until=valid_until,
         certificate=certificate,
     )
-
-
-def _node(text: str) -> MemberNode:
-    host, _, rest = text.partition(":")
-    port, _, spki = rest.partition(":")
-    if not (host and port.isdecimal() and len(spki) == 64):
-        raise InvalidInputError("--node", got=text, expected="HOST:PORT:SPKI with 64 hex digits")
-    return MemberNode(host=host, port=int(port), tls_spki_sha256=spki)

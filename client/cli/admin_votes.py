@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from client.cli.admin_papers import read_file
+from client.cli.admin_papers import group, read_file
 from client.cli.session import Session, session_of
 from client.roles.admin import governance
 from client.roles.admin.governance import GovernanceCall
@@ -32,6 +32,25 @@ def add_commands(app: typer.Typer) -> None:
         ("proposals", show_proposals),
     ):
         app.command(name)(command)
+    organisation = typer.Typer(help="Members.\n\nExample: tranchain admin organisation add 'Bank D' 0x00a3…EA72")
+    organisation.command("add")(add_organisation)
+    organisation.callback()(group)
+    app.add_typer(organisation, name="organisation")
+
+
+def add_organisation(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Name of the new member.")],
+    account: Annotated[str, typer.Argument(help="Account that is to govern it; it belongs to nobody yet.")],
+    governor: Governors = None,
+) -> None:
+    """Propose a new member, with the account that votes for it.
+
+    Example: tranchain admin organisation add "Bank D" 0x00a3…EA72 --governor keys/a.json --governor keys/b.json
+    """
+    session = session_of(context)
+    call = governance.call_of(session.chain, "Consortium", "addOrganisation", (name, address_text(account)))
+    carry(session, [call], f"New member {name}", governor)
 
 
 def enrol(
@@ -54,7 +73,7 @@ def enrol(
     roles = role_bitmap(role_named(name) for name in role)
     args = (account, organisation, roles, *certificates.validity_of(paper), certificates.certificate_hash(paper))
     call = governance.call_of(session.chain, "Consortium", "enrol", args)
-    _carry(session, [call], f"Enrol {account} as {', '.join(role)}", governor)
+    carry(session, [call], f"Enrol {account} as {', '.join(role)}", governor)
 
 
 def suspend(
@@ -76,7 +95,7 @@ def suspend(
     else:
         args = (organisation, not lift)
         call = governance.call_of(session.chain, "Consortium", "setOrganisationSuspended", args)
-    _carry(session, [call], ("Admit again " if lift else "Suspend ") + str(account or organisation), governor)
+    carry(session, [call], ("Admit again " if lift else "Suspend ") + str(account or organisation), governor)
 
 
 def propose(
@@ -93,7 +112,7 @@ def propose(
     """
     session = session_of(context)
     call = governance.call_of(session.chain, contract, function, _arguments(arguments))
-    _carry(session, [call], description or call.meaning, governor)
+    carry(session, [call], description or call.meaning, governor)
 
 
 def approve(context: typer.Context, proposal: Annotated[int, typer.Argument(help="Id of the proposal.")]) -> None:
@@ -138,7 +157,8 @@ def show_proposals(
     session.console.result(rows, title="Proposals")
 
 
-def _carry(session: Session, calls: Sequence[GovernanceCall], description: str, keystores: list[Path] | None) -> None:
+def carry(session: Session, calls: Sequence[GovernanceCall], description: str, keystores: list[Path] | None) -> None:
+    """Propose, approve and execute as far as the keystores reach (the acting account's, if none), and say how far."""
     governors = [unlock(path, session.password).account for path in keystores or [session.keystore_path]]
     outcome = governance.carry(session.chain, calls, description, governors)
     session.console.result(asdict(outcome))

@@ -1,4 +1,4 @@
-"""What there is on a chain: contracts and versions, members, accounts, roles, validity, validators.
+"""What there is on a chain: contracts and versions, members, accounts, roles, validity, nodes, validators.
 
 Everything is read from the chain; nothing is remembered.
 """
@@ -47,6 +47,29 @@ class OrganisationStatus:
     name: str
     governor: str
     is_suspended: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeStatus:
+    """One node that may connect to the others."""
+
+    organisation: int
+    endpoint: str
+    tls_key_hash: str
+    validator: str | None
+    """Key it signs blocks with; None: it only follows."""
+    is_in_set: bool
+    """Whether that key is in the validator set."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeatStatus:
+    """One validator of the set."""
+
+    validator: str
+    organisation: int
+    endpoints: tuple[str, ...]
+    """Where the nodes that sign with it listen for peers."""
 
 
 def contracts(chain: ChainClient) -> list[ContractStatus]:
@@ -101,9 +124,33 @@ def accounts(chain: ChainClient) -> list[AccountStatus]:
     return found
 
 
-def validators(chain: ChainClient) -> list[str]:
-    """Return the validator set."""
-    return list(chain.call("Consortium", "getValidators"))
+def nodes(chain: ChainClient) -> list[NodeStatus]:
+    """Return the members' nodes, by member and endpoint."""
+    validating = set(chain.call("Consortium", "getValidators"))
+    found = [
+        NodeStatus(
+            organisation=node.organisation,
+            endpoint=node.endpoint,
+            tls_key_hash=bytes(node.tlsKeyHash).hex(),
+            validator=node.validator if int(node.validator, 16) else None,
+            is_in_set=node.validator in validating,
+        )
+        for node in chain.call("Consortium", "nodes")
+    ]
+    return sorted(found, key=lambda node: (node.organisation, node.endpoint))
+
+
+def seats(chain: ChainClient) -> list[SeatStatus]:
+    """Return the validator set, in the order they joined."""
+    known = nodes(chain)
+    return [
+        SeatStatus(
+            validator=validator,
+            organisation=chain.call("Consortium", "validatorOrganisation", validator),
+            endpoints=tuple(node.endpoint for node in known if node.validator == validator),
+        )
+        for validator in chain.call("Consortium", "getValidators")
+    ]
 
 
 def _keys(chain: ChainClient) -> KeyDirectory | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from chain_node.node.tls_papers import make_tls_papers
 from client.cli.app import run
 from client.roles.admin import deployment
 from client.sdk import certificates, keystore
@@ -217,6 +218,86 @@ def test_member_file_is_signed_by_its_governor_and_shows_every_change(world):
         assert old in text
         with pytest.raises(certificates.InvalidInputError):
             parse_member_file(text.replace(old, new), authority=authority)
+
+
+def _governors(world):
+    return [f"--governor={world.directory / name}.json" for name in ("a", "b")]
+
+
+def test_node_of_a_member_is_set_by_its_governor_and_listed(world, capsys):
+    validator = "0x" + "ab" * 20
+    record = "node.b.example:30303:" + "5f" * 32
+    assert run(["admin", "node", "set", record, "--validator", validator, *world.options("b")]) == 0
+    capsys.readouterr()
+    assert run(["admin", "node", "list", *world.options()]) == 0
+    (node,) = _answer(capsys)
+    assert (node["organisation"], node["endpoint"], node["tls_key_hash"]) == (2, "node.b.example:30303", "5f" * 32)
+    assert (node["validator"].lower(), node["is_in_set"]) == (validator, False)
+    assert run(["admin", "node", "remove", "5f" * 32, *world.options("a")]) == 1
+    assert "ConsortiumNodeOfOther" in capsys.readouterr().err
+    assert run(["admin", "validator", "add", validator, "--organisation", "2", *_governors(world), *world.options()]) == 0
+    assert _answer(capsys)["is_executed"] is True
+    assert run(["admin", "validator", "list", *world.options()]) == 0
+    seat = _answer(capsys)[-1]
+    assert (seat["organisation"], seat["endpoints"]) == (2, ["node.b.example:30303"])
+    assert run(["admin", "validator", "remove", validator, *_governors(world), *world.options()]) == 0
+    assert run(["admin", "node", "remove", "5f" * 32, *world.options("b")]) == 0
+    capsys.readouterr()
+    assert run(["admin", "node", "list", *world.options()]) == 0
+    assert _answer(capsys) == []
+
+
+def test_node_of_any_member_is_removed_by_vote(world, capsys):
+    assert run(["admin", "node", "set", "[::1]:30303:" + "6E" * 32, *world.options("c")]) == 0
+    assert _answer(capsys)["endpoint"] == "[::1]:30303"
+    assert run(["admin", "node", "remove", "0x" + "6e" * 32, *_governors(world), *world.options()]) == 0
+    assert _answer(capsys)["is_executed"] is True
+    assert run(["admin", "status", *world.options()]) == 0
+    assert _answer(capsys)["nodes"] == []
+
+
+@pytest.mark.parametrize(
+    "record", ["", "host:1", "host:0:" + "5f" * 32, "host:x:" + "5f" * 32, "host:65536:" + "5f" * 32, "host:1:5f"]
+)
+def test_node_record_that_is_none_is_refused(world, record, capsys):
+    assert run(["admin", "node", "set", record, *world.options()]) == 1
+    assert "expected HOST:PORT:KEYHASH" in capsys.readouterr().err
+
+
+def test_node_remove_of_no_key_hash_is_refused(world, capsys):
+    assert run(["admin", "node", "remove", "5f", *world.options()]) == 1
+    assert "expected 64 hex digits" in capsys.readouterr().err
+
+
+def test_organisation_joins_by_vote(world, capsys):
+    account = "0x" + "cd" * 20
+    assert run(["admin", "organisation", "add", "D", account, *_governors(world), *world.options()]) == 0
+    assert _answer(capsys)["is_executed"] is True
+    assert run(["admin", "status", *world.options()]) == 0
+    joined = _answer(capsys)["organisations"][-1]
+    assert (joined["id"], joined["name"], joined["governor"].lower()) == (4, "D", account)
+
+
+def test_certificate_of_a_node_is_issued_for_what_tranchain_node_asked(world, tmp_path, capsys):
+    papers = make_tls_papers(tmp_path / "tls.key", organisation="B", endpoint="node.b.example:30303")
+    command = ["admin", "certify-node", str(papers.request_file), "--ca", str(world.directory / "ca"), "--json"]
+    assert run([*command, *_password(world.directory)]) == 0
+    issued = _answer(capsys)
+    assert (issued["hosts"], issued["tls_key_hash"]) == (["node.b.example"], papers.tls_key_hash.hex())
+    assert issued["certificate"] == str(tmp_path / "tls.pem")
+    paper = certificates.read_certificate((tmp_path / "tls.pem").read_bytes())
+    paper.verify_directly_issued_by(certificates.read_certificate((world.directory / "ca" / "ca.pem").read_bytes()))
+    assert run([*command, *_password(world.directory)]) == 1
+    assert "File exists" in capsys.readouterr().err
+
+
+def test_member_file_carries_the_node_as_it_was_printed(world, tmp_path, capsys):
+    papers = make_tls_papers(tmp_path / "tls.key", organisation="A", endpoint="node.a.example:30303")
+    account = f"{world.directory}/a.crt.pem=GOVERNOR"
+    line = ["admin", "member-file", "--organisation", "A", "--account", account, "--node", papers.record]
+    assert run([*line, "--out", str(tmp_path / "a.json"), *world.options("a")]) == 0
+    node = parse_member_file((tmp_path / "a.json").read_text(), authority=None).node
+    assert (node.endpoint, node.tls_spki_sha256) == ("node.a.example:30303", papers.tls_key_hash.hex())
 
 
 def test_account_new_makes_a_keystore_and_a_request_and_overwrites_nothing(tmp_path, capsys):
