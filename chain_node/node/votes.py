@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from chain_node.consensus.qbft.record import VoteRecord, decode_entry, record_after
 from chain_node.core.errors import ConfigError, InvalidInputError
 from chain_node.core.types import Height
-from chain_node.storage import FileDisk
+from chain_node.storage import Disk, FileDisk
 from chain_node.storage import VoteRecord as VoteLog
+
+
+class OpenDisk(Disk, Protocol):
+    """A disk that must be let go of."""
+
+    def close(self) -> None:
+        """Release the file."""
+        ...
 
 
 class Votes:
     """Appends entries and, when the log has grown, cuts off heights that are decided."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the log, or make it.
+    def __init__(self, path: Path, open_disk: Callable[[Path], OpenDisk] = FileDisk) -> None:
+        """Open the log, or make it; the simulation has disks of its own.
 
         Raises:
             ConfigError: it is damaged.
         """
-        self._disk = FileDisk(path)
+        self._disk = open_disk(path)
         self._log = VoteLog(self._disk)
         self._path = path
 
