@@ -235,12 +235,13 @@ def test_node_of_a_member_is_set_by_its_governor_and_listed(world, capsys):
     assert (node["validator"].lower(), node["is_in_set"]) == (validator, False)
     assert run(["admin", "node", "remove", "5f" * 32, *world.options("a")]) == 1
     assert "ConsortiumNodeOfOther" in capsys.readouterr().err
-    assert run(["admin", "validator", "add", validator, "--organisation", "2", *_governors(world), *world.options()]) == 0
+    vote = [*_governors(world), *world.options()]
+    assert run(["admin", "validator", "add", validator, "--organisation", "2", *vote]) == 0
     assert _answer(capsys)["is_executed"] is True
     assert run(["admin", "validator", "list", *world.options()]) == 0
     seat = _answer(capsys)[-1]
     assert (seat["organisation"], seat["endpoints"]) == (2, ["node.b.example:30303"])
-    assert run(["admin", "validator", "remove", validator, *_governors(world), *world.options()]) == 0
+    assert run(["admin", "validator", "remove", validator, *vote]) == 0
     assert run(["admin", "node", "remove", "5f" * 32, *world.options("b")]) == 0
     capsys.readouterr()
     assert run(["admin", "node", "list", *world.options()]) == 0

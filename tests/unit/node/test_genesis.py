@@ -1,18 +1,19 @@
 """Member files and the genesis made from them."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from chain_node.core.errors import ConfigError
 from chain_node.core.genesis import parse_genesis
-from chain_node.core.types import Address
+from chain_node.core.types import Address, Hash32
 from chain_node.node.fixed_addresses import CONTRACT_REGISTRY
 from chain_node.node.genesis_builder import NetworkParameters, build_genesis
-from chain_node.node.member_file import Member, read_member_file
+from chain_node.node.member_file import Member, MemberNode, read_member_file
 from chain_node.txpool import CONSORTIUM, SenderRule
+from tests.contracts.chain import Chain
 from tests.e2e.node_kit import Enrolled, account_number, write_member_file
 
 GOVERNOR = account_number(1)
@@ -84,6 +85,42 @@ def test_genesis_holds_members_under_the_sender_rule(member: Member) -> None:
         rule.validate_sender(member.governor, None, 1_800_000_000)
     with pytest.raises(Exception, match="expired"):
         rule.validate_sender(account, CONTRACT_REGISTRY, 1_900_000_000)
+
+
+@pytest.fixture(scope="module")
+def pair(member: Member) -> tuple[Member, Member]:
+    """A member with a validator, and one whose node only follows."""
+    nodes = [MemberNode(endpoint=f"{name}.example:30303", tls_key_hash=Hash32(name.encode() * 32)) for name in "ab"]
+    follower = Member(organisation="B", governor=Address(b"\x22" * 20), validator=None, node=nodes[1], accounts=())
+    return replace(member, node=nodes[0]), follower
+
+
+def test_genesis_of_several_members_has_their_validators_and_nodes(pair: tuple[Member, Member]) -> None:
+    second = replace(
+        pair[1], organisation="C", governor=Address(b"\x33" * 20), validator=Address(b"\x44" * 20), node=None
+    )
+    alloc = parse_genesis(build_genesis([*pair, second], PARAMETERS)).alloc
+    chain = Chain({address: asdict(account) for address, account in alloc.items()}, "london")
+    functions = chain.contract("Consortium", f"0x{CONSORTIUM.hex()}").functions
+    validators = functions.getValidators().call()
+    assert [validator.lower() for validator in validators] == [VALIDATOR, "0x" + "44" * 20]
+    assert [functions.validatorOrganisation(validator).call() for validator in validators] == [1, 3]
+    assert [tuple(node) for node in functions.nodes().call()] == [
+        (b"a" * 32, validators[0], 1, "a.example:30303"),
+        (b"b" * 32, "0x" + "00" * 20, 2, "b.example:30303"),
+    ]
+
+
+def test_members_with_the_same_node_are_refused(pair: tuple[Member, Member]) -> None:
+    first, second = pair
+    assert first.node
+    assert second.node
+    for node, problem in (
+        (replace(second.node, tls_key_hash=first.node.tls_key_hash), f"TLS key {'61' * 32} occurs twice"),
+        (replace(second.node, endpoint=first.node.endpoint), "node a.example:30303 occurs twice"),
+    ):
+        with pytest.raises(ConfigError, match=problem):
+            build_genesis([first, replace(second, node=node)], PARAMETERS)
 
 
 def test_genesis_is_the_same_for_the_same_members(member: Member) -> None:
