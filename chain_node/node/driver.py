@@ -95,6 +95,11 @@ class Driver:
                     await self._perform(effect, group)
                 self._state, effects = step(self._state, await self._events.get())
 
+    @property
+    def state(self) -> State:
+        """What the machine knows between two events; frozen, so it may be read from any thread."""
+        return self._state
+
     def on_transaction(self) -> None:
         """A transaction began to wait; it may be time for a block."""
         self._timers.on_transaction()
@@ -118,6 +123,7 @@ class Driver:
             case fx.KeepSeal() | fx.SendLateSeal():
                 pass  # a network of one validator has no seals that come late
             case fx.RejectMessage():
+                self._heads.on_rejected(effect)
                 _log.warning("message_rejected", author=effect.author.hex(), reason=effect.reason)
             case fx.RequestSync():
                 self._network.request_blocks(effect.author, effect.height)
@@ -149,6 +155,7 @@ class Driver:
             await self._in_worker(self._check, effect.block)
         except InvalidInputError as error:
             reason = str(error)
+            self._heads.on_refused(effect.height, effect.round, effect.block.header.coinbase, reason)
         self._events.put_nowait(ev.BlockValidated(effect.height, effect.round, effect.digest, reason))
 
     def _check(self, block: Block) -> None:

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
+from chain_node.consensus.qbft.effects import RejectMessage
 from chain_node.consensus.qbft.extra_data import decode_extra_data
-from chain_node.core.types import Block, Receipt
+from chain_node.core.types import Address, Block, Height, Receipt, Round
 from chain_node.node.intake import Intake
 from chain_node.rpc import ChainBlock, SubscriptionHub
 
 _log = structlog.get_logger("chain")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A proposal that this node found invalid."""
+
+    height: Height
+    round: Round
+    proposer: Address
+    reason: str
 
 
 class HeadEvents:
@@ -32,6 +45,23 @@ class HeadEvents:
         size.set_function(lambda: intake.pool.size_bytes)
         sessions = Gauge("tranchain_websockets", "Open WebSocket connections", registry=metrics)
         sessions.set_function(lambda: hub.session_count)
+
+        self._rejected = Counter(
+            "tranchain_messages_rejected", "Consensus messages dropped, by why", ["reason"], registry=metrics
+        )
+        self._refused = Counter("tranchain_proposals_refused", "Proposals found invalid here", registry=metrics)
+        self.last_refusal: Refusal | None = None
+        """The newest proposal that was found invalid here."""
+
+    def on_rejected(self, effect: RejectMessage) -> None:
+        """A consensus message was dropped."""
+        self._rejected.labels("fault" if effect.is_fault else "late").inc()
+
+    def on_refused(self, height: Height, round_number: Round, proposer: Address, reason: str) -> None:
+        """A proposal was executed and found invalid."""
+        self._refused.inc()
+        self.last_refusal = Refusal(height=height, round=round_number, proposer=proposer, reason=reason)
+        _log.warning("proposal_refused", height=height, round=round_number, proposer=proposer.hex(), reason=reason)
 
     def on_built(self, block: Block, duration_ms: int) -> None:
         """A block was built here."""

@@ -105,10 +105,16 @@ def _node_info(call: Call) -> JsonValue:
 def _peers(call: Call) -> JsonValue:
     return [
         {
-            "validator": None if peer.address is None else to_data(peer.address),
+            "tlsKeyHash": to_data(peer.tls_key_hash),
+            "validator": None if peer.validator is None else to_data(peer.validator),
             "organisation": peer.organisation,
-            "host": peer.host,
-            "port": peer.port,
+            "endpoint": peer.endpoint,
+            "clientVersion": peer.client_version,
+            "isOutbound": peer.is_outbound,
+            "isLive": peer.is_live,
+            "headNumber": to_quantity(peer.height),
+            "latencyMs": peer.latency_ms,
+            "misdeedPoints": peer.misdeed_points,
         }
         for peer in call.backend.consensus.peers()
     ]

@@ -148,15 +148,29 @@ class Evidence:
     messages: tuple[bytes, bytes]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
-    """One connected node."""
+    """One connected node, as this node sees it."""
 
-    address: Address | None
-    """Its validator address, if it is one."""
-    organisation: str
-    host: str
-    port: int
+    tls_key_hash: bytes
+    """What it is called on the network."""
+    validator: Address | None
+    """Key it signs blocks with; None for a node that only follows, and for one that cannot be judged yet."""
+    organisation: int | None
+    """Id of the member that runs it; None while it cannot be judged."""
+    endpoint: str
+    """HOST:PORT of its record, otherwise of the connection."""
+    client_version: str
+    is_outbound: bool
+    """Whether this node dialled."""
+    is_live: bool
+    """Whether something came from it lately."""
+    height: Height
+    """Of the head it last spoke of."""
+    latency_ms: int | None
+    """Time from the last Ping to its Pong; None before the first."""
+    misdeed_points: int
+    """What is counted against it."""
 
 
 class ConsensusQueries(Protocol):
