@@ -114,6 +114,10 @@ class NodeServices(Protocol):
         """Every node of the members, by the newest state."""
         ...
 
+    def block_hash(self, height: Height) -> Hash32:
+        """Hash of a block up to the head."""
+        ...
+
     def encoded_block(self, height: Height) -> bytes:
         """Bytes of a block up to the head."""
         ...
@@ -123,7 +127,7 @@ class NodeServices(Protocol):
         ...
 
     def waiting_transactions(self) -> Sequence[bytes]:
-        """Executable transactions of the pool, encoded."""
+        """Transactions of the pool, encoded, each sender's in the order of nonces."""
         ...
 
     def on_message(self, message: Message) -> None:
@@ -132,6 +136,8 @@ class NodeServices(Protocol):
 
     def on_transactions(self, encoded: Sequence[bytes]) -> Sequence[bytes]:
         """Transactions from a peer; returns those that were new here and are to be passed on.
+
+        Those that only the present state refuses are dropped.
 
         Raises:
             InvalidInputError: one of them can never be valid. What came before it was taken.
@@ -151,15 +157,20 @@ class NodeServices(Protocol):
         ...
 
     async def import_blocks(self, blocks: Sequence[Block]) -> None:
-        """Verify, execute and add blocks that follow the head, in order; known ones are skipped.
+        """Verify, execute and add blocks that follow the head, in order; those up to the head are skipped.
 
         Raises:
-            InvalidBlockError: one of them breaks a rule; those before it were added.
+            InvalidInputError: one of them breaks a rule; those before it were added.
+            UnavailableError: this node has halted and adds nothing.
         """
         ...
 
-    def on_conflict(self, ours: Block, theirs: Block) -> None:
-        """A peer has a block with a quorum of seals at a height where ours differs: halt, with the evidence."""
+    def on_conflict(self, theirs: Block) -> None:
+        """A peer has another block than ours at a height up to the head: halt, with the evidence.
+
+        Raises:
+            InvalidBlockError: it lacks a quorum of valid seals, so it proves nothing.
+        """
         ...
 
 

@@ -1,0 +1,52 @@
+"""What is known of the nodes at the other end of the open links."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chain_node.core.types import Address, Hash32, Height
+from chain_node.network.api import Link, NodeRecord, TlsKeyHash
+
+
+@dataclass(slots=True, eq=False)
+class Peer:
+    """One node, as long as the link to it is open."""
+
+    link: Link
+    record: NodeRecord | None
+    """Newest record of it; None while it may only serve us blocks."""
+    height: Height
+    """Of its head, as it says."""
+    head_hash: Hash32
+    """Of its head, as it says."""
+    heard_at: float
+    """When a frame last came from it, on the loop's clock."""
+    links: frozenset[bytes] = frozenset()
+    """TLS key hashes of the nodes it has live links with; looked up, never iterated."""
+    is_live: bool = True
+    rests_until: float = 0.0
+    """It is not asked for blocks before; it has failed to give some."""
+
+    @property
+    def key(self) -> TlsKeyHash:
+        """What it is called."""
+        return self.link.tls_key_hash
+
+    @property
+    def validator(self) -> Address | None:
+        """The validator it is, if it is one."""
+        return None if self.record is None else self.record.validator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerView:
+    """What others may know of a peer."""
+
+    tls_key_hash: TlsKeyHash
+    record: NodeRecord | None
+    """None while it may only serve us blocks."""
+    endpoint: str
+    """HOST:PORT of the other end of the connection."""
+    height: Height
+    is_live: bool
+    is_outbound: bool

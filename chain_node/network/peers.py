@@ -1,0 +1,429 @@
+"""Decides what is said to whom: who may come in, what is passed on, which links are live. No sockets.
+
+Everything happens on the event loop, timed by the loop's own clock, so that a simulated loop can run it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+import structlog
+
+from chain_node.consensus.qbft.messages import Message
+from chain_node.core.types import Address, Hash32, Height
+from chain_node.network.api import Link, NodeRecord, NodeServices, TlsKeyHash, VaultExchange
+from chain_node.network.block_sync import BlockSync
+from chain_node.network.frames import (
+    BLOCKS_PER_FRAME_MAX,
+    BLOCKS_SIZE_BYTES_TARGET,
+    LINKS_PER_FRAME_MAX,
+    PROTOCOL_VERSION,
+    SEALS_PER_FRAME_MAX,
+    Blocks,
+    ConsensusMessage,
+    Frame,
+    GetBlocks,
+    Goodbye,
+    Hello,
+    LateSeal,
+    LateSeals,
+    Ping,
+    Pong,
+    Status,
+    Transactions,
+    VaultMessage,
+)
+from chain_node.network.peer import Peer, PeerView
+from chain_node.network.relay import Heard, find_unreached
+from chain_node.network.transaction_gossip import TransactionGossip
+
+_log = structlog.get_logger("network")
+
+LIVE_SECONDS = 1.5
+"""A link on which nothing has come for longer is not live."""
+
+_PING_SECONDS = 0.5
+_TICK_SECONDS = 0.25
+_CLOSE_SECONDS = 15.0
+"""A link on which nothing has come for so long is closed."""
+
+_STATUS_SECONDS = 0.1
+"""Changes within this time make one Status."""
+
+_MEMORY_SECONDS = 1.0
+"""Half the time after which validators repeat themselves."""
+
+_MEMORY_COUNT_MAX = 20_000
+_DOWNLOAD_LINKS_MAX = 8
+"""Nodes that cannot be judged yet, at the same time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who this node is to others."""
+
+    chain_id: int
+    genesis_hash: Hash32
+    client_version: str
+    tls_key_hash: TlsKeyHash
+    validator: Address
+
+
+class Peers:
+    """Implements `LinkListener` over the services of one node."""
+
+    def __init__(self, identity: Identity, services: NodeServices, vault: VaultExchange | None = None) -> None:
+        self._identity = identity
+        self._services = services
+        self._vault = vault
+        self._peer_by_key: dict[TlsKeyHash, Peer] = {}
+        self._records: Sequence[NodeRecord] = ()
+        self._record_by_key: dict[TlsKeyHash, NodeRecord] = {}
+        self._live_validators: tuple[Address, ...] = ()
+        self._heard = Heard(self._now, memory_seconds=_MEMORY_SECONDS, count_max=_MEMORY_COUNT_MAX)
+        self._sync = BlockSync(services, self._all)
+        self._gossip = TransactionGossip(services, self._all)
+        self._tick_timer: asyncio.TimerHandle | None = None
+        self._tick_due_at = 0.0
+        self._status_timer: asyncio.TimerHandle | None = None
+        self._ping_number = 0
+
+    # What the node asks for
+
+    @property
+    def is_syncing(self) -> bool:
+        """Whether blocks are being fetched."""
+        return self._sync.is_active
+
+    def views(self) -> tuple[PeerView, ...]:
+        """The open links."""
+        return tuple(
+            PeerView(
+                tls_key_hash=peer.key,
+                record=peer.record,
+                endpoint=peer.link.endpoint,
+                height=peer.height,
+                is_live=peer.is_live,
+                is_outbound=peer.link.is_outbound,
+            )
+            for peer in self._all()
+        )
+
+    def send_to_validators(self, message: Message) -> None:
+        """Give a message of this validator to all; what reaches them can be passed on."""
+        frame = ConsensusMessage.of(message)
+        self._heard.is_new(_key_of(frame))
+        for peer in self._members():
+            peer.link.send(frame)
+
+    def announce_transaction(self, encoded: bytes) -> None:
+        """Tell of a transaction that came in here."""
+        self._gossip.announce(encoded)
+
+    def announce_seals(self, seals: Sequence[LateSeal]) -> None:
+        """Give late seals to all."""
+        for seal in seals:
+            self._heard.is_new(seal.seal)
+        for peer in self._members():
+            peer.link.send(LateSeals(tuple(seals)))
+
+    def request_blocks(self, author: Address, height: Height) -> None:
+        """A validator speaks of a height: it has the blocks below it."""
+        for peer in self._members():
+            if peer.validator == author and peer.height < height - 1:
+                peer.height = Height(height - 1)
+        self._sync.on_news()
+
+    def punish_validator(self, author: Address, reason: str, penalty: int) -> None:
+        """A validator has signed something that breaks the rules; whoever passed it on has not."""
+        for peer in self._members():
+            if peer.validator == author:
+                peer.link.punish(reason, penalty)
+
+    def on_head(self) -> None:
+        """The head has moved: judge all links by the newest records, tell the others, see who is ahead."""
+        self._judge_again()
+        self._status_soon()
+        self._sync.on_news()
+
+    # What the links tell
+
+    def make_hello(self) -> Hello:
+        """What this node says first."""
+        head = self._services.head()
+        return Hello(
+            version=PROTOCOL_VERSION,
+            chain_id=self._identity.chain_id,
+            genesis_hash=self._identity.genesis_hash,
+            height=head.height,
+            head_hash=head.block_hash,
+            client_version=self._identity.client_version,
+        )
+
+    def judge(self, tls_key_hash: TlsKeyHash, hello: Hello) -> NodeRecord | Goodbye | None:
+        """Whether a node may come in: its record; a refusal; or None, taken for download only."""
+        ours = self.make_hello()
+        for what, got, expected in (
+            ("protocol version", hello.version, ours.version),
+            ("chain id", hello.chain_id, ours.chain_id),
+            ("genesis", hello.genesis_hash.hex(), ours.genesis_hash.hex()),
+        ):
+            if got != expected:
+                return Goodbye(f"wrong {what}: got {got}, expected {expected}")
+        if tls_key_hash == self._identity.tls_key_hash:
+            return Goodbye("this is the node itself")
+        self._read_records()
+        record = self._record_by_key.get(tls_key_hash)
+        if record is not None:
+            return record
+        downloads = sum(peer.record is None for peer in self._all())
+        if hello.height > ours.height and downloads < _DOWNLOAD_LINKS_MAX:
+            return None
+        return Goodbye(_not_a_member(tls_key_hash, ours.height))
+
+    def on_link_up(self, link: Link, hello: Hello) -> None:
+        """A link is open: both sides have judged the other."""
+        other = self._peer_by_key.get(link.tls_key_hash)
+        if other is not None and not self._is_better(link, other):
+            link.close(Goodbye("another link to this node is kept"))
+            return
+        if other is not None:
+            self._forget(other)
+            self._sync.on_gone(other)
+            other.link.close(Goodbye("a newer link to this node is kept"))
+        peer = Peer(link, link.record, hello.height, hello.head_hash, self._now())
+        self._peer_by_key[peer.key] = peer
+        _log.info("peer_connected", **_describe(peer), height=peer.height, client=hello.client_version)
+        self._start_ticking()
+        self._greet(peer)
+        self._on_links_changed()
+        self._on_peer_head(peer)
+
+    def on_link_down(self, link: Link, reason: str) -> None:
+        """A link is closed, whoever closed it."""
+        peer = self._peer_of(link)
+        if peer is None:
+            return
+        _log.info("peer_gone", **_describe(peer), reason=reason)
+        self._forget(peer)
+        self._on_links_changed()
+        self._sync.on_gone(peer)
+
+    def on_frame(self, link: Link, frame: Frame) -> None:
+        """A frame has come.
+
+        Raises:
+            InvalidInputError: the peer broke a rule; the caller punishes it.
+        """
+        peer = self._peer_of(link)
+        if peer is None:
+            return
+        peer.heard_at = self._now()
+        if not peer.is_live:
+            peer.is_live = True
+            self._on_links_changed()
+        match frame:
+            case Ping():
+                link.send(Pong(frame.number))
+            case Status():
+                self._on_status(peer, frame)
+            case Blocks():
+                self._sync.on_blocks(peer, frame)
+            case _ if peer.record is None:
+                pass  # it takes us for one of its peers, but what it says cannot be judged
+            case ConsensusMessage():
+                self._on_consensus_message(peer, frame)
+            case LateSeals():
+                self._on_late_seals(peer, frame)
+            case Transactions():
+                self._gossip.on_transactions(peer, frame.encoded)
+            case GetBlocks():
+                link.send(Blocks(frame.number, self._collect_blocks(frame.first, frame.count)))
+            case VaultMessage() if self._vault is not None:
+                self._vault.on_vault_message(peer.record, frame.payload)
+            case _:
+                pass  # Pong, and what a node without a vault cannot use
+
+    def _on_status(self, peer: Peer, status: Status) -> None:
+        peer.height, peer.head_hash = status.height, status.head_hash
+        peer.links = frozenset(status.links)
+        self._on_peer_head(peer)
+
+    def _on_peer_head(self, peer: Peer) -> None:
+        if peer.height <= self._services.head().height and peer.head_hash != self._services.block_hash(peer.height):
+            self._sync.probe(peer, peer.height)
+        self._sync.on_news()
+
+    def _on_consensus_message(self, peer: Peer, frame: ConsensusMessage) -> None:
+        if not self._heard.is_new(_key_of(frame)):
+            return
+        message = frame.decode()
+        for other in find_unreached(self._members(), peer):
+            if other.validator != message.author:
+                other.link.send(frame)
+        self._services.on_message(message)
+
+    def _on_late_seals(self, peer: Peer, frame: LateSeals) -> None:
+        seals = tuple(seal for seal in frame.seals if self._heard.is_new(seal.seal))
+        if not seals:
+            return
+        self._services.on_seals(seals)
+        for other in find_unreached(self._members(), peer):
+            other.link.send(LateSeals(seals))
+
+    def _collect_blocks(self, first: Height, count: int) -> tuple[bytes, ...]:
+        last = min(first + min(count, BLOCKS_PER_FRAME_MAX) - 1, self._services.head().height)
+        encoded: list[bytes] = []
+        size_bytes = 0
+        for height in range(first, last + 1):
+            encoded.append(self._services.encoded_block(Height(height)))
+            size_bytes += len(encoded[-1])
+            if size_bytes >= BLOCKS_SIZE_BYTES_TARGET:
+                break
+        return tuple(encoded)
+
+    # Who is a member
+
+    def _judge_again(self) -> None:
+        if not self._read_records() and all(peer.record is not None for peer in self._all()):
+            return
+        head = self._services.head()
+        is_changed = False
+        for peer in self._all():
+            record = self._record_by_key.get(peer.key)
+            if record is None and (peer.record is not None or peer.height <= head.height):
+                peer.link.close(Goodbye(_not_a_member(peer.key, head.height)))
+                self._forget(peer)
+                self._sync.on_gone(peer)
+                is_changed = True
+            elif record != peer.record:
+                was_unknown = peer.record is None
+                peer.record = record
+                is_changed = True
+                if was_unknown:
+                    self._greet(peer)
+        if is_changed:
+            self._on_links_changed()
+
+    def _read_records(self) -> bool:
+        """Read the newest records; gives whether they are others than before."""
+        records = self._services.node_records()
+        if records is self._records:
+            return False
+        self._records = records
+        self._record_by_key = {record.tls_key_hash: record for record in records}
+        return True
+
+    def _greet(self, peer: Peer) -> None:
+        """Tell a member's node what it has missed."""
+        peer.link.send(self._make_status())
+        if peer.record is None:
+            return
+        seals = tuple(self._services.own_seals())
+        if seals:
+            peer.link.send(LateSeals(seals[:SEALS_PER_FRAME_MAX]))
+        self._gossip.greet(peer)
+        if self._vault is not None:
+            self._vault.on_peer(peer.record, lambda payload: peer.link.send(VaultMessage(payload)))
+
+    def _forget(self, peer: Peer) -> None:
+        if self._peer_by_key.get(peer.key) is peer:
+            del self._peer_by_key[peer.key]
+            if self._vault is not None and peer.record is not None:
+                self._vault.on_peer_gone(peer.record)
+
+    def _is_better(self, link: Link, other: Peer) -> bool:
+        """Of two links to one node both sides keep the one that the smaller key dialled; a dead one is not kept."""
+        if not other.is_live or link.is_outbound == other.link.is_outbound:
+            return True
+        return link.is_outbound == (self._identity.tls_key_hash < link.tls_key_hash)
+
+    # Liveness
+
+    def _start_ticking(self) -> None:
+        if self._tick_timer is None:
+            self._tick_due_at = self._now() + _TICK_SECONDS
+            self._tick_timer = asyncio.get_running_loop().call_later(_TICK_SECONDS, self._on_tick)
+
+    def _on_tick(self) -> None:
+        self._tick_timer = None
+        now = self._now()
+        lateness = now - self._tick_due_at
+        for peer in self._all():
+            if lateness > _TICK_SECONDS:
+                # This node itself stood still; what came meanwhile has not been read yet.
+                peer.heard_at = min(now, peer.heard_at + lateness)
+            self._check_life(peer, now - peer.heard_at)
+        if self._peer_by_key:
+            self._start_ticking()
+
+    def _check_life(self, peer: Peer, silence: float) -> None:
+        if silence >= _PING_SECONDS:
+            self._ping_number += 1
+            peer.link.send(Ping(self._ping_number))
+        if silence > LIVE_SECONDS and peer.is_live:
+            peer.is_live = False
+            _log.warning("peer_silent", **_describe(peer))
+            self._on_links_changed()
+        if silence > _CLOSE_SECONDS:
+            peer.link.close(Goodbye(f"nothing came for {_CLOSE_SECONDS:.0f} s"))
+            self.on_link_down(peer.link, "silent")
+
+    def _on_links_changed(self) -> None:
+        self._status_soon()
+        linked = {peer.validator for peer in self._members() if peer.is_live} - {None, self._identity.validator}
+        validators = tuple(sorted(validator for validator in linked if validator is not None))
+        if validators != self._live_validators:
+            self._live_validators = validators
+            self._services.on_links_changed(validators)
+
+    def _status_soon(self) -> None:
+        if self._status_timer is None and self._peer_by_key:
+            self._status_timer = asyncio.get_running_loop().call_later(_STATUS_SECONDS, self._send_status)
+
+    def _send_status(self) -> None:
+        self._status_timer = None
+        status = self._make_status()
+        for peer in self._all():
+            peer.link.send(status)
+
+    def _make_status(self) -> Status:
+        head = self._services.head()
+        links = [peer.key for peer in self._members() if peer.is_live]
+        return Status(head.height, head.block_hash, tuple(links[:LINKS_PER_FRAME_MAX]))
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def _all(self) -> tuple[Peer, ...]:
+        return tuple(self._peer_by_key.values())
+
+    def _members(self) -> tuple[Peer, ...]:
+        """Peers that are members' nodes, not those that may only serve us."""
+        return tuple(peer for peer in self._peer_by_key.values() if peer.record is not None)
+
+    def _peer_of(self, link: Link) -> Peer | None:
+        peer = self._peer_by_key.get(link.tls_key_hash)
+        return peer if peer is not None and peer.link is link else None
+
+
+def _key_of(frame: ConsensusMessage) -> bytes:
+    return sha256(frame.encoded).digest()
+
+
+def _not_a_member(key: TlsKeyHash, height: Height) -> str:
+    return f"TLS key {key.hex()} is in no member's node record at block {height}"
+
+
+def _describe(peer: Peer) -> dict[str, object]:
+    record = peer.record
+    return {
+        "tls_key": peer.key.hex(),
+        "validator": None if peer.validator is None else peer.validator.hex(),
+        "organisation": None if record is None else record.organisation,
+        "endpoint": peer.link.endpoint,
+        "is_outbound": peer.link.is_outbound,
+    }
