@@ -1,0 +1,306 @@
+"""What must hold whatever happens: each checker is told of every step that concerns it and raises `Violation`.
+
+They watch from outside: bytes on the wire, bytes on disk, blocks in stores. Only `check_bounds` looks into a node.
+Liars are not watched; what they make honest machines do is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from chain_node.consensus.qbft.extra_data import decode_extra_data
+from chain_node.consensus.qbft.hashes import block_hash, proposal_digest, seal_hash, with_round
+from chain_node.consensus.qbft.header_rules import validate_sealed_header
+from chain_node.consensus.qbft.message_log import height_of, round_of
+from chain_node.consensus.qbft.messages import (
+    COMMIT_CODE,
+    PREPARE_CODE,
+    PROPOSAL_CODE,
+    ROUND_CHANGE_CODE,
+    Message,
+    Proposal,
+    RoundChange,
+    SignedCommit,
+    SignedPrepare,
+)
+from chain_node.consensus.qbft.state import State
+from chain_node.core import rlp
+from chain_node.core.codec import decode_block
+from chain_node.core.crypto import recover_address
+from chain_node.core.errors import InvalidInputError
+from chain_node.core.genesis import Genesis
+from chain_node.core.limits import FUTURE_MESSAGES_MAX, RESEND_MS, VOTES_PER_VALIDATOR_MAX
+from chain_node.core.types import ZERO_HASH, Address, Block, Hash32, Header, Height, Round
+from chain_node.network.frames import ConsensusMessage, Frame, LateSeal, LateSeals
+from chain_node.storage import MemoryDisk
+from chain_node.storage.api import BlockCommit
+from chain_node.storage.vote_record import VoteRecord as VoteLog
+
+if TYPE_CHECKING:
+    from tests.simulation.machine import Machine
+
+EVENTS_WAITING_MAX = 2_000
+"""Messages that may wait for a driver: what all links can bring while a block is being imported."""
+
+SENDS_PER_ROUND_MAX = 5
+"""Messages of one validator in one round, to one peer: one of each kind, and a Proposal made again after a restart."""
+
+VoteKey = tuple[int, int, int]
+"""(kind, height, round)."""
+
+
+class Violation(AssertionError):
+    """Something that must never happen has."""
+
+
+@dataclass
+class _Watch:
+    """What is known of one machine over all its lives."""
+
+    signed: dict[VoteKey, bytes] = field(default_factory=dict)
+    """What it signed; never two values for one key."""
+    seen: dict[bytes, None] = field(default_factory=dict)
+    """Messages already looked at."""
+    sends: dict[tuple[int, int], list[int]] = field(default_factory=dict)
+    """(height, peer) → [first time in ms, messages, lives of the machine at the first]."""
+
+
+class Checkers:
+    """All of them, over one simulation."""
+
+    def __init__(
+        self,
+        genesis: Genesis,
+        now_ms: Callable[[], int],
+        validators_after: Callable[[Header], Sequence[Address]],
+        *,
+        is_safe_in_theory: bool,
+    ) -> None:
+        """Take what they look at.
+
+        Args:
+            validators_after: who decides the block after a header, read from what all stores hold together.
+            is_safe_in_theory: false when more validators lie than any protocol can stand.
+        """
+        self._genesis = genesis
+        self._now_ms = now_ms
+        self._validators_after = validators_after
+        self._is_safe_in_theory = is_safe_in_theory
+        self._watches: dict[int, _Watch] = {}
+        self.chain: dict[int, Hash32] = {}
+        """The one block of each height."""
+        self._headers: dict[Hash32, Header] = {}
+        self._final: dict[int, Hash32] = {}
+        self._sealed: dict[tuple[int, int, Hash32], dict[Address, None]] = {}
+        self._block_by_digest: dict[Hash32, Hash32] = {}
+        self._decided: dict[int, Hash32] = {}
+
+    def on_genesis(self, header: Header) -> None:
+        """The block that all have."""
+        self.chain[0] = block_hash(header)
+        self._headers[self.chain[0]] = header
+
+    def header_of(self, found: Hash32) -> Header | None:
+        """The header of a block that somebody honest has."""
+        return self._headers.get(found)
+
+    def on_sent(self, machine: Machine, peer: Machine, frame: Frame) -> None:
+        """A frame leaves a machine."""
+        if machine.liar is not None:
+            return
+        if isinstance(frame, ConsensusMessage):
+            self._on_message(machine, peer, frame)
+        elif isinstance(frame, LateSeals):
+            for seal in frame.seals:
+                self._on_late_seal(machine, seal)
+
+    def on_commit(self, machine: Machine, commit: BlockCommit) -> None:
+        """A block is durable in a machine's store."""
+        if machine.liar is not None or commit.height == 0:
+            return
+        block = _decode_block(commit.block)
+        self._check_agreement(machine, commit)
+        self._check_header(machine, block)
+        self._headers.setdefault(commit.block_hash, block.header)
+
+    def on_final(self, machine: Machine, height: Height, found: Hash32) -> None:
+        """A machine calls a block byzantine_final."""
+        known = self._final.setdefault(height, found)
+        if known != found:
+            raise Violation(f"finality revoked: {machine.name} has {_short(found)} final at {height}, was {_short(known)}")
+
+    def on_punished(self, machine: Machine, peer: Machine, reason: str) -> None:
+        """An honest machine must never be blamed by an honest one."""
+        if machine.liar is None and peer.liar is None:
+            raise Violation(f"{machine.name} punishes honest {peer.name}: {reason}")
+
+    def check_bounds(self, machine: Machine, state: State, events_waiting: int) -> None:
+        """Nothing in a node grows without bound."""
+        count = len(state.validators)
+        kept = {"prepares": state.prepares, "commits": state.commits, "round changes": state.round_changes}
+        for what, log in kept.items():
+            if len(log) > count * VOTES_PER_VALIDATOR_MAX:
+                raise Violation(f"{machine.name} keeps {len(log)} {what} of {count} validators")
+        if len(state.future) > FUTURE_MESSAGES_MAX:
+            raise Violation(f"{machine.name} keeps {len(state.future)} messages for later")
+        if events_waiting > EVENTS_WAITING_MAX:
+            raise Violation(f"{machine.name} has {events_waiting} events waiting")
+
+    def _on_message(self, machine: Machine, peer: Machine, frame: ConsensusMessage) -> None:
+        watch = self._watches.setdefault(machine.index, _Watch())
+        message = frame.decode()
+        if message.author != machine.address:
+            return
+        self._check_count(machine, peer, message, watch)
+        if frame.encoded in watch.seen:
+            return
+        watch.seen[frame.encoded] = None
+        kind, value = _kind_and_value(message)
+        key = kind, height_of(message), round_of(message)
+        self._check_vote(machine, watch, key, value)
+        if isinstance(message, Proposal):
+            self._block_by_digest[Hash32(value)] = block_hash(message.payload.block.header)
+        if kind == COMMIT_CODE:
+            self._on_seal(machine.address, key, Hash32(value))
+
+    def _on_late_seal(self, machine: Machine, seal: LateSeal) -> None:
+        header = self._headers.get(seal.block_hash)
+        if header is None:
+            raise Violation(f"{machine.name} passes on a seal of a block that nobody has: {_short(seal.block_hash)}")
+        digest = _digest_in_round(header, seal.round)
+        signer = recover_address(digest, seal.seal, is_low_s_required=False)
+        if signer != machine.address:
+            return
+        watch = self._watches.setdefault(machine.index, _Watch())
+        if seal.seal not in watch.seen:
+            watch.seen[seal.seal] = None
+            self._check_vote(machine, watch, (COMMIT_CODE, seal.height, seal.round), digest)
+
+    def _check_vote(self, machine: Machine, watch: _Watch, key: VoteKey, value: bytes) -> None:
+        known = watch.signed.setdefault(key, value)
+        if known != value:
+            raise Violation(f"double vote: {machine.name} signed {_short(value)} and {_short(known)} for {_say(key)}")
+        if not machine.forgets_votes and machine.durable_votes.read(machine.votes_on_disk()).get(key) != value:
+            raise Violation(f"{machine.name} sent {_short(value)} for {_say(key)} before its record was durable")
+
+    def _check_count(self, machine: Machine, peer: Machine, message: Message, watch: _Watch) -> None:
+        now_ms, height = self._now_ms(), height_of(message)
+        first_ms, rounds, _ = known = watch.sends.setdefault((height, peer.index), [now_ms, 0, 0])
+        known[1] = max(rounds, round_of(message))
+        known[2] += 1
+        spans = (now_ms - first_ms) // RESEND_MS + 1
+        allowed = SENDS_PER_ROUND_MAX * (known[1] + 1 + spans + machine.lives)
+        if known[2] > allowed:
+            raise Violation(f"{machine.name} sent {known[2]} messages of height {height}, allowed {allowed}")
+
+    def _on_seal(self, author: Address, key: VoteKey, digest: Hash32) -> None:
+        """A quorum of Commits decides, whether or not anybody has imported the block yet."""
+        _, height, round_number = key
+        sealers = self._sealed.setdefault((height, round_number, digest), {})
+        sealers[author] = None
+        decided = self._block_by_digest.get(digest)
+        parent = self._headers.get(self.chain.get(height - 1, ZERO_HASH))
+        if decided is None or parent is None or not self._is_safe_in_theory:
+            return
+        validators = self._validators_after(parent)
+        if len([one for one in sealers if one in validators]) < quorum_of(len(validators)):
+            return
+        for known in (self._decided.setdefault(height, decided), self.chain.get(height, decided)):
+            if known != decided:
+                raise Violation(f"a decided block is not kept: {_short(decided)} and {_short(known)} at {height}")
+
+    def _check_header(self, machine: Machine, block: Block) -> None:
+        header = block.header
+        parent = self._headers.get(header.parent_hash)
+        if parent is None:
+            raise Violation(f"{machine.name} has block {header.number} without a parent")
+        validators = tuple(self._validators_after(parent))
+        try:
+            sealers = validate_sealed_header(
+                header, parent, validators=validators, genesis=self._genesis, now_seconds=None
+            )
+        except InvalidInputError as error:
+            raise Violation(f"{machine.name} imported an invalid block {header.number}: {error}") from error
+        if len(dict.fromkeys(sealers)) < quorum_of(len(validators)):
+            raise Violation(f"{machine.name} imported block {header.number} with {len(sealers)} seals")
+
+    def _check_agreement(self, machine: Machine, commit: BlockCommit) -> None:
+        final = self._final.get(commit.height, commit.block_hash)
+        if final != commit.block_hash:
+            raise Violation(f"{machine.name} has another block at {commit.height} than the final {_short(final)}")
+        known = self.chain.setdefault(commit.height, commit.block_hash)
+        if self._is_safe_in_theory and known != commit.block_hash:
+            raise Violation(
+                f"fork: {machine.name} has {_short(commit.block_hash)} at {commit.height}, another has {_short(known)}"
+            )
+        decided = self._decided.get(commit.height, commit.block_hash)
+        if decided != commit.block_hash:
+            raise Violation(f"a decided block is not kept: {_short(decided)} at {commit.height}")
+
+
+def quorum_of(count: int) -> int:
+    """Two thirds, rounded up; on purpose not the node's own function."""
+    return -(-2 * count // 3)
+
+
+class DurableVotes:
+    """What a vote log would restore after a crash at this moment."""
+
+    def __init__(self) -> None:
+        self._content = b""
+        self._values: dict[VoteKey, bytes] = {}
+
+    def read(self, content: bytes) -> dict[VoteKey, bytes]:
+        """Votes by key, of the durable bytes of the log."""
+        if not content.startswith(self._content):
+            self._content, self._values = b"", {}
+        if len(content) > len(self._content):
+            payloads = VoteLog(MemoryDisk(content[len(self._content) :])).payloads
+            self._values.update(_entry_key(payload) for payload in payloads)
+            self._content = content
+        return self._values
+
+
+def _entry_key(payload: bytes) -> tuple[VoteKey, bytes]:
+    """Key and digest of an entry, without taking apart its blocks. Source: chain_node.consensus.qbft.record."""
+    height, round_number, kind, digest = (rlp.decode(part) for part in rlp.split_items(payload, items_max=6)[:4])
+    numbers = [int.from_bytes(part, "big") for part in (kind, height, round_number) if isinstance(part, bytes)]
+    return (numbers[0], numbers[1], numbers[2]), bytes(digest)  # type: ignore[arg-type]
+
+
+def _kind_and_value(message: Message) -> tuple[int, bytes]:
+    match message:
+        case Proposal():
+            return PROPOSAL_CODE, proposal_digest(message.payload.block)
+        case SignedPrepare():
+            return PREPARE_CODE, message.payload.digest
+        case SignedCommit():
+            return COMMIT_CODE, message.payload.digest
+        case RoundChange():
+            prepared = message.signed.payload.prepared
+            return ROUND_CHANGE_CODE, ZERO_HASH if prepared is None else prepared.digest
+
+
+@lru_cache(maxsize=1024)
+def _decode_block(encoded: bytes) -> Block:
+    return decode_block(encoded)
+
+
+@lru_cache(maxsize=4096)
+def _digest_in_round(header: Header, round_number: Round) -> Hash32:
+    if decode_extra_data(header.extra_data).round == round_number:
+        return seal_hash(header)
+    return proposal_digest(with_round(Block(header, ()), round_number))
+
+
+def _short(value: bytes) -> str:
+    return value.hex()[:8]
+
+
+def _say(key: VoteKey) -> str:
+    kind, height, round_number = key
+    names = {PROPOSAL_CODE: "Proposal", PREPARE_CODE: "Prepare", COMMIT_CODE: "Commit", ROUND_CHANGE_CODE: "RoundChange"}
+    return f"{names[kind]} of height {height} round {round_number}"

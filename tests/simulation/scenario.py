@@ -1,0 +1,218 @@
+"""What happens in one simulation, as data: the same scenario always gives the same run.
+
+`draw_scenario` makes one from a seed. Changing it gives every seed another scenario, so what once failed is kept in
+`regressions.py` as the scenario itself.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Literal
+
+Liar = Literal["silent", "equivocator", "forger", "wrong_root", "bad_seals", "flooder", "replayer", "withholder"]
+LIARS: tuple[Liar, ...] = (
+    "silent",
+    "equivocator",
+    "forger",
+    "wrong_root",
+    "bad_seals",
+    "flooder",
+    "replayer",
+    "withholder",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weather:
+    """What the network does to frames while faults last."""
+
+    latency_ms: int = 2
+    """Least time a frame takes."""
+    jitter_ms: int = 3
+    """Up to so much more; frames of one link still arrive in order."""
+    loss: float = 0.0
+    """Share of frames that never arrive although their link lives."""
+    duplication: float = 0.0
+    """Share of frames that arrive twice."""
+    reordering: float = 0.0
+    """Share of frames that arrive up to a second late, behind later ones."""
+    relinks: float = 0.0
+    """Links that break by themselves, for each link and second."""
+
+
+FAIR = Weather()
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """The power of a machine fails at the `step`-th thing it does with disk or wire after `at_ms`; it comes back."""
+
+    at_ms: int
+    machine: int
+    step: int
+    down_ms: int
+    is_silent: bool = False
+    """The machine vanishes without closing its connections."""
+    loses_store: bool = False
+    """It comes back without its chain store, but with its vote record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """Frames from one group to the other do not arrive; one-way unless `is_two_way`."""
+
+    at_ms: int
+    until_ms: int
+    from_group: tuple[int, ...]
+    to_group: tuple[int, ...]
+    is_two_way: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ClockJump:
+    """A machine's clock is set forward or back, and right again when faults end."""
+
+    at_ms: int
+    machine: int
+    by_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Governance:
+    """A transaction that changes the register: `action` of engine.py on a machine."""
+
+    at_ms: int
+    action: int
+    machine: int
+
+
+Event = Crash | Partition | ClockJump | Governance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """Everything that is decided before the run."""
+
+    seed: int
+    """For what is drawn on the way: latencies, losses, what survives on disks."""
+    validators: int
+    """Founders: machines 0 to validators - 1."""
+    followers: int = 0
+    """Further machines, which may become validators."""
+    period_ms: int = 1000
+    empty_period_seconds: int = 0
+    timeout_seconds: int = 1
+    clients: int = 2
+    """Accounts that send one transaction after the other."""
+    weather: Weather = FAIR
+    faults_end_ms: int = 10_000
+    """From here on the weather is fair, and what is broken was mended."""
+    quiet_ms: int = 4_000
+    """Time in which nothing else happens after the chain was found alive."""
+    skews_ms: tuple[int, ...] = ()
+    """By machine; the rest have none."""
+    drifts_ppm: tuple[int, ...] = ()
+    """By machine; the rest have none."""
+    liars: tuple[tuple[int, Liar], ...] = ()
+    """Machines that are validators and lie."""
+    events: tuple[Event, ...] = ()
+    forgets_votes: bool = False
+    """Disks lose even what was synced: validators without a durable lock."""
+
+
+def draw_scenario(seed: int) -> Scenario:
+    """The scenario of a seed."""
+    rng = random.Random(f"{seed}/scenario")
+    validators = rng.choices((1, 2, 3, 4, 5, 7), (2, 5, 43, 38, 6, 6))[0]
+    followers = rng.choices((0, 1), (7, 3))[0]
+    machines = validators + followers
+    faults_end_ms = rng.randrange(6_000, 14_000)
+    period_ms = rng.choice((1000, 1000, 500, 2000))
+    return Scenario(
+        seed=seed,
+        validators=validators,
+        followers=followers,
+        period_ms=period_ms,
+        empty_period_seconds=rng.choice((0, 0, 3, 60)),
+        timeout_seconds=rng.choice((1, 2)),
+        clients=rng.choice((0, 1, 2, 3)),
+        weather=_draw_weather(rng),
+        faults_end_ms=faults_end_ms,
+        skews_ms=tuple(rng.randrange(-400, 400) if rng.random() < 0.3 else 0 for _ in range(machines)),
+        drifts_ppm=tuple(rng.randrange(-200, 200) if rng.random() < 0.3 else 0 for _ in range(machines)),
+        liars=_draw_liars(rng, validators),
+        events=_draw_events(rng, validators, followers, faults_end_ms),
+    )
+
+
+def _draw_weather(rng: random.Random) -> Weather:
+    latency_ms = rng.choice((1, 5, 30, 120))
+    return Weather(
+        latency_ms=latency_ms,
+        jitter_ms=rng.choice((1, latency_ms, 5 * latency_ms)),
+        loss=rng.choice((0.0, 0.0, 0.02, 0.1, 0.3)),
+        duplication=rng.choice((0.0, 0.0, 0.1)),
+        reordering=rng.choice((0.0, 0.0, 0.05, 0.2)),
+        relinks=rng.choice((0.0, 0.0, 0.05, 0.3)),
+    )
+
+
+def _draw_liars(rng: random.Random, validators: int) -> tuple[tuple[int, Liar], ...]:
+    bound = (validators - 1) // 3
+    if bound == 0 or rng.random() < 0.5:
+        return ()
+    machines = rng.sample(range(validators), rng.randint(1, bound))
+    return tuple((machine, rng.choice(LIARS)) for machine in machines)
+
+
+def _draw_events(rng: random.Random, validators: int, followers: int, end_ms: int) -> tuple[Event, ...]:
+    events: list[Event] = []
+    machines = validators + followers
+    for _ in range(rng.choice((0, 1, 1, 2, 4, 8))):
+        events.append(_draw_crash(rng, machines, end_ms))
+    for _ in range(rng.choice((0, 0, 1, 2, 3))):
+        events.append(_draw_partition(rng, machines, end_ms))
+    if rng.random() < 0.2:
+        by_ms = rng.choice((-60_000, -3_000, -1_500, 1_500, 3_000, 60_000))
+        events.append(ClockJump(rng.randrange(end_ms), rng.randrange(machines), by_ms))
+    if followers and rng.random() < 0.7:
+        events += _draw_governance(rng, validators, end_ms)
+    if rng.random() < 0.1:
+        at_ms = rng.randrange(end_ms)
+        events += [Crash(at_ms, machine, rng.randrange(1, 30), rng.randrange(100, 2_000)) for machine in range(machines)]
+    return tuple(sorted(events, key=lambda event: event.at_ms))
+
+
+def _draw_crash(rng: random.Random, machines: int, end_ms: int) -> Crash:
+    return Crash(
+        at_ms=rng.randrange(end_ms),
+        machine=rng.randrange(machines),
+        step=rng.randrange(1, 40),
+        down_ms=rng.choice((0, 50, 500, 2_000, 8_000)),
+        is_silent=rng.random() < 0.3,
+        loses_store=rng.random() < 0.1,
+    )
+
+
+def _draw_partition(rng: random.Random, machines: int, end_ms: int) -> Partition:
+    at_ms = rng.randrange(end_ms)
+    order = rng.sample(range(machines), machines)
+    cut = rng.randrange(0, machines)
+    return Partition(
+        at_ms=at_ms,
+        until_ms=min(end_ms, at_ms + rng.choice((300, 2_000, 5_000, 20_000))),
+        from_group=tuple(sorted(order[:cut])),
+        to_group=tuple(sorted(order[cut:])),
+        is_two_way=rng.random() < 0.7,
+    )
+
+
+def _draw_governance(rng: random.Random, joiner: int, end_ms: int) -> list[Event]:
+    from tests.simulation.engine import ADD_RECORD, ADD_VALIDATOR, REMOVE_VALIDATOR
+
+    at_ms = rng.randrange(end_ms // 2)
+    events: list[Event] = [Governance(0, ADD_RECORD, joiner), Governance(at_ms, ADD_VALIDATOR, joiner)]
+    if rng.random() < 0.5:
+        events.append(Governance(rng.randrange(at_ms, end_ms), REMOVE_VALIDATOR, rng.randrange(joiner + 1)))
+    return events

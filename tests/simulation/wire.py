@@ -1,0 +1,237 @@
+"""The network between simulated machines: links with latency, loss, partitions and half-open ends.
+
+Frames travel as bytes. A link keeps their order unless the weather says otherwise; what a partition stops arrives
+when it is over, as with TCP, or never when the weather loses frames. A machine that vanishes silently leaves its peers
+with links that are dead and look alive.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import random
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from chain_node.core.errors import DecodeError, InvalidInputError
+from chain_node.network.api import NodeRecord, TlsKeyHash
+from chain_node.network.frames import Frame, Goodbye, Hello, Priority, decode_payload, encode_frame, size_bytes_max
+from tests.simulation.scenario import FAIR, Weather
+from tests.simulation.virtual_loop import VirtualLoop
+
+if TYPE_CHECKING:
+    from tests.simulation.machine import Machine
+
+_HEAD_SIZE_BYTES = 5
+_BAD_FRAME_PENALTY = 50
+_LATE_MS_MAX = 1_000
+"""How late a frame may be that lost its place."""
+
+cached_encode_frame = lru_cache(maxsize=2048)(encode_frame)
+cached_decode_payload = lru_cache(maxsize=2048)(decode_payload)
+
+
+class SimulatedLink:
+    """Implements `Link`: one end of a connection."""
+
+    def __init__(
+        self, wire: Wire, machine: Machine, peer: Machine, *, record: NodeRecord | None, is_outbound: bool
+    ) -> None:
+        self._wire = wire
+        self.machine = machine
+        self.life = machine.life
+        self.peer = peer
+        self.other: SimulatedLink
+        self._record = record
+        self._is_outbound = is_outbound
+        self.is_open = True
+        self.last_arrival_us = 0
+        self.held: list[bytes] = []
+
+    @property
+    def record(self) -> NodeRecord | None:
+        """Whose node this is."""
+        return self._record
+
+    @property
+    def tls_key_hash(self) -> TlsKeyHash:
+        """The key at the other end."""
+        return self.peer.tls_key_hash
+
+    @property
+    def is_outbound(self) -> bool:
+        """Whether this machine dialled."""
+        return self._is_outbound
+
+    @property
+    def endpoint(self) -> str:
+        """For people."""
+        return f"node{self.peer.index}"
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether this end is open and its machine still lives the life it was opened in."""
+        return self.is_open and self.machine.life is self.life and self.life.is_alive
+
+    def send(self, frame: Frame) -> None:
+        """Send a frame, or whatever a liar makes of it."""
+        if not self.is_usable:
+            return
+        if self.machine.liar is None:
+            self.send_as_is(frame)
+            return
+        for other in self.machine.liar.frames_for(self, frame):
+            self.send_as_is(other)
+
+    def send_as_is(self, frame: Frame) -> None:
+        """Put a frame on the wire."""
+        self.machine.crash_point("send")
+        if self.is_usable:
+            self.machine.world.checkers.on_sent(self.machine, self.peer, frame)
+            self._wire.transmit(self, frame.priority, cached_encode_frame(frame))
+            self.machine.crash_point("sent")
+
+    def punish(self, reason: str, penalty: int) -> None:
+        """Count a misdeed of the peer."""
+        if self.is_usable:
+            self.machine.punish(self, reason, penalty)
+
+    def close(self, goodbye: Goodbye) -> None:
+        """Say why, then close."""
+        if self.is_usable:
+            self._wire.transmit(self, Goodbye.priority, cached_encode_frame(goodbye))
+            self.shut(goodbye.reason)
+
+    def shut(self, reason: str) -> None:
+        """Close this end; the node is told soon."""
+        if not self.is_open:
+            return
+        self.is_open = False
+        self.machine.links.pop(self, None)
+        if self.machine.life is self.life and self.life.is_alive:
+            context = self.life.context
+            self._wire.loop.call_soon(self.machine.on_link_down, self, reason, context=context)
+
+
+class Wire:
+    """All links, and who cannot reach whom."""
+
+    def __init__(self, loop: VirtualLoop, rng: random.Random, note: Callable[[str], None]) -> None:
+        self.loop = loop
+        self.weather: Weather = FAIR
+        self._rng = rng
+        self._note = note
+        self._blocks: dict[tuple[int, int], int] = {}
+        self.context = contextvars.copy_context()
+        """Of nobody: what is on its way arrives whoever lives."""
+
+    def block(self, source: Machine, target: Machine) -> None:
+        """Frames from one machine to another stop arriving."""
+        key = source.index, target.index
+        self._blocks[key] = self._blocks.get(key, 0) + 1
+
+    def unblock(self, source: Machine, target: Machine) -> None:
+        """Undo one `block`; what was held back goes on its way."""
+        key = source.index, target.index
+        self._blocks[key] -= 1
+        if not self._blocks[key]:
+            for link in list(source.links):
+                if link.peer is target:
+                    self.release(link)
+
+    def is_blocked(self, source: int, target: int) -> bool:
+        """Whether frames from one do not reach the other."""
+        return self._blocks.get((source, target), 0) > 0
+
+    def release(self, link: SimulatedLink) -> None:
+        """Send what a partition held back."""
+        held, link.held = link.held, []
+        for data in held:
+            self._send_on(link, data)
+
+    def dial(self, dialler: Machine, target: Machine, on_done: Callable[[bool], None]) -> None:
+        """Try to connect; hellos and judgements take three ways of the wire."""
+        delay_us = 3 * self._latency_us()
+        life, context = dialler.life, dialler.life.context
+        self.loop.call_later(delay_us / 1e6, self._connect, dialler, life, target, on_done, context=context)
+
+    def transmit(self, link: SimulatedLink, priority: Priority, data: bytes) -> None:
+        """Carry a frame to the other end, as the weather allows."""
+        weather = self.weather
+        if self.is_blocked(link.machine.index, link.peer.index):
+            if not weather.loss:
+                link.held.append(data)
+            return
+        if weather.loss and self._rng.random() < weather.loss:
+            return
+        if weather.duplication and self._rng.random() < weather.duplication:
+            self._deliver_later(link, data, self._latency_us() + self._rng.randrange(_LATE_MS_MAX) * 1000)
+        if weather.reordering and priority != Priority.CONTROL and self._rng.random() < weather.reordering:
+            self._deliver_later(link, data, self._latency_us() + self._rng.randrange(_LATE_MS_MAX) * 1000)
+            return
+        self._send_on(link, data)
+
+    def reset(self, link: SimulatedLink, reason: str) -> None:
+        """Let the other end find out that this one is gone, if it can hear it."""
+        if not self.is_blocked(link.machine.index, link.peer.index):
+            self.loop.call_later(self._latency_us() / 1e6, link.other.shut, reason, context=self.context)
+
+    def _connect(self, dialler: Machine, life: object, target: Machine, on_done: Callable[[bool], None]) -> None:
+        if dialler.life is not life:
+            return
+        on_done(self._try_to_connect(dialler, target))
+
+    def _try_to_connect(self, dialler: Machine, target: Machine) -> bool:
+        is_cut = self.is_blocked(dialler.index, target.index) or self.is_blocked(target.index, dialler.index)
+        if is_cut or not target.is_up or dialler.shuns(target) or target.shuns(dialler):
+            return False
+        hello_there, hello_here = dialler.hello(), target.hello()
+        judged_there = target.judge(dialler, hello_there)
+        judged_here = dialler.judge(target, hello_here)
+        if isinstance(judged_there, Goodbye) or isinstance(judged_here, Goodbye):
+            self._note(f"link {dialler.index}-{target.index} refused: {judged_there} / {judged_here}")
+            return False
+        near = SimulatedLink(self, dialler, target, record=judged_here, is_outbound=True)
+        far = SimulatedLink(self, target, dialler, record=judged_there, is_outbound=False)
+        near.other, far.other = far, near
+        dialler.on_link_up(near, hello_here)
+        target.on_link_up(far, hello_there)
+        return True
+
+    def _send_on(self, link: SimulatedLink, data: bytes) -> None:
+        """In order: never before what was sent earlier on this link."""
+        now_us = self.loop.now_us
+        link.last_arrival_us = max(link.last_arrival_us, now_us + self._latency_us())
+        self._deliver_later(link, data, link.last_arrival_us - now_us)
+
+    def _deliver_later(self, link: SimulatedLink, data: bytes, delay_us: int) -> None:
+        self.loop.call_later(delay_us / 1e6, self._arrive, link.other, data, context=self.context)
+
+    def _arrive(self, end: SimulatedLink, data: bytes) -> None:
+        """A frame has come to one end of a link; a closed end, or another life, answers with a reset."""
+        if end.is_usable:
+            end.life.context.run(self._hand_over, end, data)
+        elif end.machine.is_up:
+            self.reset(end, "connection reset")
+
+    def _hand_over(self, end: SimulatedLink, data: bytes) -> None:
+        try:
+            frame = _read_frame(data)
+            if isinstance(frame, Goodbye):
+                end.shut(frame.reason)
+            elif not isinstance(frame, Hello):
+                end.machine.on_frame(end, frame)
+        except InvalidInputError as error:
+            end.punish(str(error), _BAD_FRAME_PENALTY)
+
+    def _latency_us(self) -> int:
+        weather = self.weather
+        return weather.latency_ms * 1000 + self._rng.randrange(weather.jitter_ms * 1000 + 1)
+
+
+def _read_frame(data: bytes) -> Frame:
+    code, payload = data[4], data[_HEAD_SIZE_BYTES:]
+    size_max = size_bytes_max(code)
+    if size_max is None or len(payload) > size_max:
+        raise DecodeError(offset=0, expected=f"a frame of type 0x{code:02x} of at most {size_max} bytes")
+    return cached_decode_payload(code, payload)
