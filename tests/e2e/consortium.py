@@ -33,7 +33,7 @@ from scripts.demo_consortium import (
     DemoConsortium,
     make_consortium,
 )
-from tests.e2e.node_kit import ROOT, Network, NodeProcess, tranchain_node
+from tests.e2e.node_kit import ROOT, Network, NodeProcess, free_port, tranchain_node
 
 REGISTRY = "0x0000000000000000000000000000000000007C03"
 GOVERNORS = ("governor-a", "governor-b", "governor-c")
@@ -174,13 +174,6 @@ class Consortium:
 
     def _environment(self) -> dict[str, str]:
         return {**os.environ, "PYTHONUNBUFFERED": "1"}
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def found_consortium(directory: Path) -> Consortium:

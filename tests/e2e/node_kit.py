@@ -1,8 +1,12 @@
 """A consortium on disk and its node as a real process, for tests and benchmarks."""
 
+import contextlib
 import datetime as dt
+import json
 import os
+import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,8 +18,8 @@ import httpx
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
-from client.sdk.certificates import certificate_request, certify, create_authority
-from client.sdk.member_file import MemberAccount, MemberFile, sign_member_file
+from client.sdk.certificates import Authority, certificate_request, certify, create_authority
+from client.sdk.member_file import MemberAccount, MemberFile, MemberNode, sign_member_file
 from client.sdk.role import Role, role_named
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,10 +68,12 @@ def write_member_file(
     governor: LocalAccount,
     organisation: str = "Bank A",
     validator: str | None = None,
+    node: MemberNode | None = None,
+    authority: Authority | None = None,
 ) -> None:
-    """Write a signed member file whose accounts have certificates of a new authority."""
+    """Write a signed member file whose accounts have certificates of the authority, by default a new one."""
     now = dt.datetime.now(dt.UTC)
-    authority = create_authority("Test authority", now=now)
+    issuer = authority or create_authority("Test authority", now=now)
 
     def member_account(enrolled: Enrolled) -> MemberAccount:
         request = certificate_request(enrolled.account, organisation=organisation, name="test")
@@ -77,14 +83,14 @@ def write_member_file(
             roles=roles,
             valid_from=enrolled.valid_from,
             valid_until=enrolled.valid_until,
-            certificate=certify(authority, request.encode(), not_before=now, days=30),
+            certificate=certify(issuer, request.encode(), not_before=now, days=30),
         )
 
     member = MemberFile(
         organisation=organisation,
         governor=governor.address,
         validator=validator,
-        node=None,
+        node=node,
         accounts=tuple(member_account(enrolled) for enrolled in accounts),
     )
     path.write_text(sign_member_file(member, governor))
@@ -95,15 +101,24 @@ def make_network(directory: Path, accounts: Sequence[Enrolled] = (), *options: s
     network = Network(
         directory, directory / "genesis.json", directory / "data", account_number(1_000_001), account_number(1_000_002)
     )
-    made = tranchain_node("init", "--data-dir", network.data_dir)
+    made = tranchain_node("init", "--data-dir", network.data_dir, "--json")
     assert made.returncode == 0, made.stderr
-    validator = made.stdout.split()[2]
+    validator = json.loads(made.stdout)["validator"]
     deployer = Enrolled(network.deployer, ("DEPLOYER",))
     member = directory / "member.json"
     write_member_file(member, [deployer, *accounts], governor=network.governor, validator=validator)
     built = tranchain_node("genesis", member, "--to", network.genesis, *options)
     assert built.returncode == 0, built.stderr
     return network
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on now, outside the range from which connections take theirs."""
+    while True:
+        port = random.SystemRandom().randrange(20_000, 32_000)
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
 
 
 @dataclass
@@ -133,8 +148,17 @@ class NodeProcess:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the process lives."""
+        return self.process is not None and self.process.poll() is None
+
     def start(self) -> None:
         """Start the process and wait until it answers."""
+        self.wait_until_started(self.launch())
+
+    def launch(self) -> int:
+        """Start the process; gives the length of the log before."""
         arguments = ["--genesis", str(self.network.genesis), "--data-dir", str(self.network.data_dir)]
         self.log.touch()
         offset = self.log.stat().st_size
@@ -146,6 +170,11 @@ class NodeProcess:
                 stderr=log,
                 env={**os.environ, **self.environment},
             )
+        return offset
+
+    def wait_until_started(self, offset: int) -> None:
+        """Wait until the process answers, by what it writes to the log from `offset` on."""
+        assert self.process is not None
         deadline = time.monotonic() + START_SECONDS_MAX
         while time.monotonic() < deadline:
             text = self.log.read_bytes()[offset:].decode()
@@ -157,12 +186,15 @@ class NodeProcess:
             time.sleep(0.05)
         raise AssertionError(f"the node did not start: {self.log.read_text()}")
 
+    def terminate(self) -> None:
+        """Send SIGTERM and do not wait."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+
     def stop(self, seconds: float = 20) -> int:
         """Stop with SIGTERM; gives the exit code."""
-        if self.process is None or self.process.poll() is not None:
-            return 0 if self.process is None else self.process.returncode
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(seconds)
+        self.terminate()
+        return 0 if self.process is None else self.process.wait(seconds)
 
     def kill(self) -> None:
         """Kill with SIGKILL."""
@@ -176,3 +208,7 @@ class NodeProcess:
         answer = httpx.post(self.url, json=body, timeout=30).json()
         assert "error" not in answer, answer
         return answer["result"]
+
+    def height(self) -> int:
+        """Number of the newest block."""
+        return int(str(self.call("eth_blockNumber")), 16)
