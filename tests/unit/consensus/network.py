@@ -51,7 +51,7 @@ from chain_node.consensus.qbft.signing import sign_message
 from chain_node.consensus.qbft.state import State
 from chain_node.consensus.qbft.upon_new_block import state_from_record
 from chain_node.core.crypto import address_of
-from chain_node.core.errors import InvalidBlockError
+from chain_node.core.errors import InvalidInputError
 from chain_node.core.genesis import Genesis, parse_genesis
 from chain_node.core.trie import EMPTY_TRIE_ROOT
 from chain_node.core.types import EMPTY_OMMERS_HASH, ZERO_HASH, Address, Block, Header, Height
@@ -134,8 +134,7 @@ class Network:
     def __init__(self, count: int, *, seed: int | None = None, build_delay_ms: int = 0) -> None:
         self._keys = keys_by_address(count)
         self.validators = tuple(self._keys)
-        self.genesis = genesis_of(self.validators)
-        self.root = self.genesis.build_header(ZERO_HASH)
+        self.genesis, self.root = self.begin()
         self.now_ms = 1_000_000
         self.allows: Callable[[Address, Address, Message], bool] = lambda sender, receiver, message: True
         self.random = random.Random(seed)
@@ -148,6 +147,34 @@ class Network:
             state, effects = self._start(address, None, self._imported(self.root))
             self.nodes[address] = Node(key=key, state=state)
             self._perform(self.nodes[address], effects)
+
+    def begin(self) -> tuple[Genesis, Header]:
+        """Genesis, and the header of block 0."""
+        genesis = genesis_of(self.validators)
+        return genesis, genesis.build_header(ZERO_HASH)
+
+    def validators_after(self, header: Header) -> tuple[Address, ...]:
+        """The set that decides the height after a block."""
+        return self.validators
+
+    def build(self, node: Node, effect: BuildBlock) -> Block:
+        """The block that a node would propose."""
+        return build(effect, node.address, self.now_ms // 1000)
+
+    def validate(self, node: Node, block: Block) -> None:
+        """What a node checks of a proposed block."""
+        parent = node.chain[-1].header if node.chain else self.root
+        validate_header(
+            block.header,
+            parent,
+            validators=self.validators_after(parent),
+            genesis=self.genesis,
+            now_seconds=self.now_ms // 1000 + 1,
+        )
+
+    def add(self, node: Node, block: Block) -> None:
+        """What a node does with a decided block that follows its chain."""
+        node.chain.append(block)
 
     def node(self, index: int) -> Node:
         return self.nodes[self.validators[index]]
@@ -222,7 +249,7 @@ class Network:
         return state_from_record(address, self.genesis.qbft, head, record)
 
     def _imported(self, header: Header) -> BlockImported:
-        return imported(header, self.validators, now_ms=self.now_ms)
+        return imported(header, self.validators_after(header), now_ms=self.now_ms)
 
     def _perform(self, node: Node, effects: tuple[Effect, ...]) -> None:
         for effect in effects:
@@ -269,7 +296,7 @@ class Network:
                     if other is not node and self.allows(node.address, other.address, message):
                         self.deliver(other, message)
             case BuildBlock():
-                block = build(effect, node.address, self.now_ms // 1000)
+                block = self.build(node, effect)
                 event = BlockBuilt(effect.height, effect.round, block)
                 self._push(self.now_ms + self._build_delay_ms, node.address, event)
             case ValidateBlock():
@@ -283,26 +310,20 @@ class Network:
                 self._push(self.now_ms + SYNC_DELAY_MS, node.address, effect)
 
     def _invalidity(self, node: Node, block: Block) -> str | None:
-        parent = node.chain[-1].header if node.chain else self.root
         try:
-            validate_header(
-                block.header,
-                parent,
-                validators=self.validators,
-                genesis=self.genesis,
-                now_seconds=self.now_ms // 1000 + 1,
-            )
-        except InvalidBlockError as error:
+            self.validate(node, block)
+        except InvalidInputError as error:
             return str(error)
         return None
 
     def _import(self, node: Node, block: Block) -> None:
-        validate_seals(block.header, self.validators)
         if block.header.number <= len(node.chain):
             known = node.chain[block.header.number - 1]
             assert block_hash(known.header) == block_hash(block.header)
             return
-        node.chain.append(block)
+        parent = node.chain[-1].header if node.chain else self.root
+        validate_seals(block.header, self.validators_after(parent))
+        self.add(node, block)
         self._push(self.now_ms, node.address, self._imported(block.header))
 
     def _push(self, at_ms: int, address: Address, event: Event | RequestSync) -> None:
