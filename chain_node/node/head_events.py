@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 import structlog
@@ -52,6 +53,24 @@ class HeadEvents:
         self._refused = Counter("tranchain_proposals_refused", "Proposals found invalid here", registry=metrics)
         self.last_refusal: Refusal | None = None
         """The newest proposal that was found invalid here."""
+
+        self._trying: tuple[Height, float] | None = None
+        self._last_round: tuple[Height, Round] | None = None
+        self._round_changes = Counter("tranchain_round_changes", "Rounds entered above 0", registry=metrics)
+
+    def on_round(self, height: Height, round_number: Round) -> None:
+        """A round began, or its timer was started anew."""
+        if self._trying is None or self._trying[0] != height:
+            self._trying = (height, asyncio.get_running_loop().time())
+        if round_number > 0 and self._last_round != (height, round_number):
+            self._last_round = (height, round_number)
+            self._round_changes.inc()
+
+    def trying_ms(self, height: Height) -> int:
+        """How long ago the first round of a height began; 0 if none has."""
+        if self._trying is None or self._trying[0] != height:
+            return 0
+        return round((asyncio.get_running_loop().time() - self._trying[1]) * 1000)
 
     def on_rejected(self, effect: RejectMessage) -> None:
         """A consensus message was dropped."""
