@@ -1,7 +1,7 @@
 """Verifies a file of QBFT blocks from its genesis file alone; nothing of `chain_node` is imported here.
 
-Written from `../qbft/qbft_facts.md`: sections 1.3 (header rules), 2 (hashes and seals), 4.1 (quorum) and 4.6 (validators
-by contract). Votes in headers are not counted, so the set must not change in header mode.
+Written from `../qbft/qbft_facts.md`: sections 1.3 (header rules), 2 (hashes and seals), 4.1 (quorum) and 4.6 (the
+validator contract). Votes in headers are not counted, so the set must not change in header mode.
 """
 
 from __future__ import annotations
