@@ -1,4 +1,4 @@
-"""What must hold whatever happens: each checker is told of every step that concerns it and raises `Violation`.
+"""What must hold whatever happens. Each checker is told of every step that concerns it; a violation ends the run.
 
 They watch from outside: bytes on the wire, bytes on disk, blocks in stores. Only `check_bounds` looks into a node.
 Liars are not watched; what they make honest machines do is.
@@ -89,6 +89,7 @@ class Checkers:
         self._now_ms = now_ms
         self._validators_after = validators_after
         self._is_safe_in_theory = is_safe_in_theory
+        self.violation: Violation | None = None
         self._watches: dict[int, _Watch] = {}
         self.chain: dict[int, Hash32] = {}
         """The one block of each height."""
@@ -102,6 +103,16 @@ class Checkers:
         """The block that all have."""
         self.chain[0] = block_hash(header)
         self._headers[self.chain[0]] = header
+
+    def raise_first(self) -> None:
+        """Raise the first violation that was found, if any."""
+        if self.violation is not None:
+            raise self.violation
+
+    def _found(self, what: str) -> None:
+        """Keep the first violation; not raised here, since a node might swallow it."""
+        if self.violation is None:
+            self.violation = Violation(what)
 
     def header_of(self, found: Hash32) -> Header | None:
         """The header of a block that somebody honest has."""
@@ -130,12 +141,12 @@ class Checkers:
         """A machine calls a block byzantine_final."""
         known = self._final.setdefault(height, found)
         if known != found:
-            raise Violation(f"finality revoked: {machine.name} has {_short(found)} final at {height}, was {_short(known)}")
+            self._found(f"finality revoked: {machine.name} has {_short(found)} final at {height}, was {_short(known)}")
 
     def on_punished(self, machine: Machine, peer: Machine, reason: str) -> None:
         """An honest machine must never be blamed by an honest one."""
         if machine.liar is None and peer.liar is None:
-            raise Violation(f"{machine.name} punishes honest {peer.name}: {reason}")
+            self._found(f"{machine.name} punishes honest {peer.name}: {reason}")
 
     def check_bounds(self, machine: Machine, state: State, events_waiting: int) -> None:
         """Nothing in a node grows without bound."""
@@ -143,11 +154,11 @@ class Checkers:
         kept = {"prepares": state.prepares, "commits": state.commits, "round changes": state.round_changes}
         for what, log in kept.items():
             if len(log) > count * VOTES_PER_VALIDATOR_MAX:
-                raise Violation(f"{machine.name} keeps {len(log)} {what} of {count} validators")
+                self._found(f"{machine.name} keeps {len(log)} {what} of {count} validators")
         if len(state.future) > FUTURE_MESSAGES_MAX:
-            raise Violation(f"{machine.name} keeps {len(state.future)} messages for later")
+            self._found(f"{machine.name} keeps {len(state.future)} messages for later")
         if events_waiting > EVENTS_WAITING_MAX:
-            raise Violation(f"{machine.name} has {events_waiting} events waiting")
+            self._found(f"{machine.name} has {events_waiting} events waiting")
 
     def _on_message(self, machine: Machine, peer: Machine, frame: ConsensusMessage) -> None:
         watch = self._watches.setdefault(machine.index, _Watch())
@@ -169,7 +180,8 @@ class Checkers:
     def _on_late_seal(self, machine: Machine, seal: LateSeal) -> None:
         header = self._headers.get(seal.block_hash)
         if header is None:
-            raise Violation(f"{machine.name} passes on a seal of a block that nobody has: {_short(seal.block_hash)}")
+            self._found(f"{machine.name} passes on a seal of a block that nobody has: {_short(seal.block_hash)}")
+            return
         digest = _digest_in_round(header, seal.round)
         signer = recover_address(digest, seal.seal, is_low_s_required=False)
         if signer != machine.address:
@@ -180,11 +192,13 @@ class Checkers:
             self._check_vote(machine, watch, (COMMIT_CODE, seal.height, seal.round), digest)
 
     def _check_vote(self, machine: Machine, watch: _Watch, key: VoteKey, value: bytes) -> None:
+        if machine.forgets_votes:
+            return
         known = watch.signed.setdefault(key, value)
         if known != value:
-            raise Violation(f"double vote: {machine.name} signed {_short(value)} and {_short(known)} for {_say(key)}")
-        if not machine.forgets_votes and machine.durable_votes.read(machine.votes_on_disk()).get(key) != value:
-            raise Violation(f"{machine.name} sent {_short(value)} for {_say(key)} before its record was durable")
+            self._found(f"double vote: {machine.name} signed {_short(value)} and {_short(known)} for {_say(key)}")
+        if machine.durable_votes.read(machine.votes_on_disk()).get(key) != value:
+            self._found(f"{machine.name} sent {_short(value)} for {_say(key)} before its record was durable")
 
     def _check_count(self, machine: Machine, peer: Machine, message: Message, watch: _Watch) -> None:
         now_ms, height = self._now_ms(), height_of(message)
@@ -194,7 +208,7 @@ class Checkers:
         spans = (now_ms - first_ms) // RESEND_MS + 1
         allowed = SENDS_PER_ROUND_MAX * (known[1] + 1 + spans + machine.lives)
         if known[2] > allowed:
-            raise Violation(f"{machine.name} sent {known[2]} messages of height {height}, allowed {allowed}")
+            self._found(f"{machine.name} sent {known[2]} messages of height {height}, allowed {allowed}")
 
     def _on_seal(self, author: Address, key: VoteKey, digest: Hash32) -> None:
         """A quorum of Commits decides, whether or not anybody has imported the block yet."""
@@ -210,35 +224,37 @@ class Checkers:
             return
         for known in (self._decided.setdefault(height, decided), self.chain.get(height, decided)):
             if known != decided:
-                raise Violation(f"a decided block is not kept: {_short(decided)} and {_short(known)} at {height}")
+                self._found(f"a decided block is not kept: {_short(decided)} and {_short(known)} at {height}")
 
     def _check_header(self, machine: Machine, block: Block) -> None:
         header = block.header
         parent = self._headers.get(header.parent_hash)
         if parent is None:
-            raise Violation(f"{machine.name} has block {header.number} without a parent")
+            self._found(f"{machine.name} has block {header.number} without a parent")
+            return
         validators = tuple(self._validators_after(parent))
         try:
             sealers = validate_sealed_header(
                 header, parent, validators=validators, genesis=self._genesis, now_seconds=None
             )
         except InvalidInputError as error:
-            raise Violation(f"{machine.name} imported an invalid block {header.number}: {error}") from error
+            self._found(f"{machine.name} imported an invalid block {header.number}: {error}")
+            return
         if len(dict.fromkeys(sealers)) < quorum_of(len(validators)):
-            raise Violation(f"{machine.name} imported block {header.number} with {len(sealers)} seals")
+            self._found(f"{machine.name} imported block {header.number} with {len(sealers)} seals")
 
     def _check_agreement(self, machine: Machine, commit: BlockCommit) -> None:
         final = self._final.get(commit.height, commit.block_hash)
         if final != commit.block_hash:
-            raise Violation(f"{machine.name} has another block at {commit.height} than the final {_short(final)}")
+            self._found(f"{machine.name} has another block at {commit.height} than the final {_short(final)}")
         known = self.chain.setdefault(commit.height, commit.block_hash)
         if self._is_safe_in_theory and known != commit.block_hash:
-            raise Violation(
+            self._found(
                 f"fork: {machine.name} has {_short(commit.block_hash)} at {commit.height}, another has {_short(known)}"
             )
         decided = self._decided.get(commit.height, commit.block_hash)
         if decided != commit.block_hash:
-            raise Violation(f"a decided block is not kept: {_short(decided)} at {commit.height}")
+            self._found(f"a decided block is not kept: {_short(decided)} at {commit.height}")
 
 
 def quorum_of(count: int) -> int:
@@ -302,5 +318,10 @@ def _short(value: bytes) -> str:
 
 def _say(key: VoteKey) -> str:
     kind, height, round_number = key
-    names = {PROPOSAL_CODE: "Proposal", PREPARE_CODE: "Prepare", COMMIT_CODE: "Commit", ROUND_CHANGE_CODE: "RoundChange"}
+    names = {
+        PROPOSAL_CODE: "Proposal",
+        PREPARE_CODE: "Prepare",
+        COMMIT_CODE: "Commit",
+        ROUND_CHANGE_CODE: "RoundChange",
+    }
     return f"{names[kind]} of height {height} round {round_number}"

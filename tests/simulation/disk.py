@@ -19,7 +19,7 @@ class SimulatedFile:
     """A `Disk` (chain_node.storage.disk): survives its users, keeps what was synced, and any part of what was not."""
 
     def __init__(self, crash_point: CrashPoint, *, keeps_its_word: bool = True) -> None:
-        """`keeps_its_word` false is the disk of a validator without a memory: a crash takes all that was ever synced."""
+        """`keeps_its_word` false is the disk of a validator without memory: a crash takes all that was ever synced."""
         self.durable = b""
         self._pending = b""
         self._crash_point = crash_point
@@ -72,7 +72,9 @@ class SimulatedFile:
             tail = tail[: rng.randrange(len(tail) + 1)]
         elif fate == 2:
             tail = b"".join(
-                tail[start : start + _SECTOR_SIZE_BYTES] if rng.randrange(2) else bytes(len(tail[start:])) [:_SECTOR_SIZE_BYTES]
+                tail[start : start + _SECTOR_SIZE_BYTES]
+                if rng.randrange(2)
+                else bytes(len(tail[start:]))[:_SECTOR_SIZE_BYTES]
                 for start in range(0, len(tail), _SECTOR_SIZE_BYTES)
             )
         self.durable = self._pending = whole[:kept] + tail
@@ -81,9 +83,7 @@ class SimulatedFile:
 class SimulatedStore(MemoryStore):
     """A chain store whose writes happen wholly or not at all, like those of the one on disk."""
 
-    def __init__(
-        self, genesis: BlockCommit, crash_point: CrashPoint, on_commit: Callable[[BlockCommit], None]
-    ) -> None:
+    def __init__(self, genesis: BlockCommit, crash_point: CrashPoint, on_commit: Callable[[BlockCommit], None]) -> None:
         super().__init__()
         super().commit_block(genesis)
         self._crash_point = crash_point

@@ -203,6 +203,8 @@ class Machine:
         self.node = SimulatedNode(self, worker)
         running = self.world.loop.create_task(self.node.run())
         running.add_done_callback(lambda task: self._on_stopped(task, life))
+        if self.liar is not None:
+            self.liar.start()
         for peer in self.world.machines:
             if peer is not self:
                 self._redial(peer, _REDIAL_MS_FIRST)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
@@ -76,7 +75,14 @@ class MinimalPeers:
         from chain_node.network.frames import Hello
 
         head = self.node.chain.head()
-        return Hello(version=1, chain_id=1337, genesis_hash=bytes(32), height=head.height, head_hash=head.hash, client_version="x")
+        return Hello(
+            version=1,
+            chain_id=1337,
+            genesis_hash=bytes(32),
+            height=head.height,
+            head_hash=head.hash,
+            client_version="x",
+        )
 
     def judge(self, key, hello):
         return None

@@ -180,7 +180,9 @@ def _draw_events(rng: random.Random, validators: int, followers: int, end_ms: in
         events += _draw_governance(rng, validators, end_ms)
     if rng.random() < 0.1:
         at_ms = rng.randrange(end_ms)
-        events += [Crash(at_ms, machine, rng.randrange(1, 30), rng.randrange(100, 2_000)) for machine in range(machines)]
+        events += [
+            Crash(at_ms, machine, rng.randrange(1, 30), rng.randrange(100, 2_000)) for machine in range(machines)
+        ]
     return tuple(sorted(events, key=lambda event: event.at_ms))
 
 

@@ -13,14 +13,31 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from chain_node.consensus.qbft.message_log import height_of, round_of
 from chain_node.core.errors import DecodeError, InvalidInputError
 from chain_node.network.api import NodeRecord, TlsKeyHash
-from chain_node.network.frames import Frame, Goodbye, Hello, Priority, decode_payload, encode_frame, size_bytes_max
+from chain_node.network.frames import (
+    Blocks,
+    ConsensusMessage,
+    Frame,
+    Goodbye,
+    Hello,
+    LateSeals,
+    Ping,
+    Pong,
+    Priority,
+    Status,
+    Transactions,
+    VaultMessage,
+    decode_payload,
+    encode_frame,
+    size_bytes_max,
+)
 from tests.simulation.scenario import FAIR, Weather
-from tests.simulation.virtual_loop import VirtualLoop
 
 if TYPE_CHECKING:
     from tests.simulation.machine import Machine
+    from tests.simulation.world import World
 
 _HEAD_SIZE_BYTES = 5
 _BAD_FRAME_PENALTY = 50
@@ -116,11 +133,11 @@ class SimulatedLink:
 class Wire:
     """All links, and who cannot reach whom."""
 
-    def __init__(self, loop: VirtualLoop, rng: random.Random, note: Callable[[str], None]) -> None:
-        self.loop = loop
+    def __init__(self, world: World, rng: random.Random) -> None:
+        self.loop = world.loop
         self.weather: Weather = FAIR
         self._rng = rng
-        self._note = note
+        self._world = world
         self._blocks: dict[tuple[int, int], int] = {}
         self.context = contextvars.copy_context()
         """Of nobody: what is on its way arrives whoever lives."""
@@ -157,19 +174,27 @@ class Wire:
 
     def transmit(self, link: SimulatedLink, priority: Priority, data: bytes) -> None:
         """Carry a frame to the other end, as the weather allows."""
+        fate = self._carry(link, priority, data)
+        self._world.note_frame(link.machine, link.peer, data, fate)
+
+    def _carry(self, link: SimulatedLink, priority: Priority, data: bytes) -> str:
         weather = self.weather
         if self.is_blocked(link.machine.index, link.peer.index):
-            if not weather.loss:
-                link.held.append(data)
-            return
+            if weather.loss:
+                return ", lost"
+            link.held.append(data)
+            return ", held back"
         if weather.loss and self._rng.random() < weather.loss:
-            return
+            return ", lost"
+        fate = ""
         if weather.duplication and self._rng.random() < weather.duplication:
             self._deliver_later(link, data, self._latency_us() + self._rng.randrange(_LATE_MS_MAX) * 1000)
+            fate = ", twice"
         if weather.reordering and priority != Priority.CONTROL and self._rng.random() < weather.reordering:
             self._deliver_later(link, data, self._latency_us() + self._rng.randrange(_LATE_MS_MAX) * 1000)
-            return
+            return fate + ", late"
         self._send_on(link, data)
+        return fate
 
     def reset(self, link: SimulatedLink, reason: str) -> None:
         """Let the other end find out that this one is gone, if it can hear it."""
@@ -189,7 +214,7 @@ class Wire:
         judged_there = target.judge(dialler, hello_there)
         judged_here = dialler.judge(target, hello_here)
         if isinstance(judged_there, Goodbye) or isinstance(judged_here, Goodbye):
-            self._note(f"link {dialler.index}-{target.index} refused: {judged_there} / {judged_here}")
+            self._world.note(f"link {dialler.index}-{target.index} refused: {judged_there} / {judged_here}")
             return False
         near = SimulatedLink(self, dialler, target, record=judged_here, is_outbound=True)
         far = SimulatedLink(self, target, dialler, record=judged_there, is_outbound=False)
@@ -227,6 +252,29 @@ class Wire:
     def _latency_us(self) -> int:
         weather = self.weather
         return weather.latency_ms * 1000 + self._rng.randrange(weather.jitter_ms * 1000 + 1)
+
+
+def describe_frame(data: bytes) -> str:
+    """A frame in words; empty for those that say nothing about the chain."""
+    try:
+        frame = _read_frame(data)
+        match frame:
+            case ConsensusMessage():
+                message = frame.decode()
+                kind = type(message).__name__.removeprefix("Signed")
+                return f"{kind} {height_of(message)}/{round_of(message)} by {message.author.hex()[:4]}"
+            case Ping() | Pong() | VaultMessage():
+                return ""
+            case Status():
+                return f"Status {frame.height} with {len(frame.links)} links"
+            case LateSeals():
+                return "LateSeals " + ", ".join(f"{seal.height}/{seal.round}" for seal in frame.seals)
+            case Transactions() | Blocks():
+                return f"{type(frame).__name__} {len(frame.encoded)}"
+            case _:
+                return str(frame)
+    except InvalidInputError as error:
+        return f"nonsense ({error})"
 
 
 def _read_frame(data: bytes) -> Frame:

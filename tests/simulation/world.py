@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from chain_node.consensus.qbft.extra_data import EMPTY_VANITY, ExtraData, encode_extra_data
 from chain_node.consensus.qbft.hashes import block_hash
+from chain_node.consensus.qbft.state import State
 from chain_node.core.codec import encode_block
 from chain_node.core.genesis import Genesis, parse_genesis
-from chain_node.core.types import FIRST_ROUND, Address, Block, Hash32, Header, Height
+from chain_node.core.types import FIRST_ROUND, Address, Block, Hash32, Height
 from chain_node.node.chain import make_commit
 from chain_node.node.validators import compute_byzantine_quorum
 from chain_node.storage.api import BlockCommit
@@ -24,7 +25,7 @@ from tests.simulation.liars import make_liar
 from tests.simulation.machine import Machine, member_of
 from tests.simulation.scenario import FAIR, ClockJump, Crash, Event, Governance, Partition, Scenario
 from tests.simulation.virtual_loop import VirtualLoop
-from tests.simulation.wire import Wire
+from tests.simulation.wire import Wire, describe_frame
 
 LIVENESS_TIMEOUTS = 12
 """Base timeouts after the faults' end in which every honest machine must have two more blocks.
@@ -80,6 +81,7 @@ class World:
         self.genesis = _make_genesis(scenario)
         self._nodes = _Nodes()
         self._final_heights: dict[int, int] = {}
+        self._positions: dict[int, str] = {}
         self.engine = MemoryEngine(self._nodes, self.members, self.founders)
         self.checkers = Checkers(
             self.genesis,
@@ -88,7 +90,7 @@ class World:
             is_safe_in_theory=len(scenario.liars) <= (scenario.validators - 1) // 3,
         )
         self.genesis_commit = self._make_genesis_commit()
-        self.wire = Wire(self.loop, random.Random(f"{scenario.seed}/wire"), self.note)
+        self.wire = Wire(self, random.Random(f"{scenario.seed}/wire"))
         self.wire.weather = scenario.weather
         count = scenario.validators + scenario.followers
         self.machines = [Machine(self, index) for index in range(count)]
@@ -107,6 +109,14 @@ class World:
         self._hash.update(line.encode())
         if self._is_traced:
             self.trace.append(line)
+
+    def note_frame(self, source: Machine, target: Machine, data: bytes, fate: str) -> None:
+        """Add a frame to the trace; of one nobody needs to read about only the hash changes."""
+        self._hash.update(b"%d %d %d" % (self.loop.now_us, source.index, target.index))
+        self._hash.update(data)
+        text = describe_frame(data) if self._is_traced else ""
+        if text:
+            self.trace.append(f"{self.loop.now_us / 1e6:10.6f}   {source.name}>{target.name} {text}{fate}")
 
     def on_commit(self, machine: Machine, commit: BlockCommit) -> None:
         """A machine's store has a new block."""
@@ -132,7 +142,7 @@ class World:
         finally:
             for machine in self.machines:
                 machine.stop()
-            self._run_for(0)
+            self.loop.run_until(lambda: False, self.loop.now_us)
             self.loop.close()
 
     def _play(self) -> Outcome:
@@ -159,7 +169,8 @@ class World:
         )
 
     def _run_for(self, duration_ms: int) -> None:
-        self.loop.run_until(lambda: False, self.loop.now_us + duration_ms * 1000)
+        self.loop.run_until(lambda: self.checkers.violation is not None, self.loop.now_us + duration_ms * 1000)
+        self.checkers.raise_first()
 
     def _begin(self, event: Event) -> None:
         self.note(f"event {event}")
@@ -221,10 +232,15 @@ class World:
         begun_ms = self.loop.now_us // 1000
         timeouts = LIVENESS_TIMEOUTS + len(self.scenario.liars) * LIVENESS_TIMEOUTS_LYING
         limit_ms = timeouts * self.scenario.timeout_seconds * 1000 + 2 * self.scenario.period_ms
-        if not self.loop.run_until(lambda: self._is_everybody_at(goal), (begun_ms + limit_ms) * 1000):
+        is_alive = self.loop.run_until(lambda: self._is_over(goal), (begun_ms + limit_ms) * 1000)
+        self.checkers.raise_first()
+        if not is_alive:
             heads = {machine.name: machine.node.chain.head().height for machine in self.machines}
             raise Violation(f"no life after {limit_ms} ms without faults: {heads}, expected {goal}")
         return self.loop.now_us // 1000 - begun_ms
+
+    def _is_over(self, goal: int) -> bool:
+        return self.checkers.violation is not None or self._is_everybody_at(goal)
 
     def _is_everybody_at(self, height: int) -> bool:
         return all(machine.node.chain.head().height >= height for machine in self.honest if self._is_known(machine))
@@ -234,8 +250,14 @@ class World:
 
     def _tick(self) -> None:
         for machine in self.machines:
-            if machine.is_up and machine.liar is None:
-                driver = machine.node.driver
+            if not machine.is_up:
+                continue
+            driver = machine.node.driver
+            position = _position_of(driver.state)
+            if self._positions.get(machine.index) != position:
+                self._positions[machine.index] = position
+                self.note(f"{machine.name} at {position}")
+            if machine.liar is None:
                 self.checkers.check_bounds(machine, driver.state, driver._events.qsize())
                 self._ask_finality(machine)
         self.loop.call_later(_TICK_MS / 1000, self._tick)
@@ -271,6 +293,11 @@ class World:
         self.head = header
         block = Block(header, ())
         return make_commit(block, encode_block(block), block_hash(header), (), initial.changes)
+
+
+def _position_of(state: State) -> str:
+    lock = "" if state.lock is None else f", locked in round {state.lock.round}"
+    return f"height {state.height} round {state.round} with {len(state.links)} links{lock}"
 
 
 def _make_genesis(scenario: Scenario) -> Genesis:
