@@ -54,6 +54,11 @@ class Link(Protocol):
         """HOST:PORT of the other end of the connection, for people."""
         ...
 
+    @property
+    def misdeed_points(self) -> int:
+        """What is counted against the peer."""
+        ...
+
     def send(self, frame: Frame) -> None:
         """Queue a frame, by the priority of its type; a link whose queue overflows is closed."""
         ...

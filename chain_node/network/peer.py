@@ -19,8 +19,13 @@ class Peer:
     """Of its head, as it says."""
     head_hash: Hash32
     """Of its head, as it says."""
+    client_version: str
     heard_at: float
     """When a frame last came from it, on the loop's clock."""
+    pinged_at: float
+    """When it was last sent a Ping."""
+    latency_seconds: float | None = None
+    """From the last Ping to its Pong."""
     links: frozenset[bytes] = frozenset()
     """TLS key hashes of the nodes it has live links with; looked up, never iterated."""
     is_live: bool = True
@@ -47,6 +52,12 @@ class PeerView:
     """None while it may only serve us blocks."""
     endpoint: str
     """HOST:PORT of the other end of the connection."""
+    client_version: str
     height: Height
+    """Of its head, as it last said."""
     is_live: bool
     is_outbound: bool
+    latency_ms: int | None
+    """From the last Ping to its Pong; None before the first."""
+    misdeed_points: int
+    """What is counted against it."""

@@ -46,6 +46,9 @@ LIVE_SECONDS = 1.5
 """A link on which nothing has come for longer is not live."""
 
 _PING_SECONDS = 0.5
+_MEASURE_SECONDS = 5.0
+"""A link on which much comes is pinged, too, to measure it."""
+
 _TICK_SECONDS = 0.25
 _CLOSE_SECONDS = 15.0
 """A link on which nothing has come for so long is closed."""
@@ -105,9 +108,12 @@ class Peers:
                 tls_key_hash=peer.key,
                 record=peer.record,
                 endpoint=peer.link.endpoint,
+                client_version=peer.client_version,
                 height=peer.height,
                 is_live=peer.is_live,
                 is_outbound=peer.link.is_outbound,
+                latency_ms=None if peer.latency_seconds is None else round(peer.latency_seconds * 1000),
+                misdeed_points=peer.link.misdeed_points,
             )
             for peer in self._all()
         )
@@ -194,9 +200,10 @@ class Peers:
             self._forget(other)
             self._sync.on_gone(other)
             other.link.close(Goodbye("a newer link to this node is kept"))
-        peer = Peer(link, link.record, hello.height, hello.head_hash, self._now())
+        now = self._now()
+        peer = Peer(link, link.record, hello.height, hello.head_hash, hello.client_version, now, pinged_at=now)
         self._peer_by_key[peer.key] = peer
-        _log.info("peer_connected", **_describe(peer), height=peer.height, client=hello.client_version)
+        _log.info("peer_connected", **_describe(peer), height=peer.height, client=peer.client_version)
         self._start_ticking()
         self._greet(peer)
         self._on_links_changed()
@@ -228,12 +235,19 @@ class Peers:
         match frame:
             case Ping():
                 link.send(Pong(frame.number))
+            case Pong():
+                self._on_pong(peer, frame)
             case Status():
                 self._on_status(peer, frame)
             case Blocks():
                 self._sync.on_blocks(peer, frame)
-            case _ if peer.record is None:
-                pass  # it takes us for one of its peers, but what it says cannot be judged
+            case _ if peer.record is not None:
+                self._on_member_frame(peer, peer.record, frame)
+            case _:
+                pass  # it takes us for one of its peers, but what it says cannot be judged here
+
+    def _on_member_frame(self, peer: Peer, record: NodeRecord, frame: Frame) -> None:
+        match frame:
             case ConsensusMessage():
                 self._on_consensus_message(peer, frame)
             case LateSeals():
@@ -241,11 +255,15 @@ class Peers:
             case Transactions():
                 self._gossip.on_transactions(peer, frame.encoded)
             case GetBlocks():
-                link.send(Blocks(frame.number, self._collect_blocks(frame.first, frame.count)))
+                peer.link.send(Blocks(frame.number, self._collect_blocks(frame.first, frame.count)))
             case VaultMessage() if self._vault is not None:
-                self._vault.on_vault_message(peer.record, frame.payload)
+                self._vault.on_vault_message(record, frame.payload)
             case _:
-                pass  # Pong, and what a node without a vault cannot use
+                pass  # what a node without a vault cannot use
+
+    def _on_pong(self, peer: Peer, pong: Pong) -> None:
+        if pong.number == self._ping_number:
+            peer.latency_seconds = self._now() - peer.pinged_at
 
     def _on_status(self, peer: Peer, status: Status) -> None:
         peer.height, peer.head_hash = status.height, status.head_hash
@@ -352,17 +370,19 @@ class Peers:
         self._tick_timer = None
         now = self._now()
         lateness = now - self._tick_due_at
+        self._ping_number += 1
         for peer in self._all():
             if lateness > _TICK_SECONDS:
                 # This node itself stood still; what came meanwhile has not been read yet.
                 peer.heard_at = min(now, peer.heard_at + lateness)
-            self._check_life(peer, now - peer.heard_at)
+            self._check_life(peer, now)
         if self._peer_by_key:
             self._start_ticking()
 
-    def _check_life(self, peer: Peer, silence: float) -> None:
-        if silence >= _PING_SECONDS:
-            self._ping_number += 1
+    def _check_life(self, peer: Peer, now: float) -> None:
+        silence = now - peer.heard_at
+        if silence >= _PING_SECONDS or now - peer.pinged_at >= _MEASURE_SECONDS:
+            peer.pinged_at = now
             peer.link.send(Ping(self._ping_number))
         if silence > LIVE_SECONDS and peer.is_live:
             peer.is_live = False

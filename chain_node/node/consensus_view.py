@@ -36,4 +36,18 @@ class ConsensusView:
 
     def peers(self) -> Sequence[Peer]:
         """Connected nodes."""
-        return self._network.peers()
+        return [
+            Peer(
+                tls_key_hash=view.tls_key_hash,
+                validator=None if view.record is None else view.record.validator,
+                organisation=None if view.record is None else view.record.organisation,
+                endpoint=view.endpoint if view.record is None else view.record.endpoint,
+                client_version=view.client_version,
+                is_outbound=view.is_outbound,
+                is_live=view.is_live,
+                height=view.height,
+                latency_ms=view.latency_ms,
+                misdeed_points=view.misdeed_points,
+            )
+            for view in self._network.views()
+        ]

@@ -13,7 +13,15 @@ from chain_node.core.types import Address, Hash32, Height, Transaction
 from chain_node.execution import StateView
 from chain_node.node.block_maker import compute_gas_limit
 from chain_node.node.chain import Chain
-from chain_node.txpool import AdmissionRules, PermissionCache, Pool, SenderRule, SenderState, validate_admission
+from chain_node.txpool import (
+    AdmissionRules,
+    PermissionCache,
+    Pool,
+    PoolFullError,
+    SenderRule,
+    SenderState,
+    validate_admission,
+)
 
 _TYPE_MAX_BY_FORK: dict[Fork, int] = {"istanbul": 0, "berlin": 1, "london": 2}
 
@@ -23,12 +31,20 @@ NewTransaction = Callable[[Transaction], None]
 class Intake:
     """Implements `TransactionIntake` of the RPC over the pool and the head's state."""
 
-    def __init__(self, chain: Chain, pool: Pool, clock_ms: Callable[[], int], on_new: NewTransaction) -> None:
-        """`on_new` hears of every transaction that begins to wait."""
+    def __init__(
+        self,
+        chain: Chain,
+        pool: Pool,
+        clock_ms: Callable[[], int],
+        on_new: NewTransaction,
+        on_submitted: NewTransaction = lambda _: None,
+    ) -> None:
+        """`on_new` hears of every transaction that begins to wait, `on_submitted` of those that came by RPC."""
         self._chain = chain
         self.pool = pool
         self._clock_ms = clock_ms
         self._on_new = on_new
+        self._on_submitted = on_submitted
         self._permissions = PermissionCache()
         self._state: StateView
         self._rule: SenderRule
@@ -63,9 +79,26 @@ class Intake:
             if self._chain.locate(transaction_hash) is None:
                 raise
             return transaction_hash
-        if self.pool.add(transaction, account_nonce=sender.nonce, now_ms=self._clock_ms()):
-            self._on_new(transaction)
+        if self._add(transaction, sender):
+            self._on_submitted(transaction)
         return transaction_hash
+
+    def take_from_peer(self, raw: bytes) -> bool:
+        """Take a transaction that another node has admitted; gives whether it began to wait here.
+
+        Raises:
+            InvalidInputError: it is malformed. What only rules or state of this moment refuse is dropped.
+        """
+        if self.pool.get(keccak(raw)) is not None:
+            return False
+        transaction = decode_transaction(raw)
+        try:
+            self._rule.validate(transaction, self._earliest_timestamp())
+            sender = self._sender_state(transaction.sender)
+            validate_admission(transaction, self._rules, sender)
+            return self._add(transaction, sender)
+        except (InvalidTransactionError, PoolFullError):
+            return False
 
     def get(self, transaction_hash: Hash32) -> Transaction | None:
         """A waiting transaction."""
@@ -82,6 +115,12 @@ class Intake:
     def check_sender(self, sender: Address, to: Address | None) -> None:
         """Judge the sender rule on the newest state."""
         self._rule.validate_sender(sender, to, self._earliest_timestamp())
+
+    def _add(self, transaction: Transaction, sender: SenderState) -> bool:
+        is_new = self.pool.add(transaction, account_nonce=sender.nonce, now_ms=self._clock_ms())
+        if is_new:
+            self._on_new(transaction)
+        return is_new
 
     def _earliest_timestamp(self) -> int:
         """The next block's timestamp, as far as it is known."""

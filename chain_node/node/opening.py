@@ -16,6 +16,7 @@ from chain_node.storage import LmdbStore, MemoryStore, StoreIdentity
 
 STORE_DIRECTORY = "chain"
 VOTES_FILE = "votes.log"
+EVIDENCE_FILE = "evidence.log"
 
 
 def read_genesis(path: Path) -> Genesis:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from chain_node.consensus.qbft.messages import Message
-from chain_node.core.types import Address, Block, Height, Transaction
-from chain_node.rpc import Peer
+from chain_node.core.types import Address, Height
+from chain_node.network.frames import LateSeal
+from chain_node.network.peer import PeerView
 
 
 class PeerNetwork(Protocol):
@@ -17,19 +18,27 @@ class PeerNetwork(Protocol):
         """Give a signed message to every other validator."""
         ...
 
-    def announce_block(self, block: Block) -> None:
-        """Tell of a block that was imported here."""
+    def on_head(self) -> None:
+        """The head has moved."""
         ...
 
-    def announce_transaction(self, transaction: Transaction) -> None:
+    def announce_transaction(self, encoded: bytes) -> None:
         """Tell of a transaction that began to wait here."""
         ...
 
-    def request_blocks(self, author: Address, height: Height) -> None:
-        """Ask a validator for the blocks below a height."""
+    def announce_seals(self, seals: Sequence[LateSeal]) -> None:
+        """Give seals of decided blocks to everybody."""
         ...
 
-    def peers(self) -> Sequence[Peer]:
+    def request_blocks(self, author: Address, height: Height) -> None:
+        """A validator has the blocks below a height: fetch them if they do not come by themselves."""
+        ...
+
+    def punish_validator(self, author: Address, reason: str, penalty: int) -> None:
+        """A validator has signed something that breaks the rules."""
+        ...
+
+    def views(self) -> Sequence[PeerView]:
         """Nodes that are connected now."""
         ...
 
@@ -40,15 +49,21 @@ class NoPeers:
     def send_to_validators(self, message: Message) -> None:
         """There is nobody to send to."""
 
-    def announce_block(self, block: Block) -> None:
+    def on_head(self) -> None:
         """There is nobody to tell."""
 
-    def announce_transaction(self, transaction: Transaction) -> None:
+    def announce_transaction(self, encoded: bytes) -> None:
+        """There is nobody to tell."""
+
+    def announce_seals(self, seals: Sequence[LateSeal]) -> None:
         """There is nobody to tell."""
 
     def request_blocks(self, author: Address, height: Height) -> None:
         """There is nobody to ask."""
 
-    def peers(self) -> Sequence[Peer]:
+    def punish_validator(self, author: Address, reason: str, penalty: int) -> None:
+        """There is nobody to punish."""
+
+    def views(self) -> Sequence[PeerView]:
         """Nobody."""
         return ()

@@ -5,6 +5,8 @@ Source: docs/protocol.md, 3 (`getValidators`); design, "Two levels of finality, 
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 
@@ -18,7 +20,7 @@ from chain_node.execution import BlockContext, CallRequest, ExecutionEngine
 from chain_node.node.chain import Chain
 from chain_node.node.recent import Recent
 from chain_node.rpc import BlockFinality, ChainBlock
-from chain_node.storage import ChainStore
+from chain_node.storage import LateSeal
 
 _GET_VALIDATORS = bytes.fromhex("b7ab4db5")
 _CALL_GAS = 50_000_000
@@ -46,12 +48,20 @@ def read_validators(
     return validators
 
 
+class SealSource(Protocol):
+    """Whoever knows late seals: the chain store, or the table before it."""
+
+    def seals(self, height: Height) -> tuple[LateSeal, ...]:
+        """Late seals of a height."""
+        ...
+
+
 class Validators:
     """Validator sets by height, from the contract or from headers, as the genesis says."""
 
-    def __init__(self, chain: Chain, store: ChainStore) -> None:
+    def __init__(self, chain: Chain, seals: SealSource) -> None:
         self._chain = chain
-        self._store = store
+        self._seals = seals
         self._contract = chain.genesis.qbft.validator_contract
         self._sets: Recent[Height, tuple[Address, ...]] = Recent(1024)
         self._tally = ValidatorTally(())
@@ -72,6 +82,10 @@ class Validators:
     def of(self, height: Height) -> tuple[Address, ...]:
         """The set that decided, or decides, the block at a height from 0 to head + 1."""
         return self._sets.get(height, self._look_up)
+
+    def count_seals_of(self, seals: SealSource) -> None:
+        """Count late seals from another source from now on."""
+        self._seals = seals
 
     def finality(self, block: ChainBlock) -> BlockFinality:
         """Count the validators whose seals vouch for a block: its own, late ones, and those of its descendants."""
@@ -96,7 +110,7 @@ class Validators:
             later = self._chain.block_at(Height(height))
             if later is None or len(signers) >= enough:
                 break
-            late = [seal.signer for seal in self._store.seals(later.height) if seal.block_hash == later.hash]
+            late = [seal.signer for seal in self._seals.seals(later.height) if seal.block_hash == later.hash]
             sealers = recover_sealers(later.header) if later.height > 0 else ()
             signers.update(signer for signer in (*sealers, *late) if signer in validators)
         return signers

@@ -56,10 +56,18 @@ class Votes:
         """
         self._log.append(entry)
 
+    @property
+    def has_grown(self) -> bool:
+        """Whether it is time to call `forget_up_to`."""
+        return self._log.is_compaction_due
+
     def forget_up_to(self, height: Height) -> None:
-        """Drop what was signed up to a height that is imported, if the log has grown."""
-        if self._log.is_compaction_due:
-            self._log.compact(payload for payload in self._log.payloads if decode_entry(payload)[0].height > height)
+        """Drop what was signed up to a height that is imported.
+
+        Raises:
+            StoreFullError: no room for the shorter log; the longer one is kept.
+        """
+        self._log.compact(payload for payload in self._log.payloads if decode_entry(payload)[0].height > height)
 
     def close(self) -> None:
         """Release the file."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from platform import python_version
@@ -11,23 +12,22 @@ from platform import python_version
 from prometheus_client import CollectorRegistry
 from starlette.routing import BaseRoute
 
-from chain_node.consensus.qbft.upon_new_block import state_from_record
 from chain_node.core.crypto import address_of
 from chain_node.core.types import Height, Transaction
-from chain_node.node.block_maker import BlockMaker
+from chain_node.node.assembly import assemble
 from chain_node.node.chain import Chain
 from chain_node.node.clock import now_ms
 from chain_node.node.config import NodeConfig
 from chain_node.node.consensus_view import ConsensusView
-from chain_node.node.driver import Driver, head_event
+from chain_node.node.driver import Driver, Workers
 from chain_node.node.evidence import EvidenceLog
 from chain_node.node.fixed_addresses import CONTRACT_REGISTRY
 from chain_node.node.head_events import HeadEvents
 from chain_node.node.intake import Intake
 from chain_node.node.keys import load_validator_key
-from chain_node.node.opening import VOTES_FILE, make_engine, open_store, read_genesis
+from chain_node.node.opening import EVIDENCE_FILE, VOTES_FILE, make_engine, open_store, read_genesis
 from chain_node.node.peer_network import NoPeers
-from chain_node.node.validators import Validators
+from chain_node.node.seal_table import SealTable
 from chain_node.node.vault_reader import VaultReader
 from chain_node.node.votes import Votes
 from chain_node.rpc import (
@@ -40,7 +40,7 @@ from chain_node.rpc import (
     RPCApp,
     SubscriptionHub,
 )
-from chain_node.storage import LmdbStore
+from chain_node.storage import FileDisk, LmdbStore, StoreFullError
 from chain_node.txpool import Pool
 from chain_node.vault.app import vault_routes
 from chain_node.vault.blob_store import BlobStore
@@ -68,14 +68,20 @@ class Node:
     vault: EmbeddedVault | None
     store: LmdbStore
     votes: Votes
-    worker: ThreadPoolExecutor
+    evidence_disk: FileDisk
+    seals: SealTable
+    workers: Workers
     rpc_workers: ThreadPoolExecutor
 
     def close(self) -> None:
         """Let go of threads and files, after whatever is being written."""
         self.rpc_workers.shutdown(cancel_futures=True)
-        self.worker.shutdown()
+        self.workers.votes.shutdown()
+        self.workers.chain.shutdown()
+        with suppress(StoreFullError):  # seals of others, for which their later ones vouch
+            self.seals.write(is_last=True)
         self.votes.close()
+        self.evidence_disk.close()
         if self.vault is not None:
             self.vault.blobs.close()
         self.store.close()
@@ -91,51 +97,49 @@ def build_node(config: NodeConfig) -> Node:
     private_key = load_validator_key(config.validator_key_path)
     genesis = read_genesis(config.genesis)
     store = open_store(genesis, config.data_dir)
-    engine = make_engine(genesis, store)
-    chain = Chain(genesis, store, engine)
-    validators, votes = Validators(chain, store), Votes(config.data_dir / VOTES_FILE)
-    network, evidence, hub, metrics = NoPeers(), EvidenceLog(), SubscriptionHub(), CollectorRegistry()
-    worker, rpc_workers = ThreadPoolExecutor(1, "chain"), ThreadPoolExecutor(_RPC_THREADS, "rpc")
+    chain = Chain(genesis, store, make_engine(genesis, store))
+    evidence_disk = FileDisk(config.data_dir / EVIDENCE_FILE)
+    votes, evidence = Votes(config.data_dir / VOTES_FILE), EvidenceLog(evidence_disk)
+    hub, metrics = SubscriptionHub(), CollectorRegistry()
 
     def on_new(transaction: Transaction) -> None:
         dispatcher.filters.on_pending(transaction.hash)
         hub.on_pending(transaction)
-        network.announce_transaction(transaction)
-        driver.on_transaction()
+        parts.driver.on_transaction()
 
-    intake = Intake(chain, Pool(), now_ms, on_new)
-    head = head_event(chain.head(), validators, now_ms())
-    driver = Driver(
-        start=state_from_record(address_of(private_key), genesis.qbft, head, votes.restore()),
+    intake = Intake(chain, Pool(), now_ms, on_new, lambda transaction: network.announce_transaction(transaction.raw))
+    parts = assemble(
         chain=chain,
-        validators=validators,
-        maker=BlockMaker(genesis, engine, store.block_hash),
-        pool=intake.pool,
+        store=store,
+        intake=intake,
         votes=votes,
-        private_key=private_key,
-        network=network,
         evidence=evidence,
         heads=HeadEvents(intake, hub, metrics),
+        private_key=private_key,
         clock_ms=now_ms,
         build_budget_ms=config.build_budget_ms,
-        worker=worker,
+        workers=Workers(chain=ThreadPoolExecutor(1, "chain"), votes=ThreadPoolExecutor(1, "votes")),
     )
+    network = NoPeers()
+    rpc_workers = ThreadPoolExecutor(_RPC_THREADS, "rpc")
     vault = _embed_vault(config, chain) if config.vault else None
-    consensus = ConsensusView(chain, validators, evidence, network)
+    consensus = ConsensusView(chain, parts.validators, evidence, network)
     dispatcher = Dispatcher(_make_backend(chain, intake, consensus, private_key, vault))
     options = HTTPOptions(
-        readiness=lambda: _readiness(chain, driver),
+        readiness=lambda: _readiness(chain, parts.driver),
         metrics=metrics,
         allowed_origins=tuple(config.rpc_allowed_origins),
         routes=_vault_routes(vault),
     )
     return Node(
         app=RPCApp(dispatcher, hub, options, rpc_workers),
-        driver=driver,
+        driver=parts.driver,
         vault=vault,
         store=store,
         votes=votes,
-        worker=worker,
+        evidence_disk=evidence_disk,
+        seals=parts.seals,
+        workers=parts.workers,
         rpc_workers=rpc_workers,
     )
 

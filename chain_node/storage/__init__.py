@@ -6,6 +6,7 @@ validator signed, over a small `Disk`. May import `core` only. Start reading wit
 """
 
 from chain_node.storage.api import (
+    SEALED_HEIGHTS_KEPT,
     BlockCommit,
     ChainStore,
     LateSeal,
@@ -27,6 +28,7 @@ from chain_node.storage.memory_store import MemoryStore
 from chain_node.storage.vote_record import VoteRecord
 
 __all__ = [
+    "SEALED_HEIGHTS_KEPT",
     "BlockCommit",
     "ChainStore",
     "Disk",

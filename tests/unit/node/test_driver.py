@@ -12,21 +12,17 @@ from prometheus_client import CollectorRegistry
 
 from chain_node.consensus.qbft.hashes import block_hash
 from chain_node.consensus.qbft.messages import COMMIT_CODE, PREPARE_CODE, PROPOSAL_CODE
-from chain_node.consensus.qbft.upon_new_block import state_from_record
 from chain_node.core.codec import encode_block
-from chain_node.core.crypto import address_of
 from chain_node.core.genesis import parse_genesis
 from chain_node.core.types import Block
-from chain_node.node.block_maker import BlockMaker
+from chain_node.node.assembly import assemble
 from chain_node.node.chain import Chain, make_commit
 from chain_node.node.clock import now_ms
-from chain_node.node.driver import Driver, head_event
+from chain_node.node.driver import Workers
 from chain_node.node.evidence import EvidenceLog
 from chain_node.node.head_events import HeadEvents
 from chain_node.node.intake import Intake
 from chain_node.node.opening import make_engine
-from chain_node.node.peer_network import NoPeers
-from chain_node.node.validators import Validators
 from chain_node.node.votes import Votes
 from chain_node.rpc import SubscriptionHub
 from chain_node.storage import BlockCommit, MemoryStore, StoreFullError
@@ -70,34 +66,24 @@ class Stage:
             )
             self.store.genesis = genesis  # type: ignore[attr-defined]
         self.chain = Chain(genesis, self.store, engine)
-        self.validators = Validators(self.chain, self.store)
         self.votes = Votes(directory / "votes.log")
         self.intake = Intake(self.chain, Pool(), now_ms, lambda _: self.driver.on_transaction())
-        head = head_event(self.chain.head(), self.validators, now_ms())
-        start = state_from_record(address_of(VALIDATOR_KEY), genesis.qbft, head, self.votes.restore())
-        self.worker = ThreadPoolExecutor(1)
-        self._parts = {
-            "start": start,
-            "maker": BlockMaker(genesis, engine, self.store.block_hash),
-            "heads": HeadEvents(self.intake, SubscriptionHub(), CollectorRegistry()),
-        }
-        self.driver: Driver
+        self.workers = Workers(chain=ThreadPoolExecutor(1), votes=ThreadPoolExecutor(1))
+        self.driver = assemble(
+            chain=self.chain,
+            store=self.store,
+            intake=self.intake,
+            votes=self.votes,
+            evidence=EvidenceLog(),
+            heads=HeadEvents(self.intake, SubscriptionHub(), CollectorRegistry()),
+            private_key=VALIDATOR_KEY,
+            clock_ms=now_ms,
+            build_budget_ms=400,
+            workers=self.workers,
+        ).driver
 
     def play(self, scene: Callable[["Stage"], Awaitable[None]]) -> None:
         async def run() -> None:
-            self.driver = Driver(
-                chain=self.chain,
-                validators=self.validators,
-                pool=self.intake.pool,
-                votes=self.votes,
-                private_key=VALIDATOR_KEY,
-                network=NoPeers(),
-                evidence=EvidenceLog(),
-                clock_ms=now_ms,
-                build_budget_ms=400,
-                worker=self.worker,
-                **self._parts,  # type: ignore[arg-type]
-            )
             async with asyncio.timeout(20), asyncio.TaskGroup() as group:
                 driving = group.create_task(self.driver.run())
                 await scene(self)
@@ -106,7 +92,8 @@ class Stage:
         try:
             asyncio.run(run())
         finally:
-            self.worker.shutdown()
+            self.workers.chain.shutdown()
+            self.workers.votes.shutdown()
             self.votes.close()
 
     async def wait_for_height(self, height: int) -> None:

@@ -77,5 +77,5 @@ def finality_of(mode: str, height: int) -> str:
 
 def test_restart_counts_the_votes_of_headers_again() -> None:
     chain, validators, _ = imported("header_mode")
-    restarted = Validators(chain, validators._store)
+    restarted = Validators(chain, validators._seals)
     assert restarted.after(chain.head()) == validators.of(Height(chain.head().height + 1))
