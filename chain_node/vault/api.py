@@ -61,3 +61,15 @@ class ChainReader(Protocol):
         At most `limits.LOG_BLOCKS_MAX` blocks are asked for at a time.
         """
         ...
+
+
+class Follower(Protocol):
+    """Whoever carries news of a vault to the other vaults. Called from any thread; returns at once."""
+
+    def on_change(self) -> None:
+        """The journal has grown."""
+        ...
+
+    def on_receipts_wanted(self, root: Hash32, indices: Sequence[int]) -> None:
+        """Somebody asks for the receipts of all vaults for records, and some are not here yet."""
+        ...

@@ -31,6 +31,7 @@ from chain_node.vault.limits import (
     FOLLOW_INTERVAL_SECONDS,
     REQUESTS_AT_ONCE_MAX,
 )
+from chain_node.vault.lots import make_lot
 from chain_node.vault.signed_request import parse_claim
 from chain_node.vault.vault import Caller, Vault
 
@@ -157,7 +158,8 @@ async def _read_body(request: Request) -> bytes:
 
 
 def _put(vault: Vault, caller: Caller, body: bytes) -> tuple[dict[str, Any], dict[str, int]]:
-    stored, present = vault.put(caller, parse_put(body))
+    items, signature = parse_put(body)
+    stored, present = vault.put(caller, items, make_lot(caller.account, signature, items))
     return {"stored": stored, "present": present}, {"stored": stored, "present": present}
 
 
@@ -169,7 +171,7 @@ def _get(vault: Vault, caller: Caller, body: bytes) -> tuple[dict[str, Any], dic
 
 def _purge(vault: Vault, caller: Caller, body: bytes) -> tuple[dict[str, Any], dict[str, int]]:
     pack = parse_purge(body)
-    purged = vault.purge(caller, pack)
+    purged = vault.purge(caller, body)
     return {"purged": purged}, {"pack": pack, "purged": purged}
 
 

@@ -1,8 +1,9 @@
 """Blobs by hash on LMDB, each encrypted at rest under a key that can be destroyed.
 
 Tables: `blobs` hash -> entry, `records` (batch root, index) -> hash, `packs` (pack, hash), `deleted` (batch root,
-index) -> (blob hash, second), `purged` pack, `free` slots of `key_slots`, `nonces` and `nonce_expiry` (of
-`nonce_table.py`), `meta`. A put or a deletion is one transaction. Keys are written before the transaction that
+index) -> (blob hash, second), `purged` pack -> (order, count, second), `free` slots of `key_slots`, `nonces` and
+`nonce_expiry` (of `nonce_table.py`), those of `lot_table.py`, `cursors`, `vaults` and `receipts` (of
+`peer_table.py`), `meta`. A put or a deletion is one transaction. Keys are written before the transaction that
 refers to them and wiped before the transaction that forgets them, so that after a crash there is no blob without
 a key that was promised, and none readable that was reported deleted.
 """
@@ -29,9 +30,18 @@ from chain_node.vault.errors import StoreFullError, VaultError
 from chain_node.vault.items import Item, PackContext, RecordContext
 from chain_node.vault.key_slots import KEY_SIZE_BYTES, NO_KEY, KeySlots
 from chain_node.vault.limits import MAP_SIZE_BYTES
+from chain_node.vault.lot_table import LOT_TABLES, Kind, LotTable
+from chain_node.vault.lot_table import Entry as JournalEntry
+from chain_node.vault.lots import LotPart
 
 FORMAT_VERSION = 1
-_TABLES = ("blobs", "records", "packs", "deleted", "purged", "free", "nonces", "nonce_expiry", "meta")
+_TABLES = (
+    *("blobs", "records", "packs", "deleted", "purged", "free", "nonces", "nonce_expiry", "meta"),
+    *LOT_TABLES,
+    *("cursors", "vaults", "receipts"),
+)
+NEVER_HELD = Hash32(bytes(32))
+"""Stands for the blob hash of a record that was taken back before it came here."""
 _NONCE = bytes(12)
 """Every key encrypts one blob once, so the nonce may be constant."""
 
@@ -45,6 +55,17 @@ class Owner:
 
     account: Address
     organisation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Purge:
+    """How a pack was purged here."""
+
+    order: bytes
+    """Whoever wanted it, as `purge_order.py` encodes it; empty in a store that was made before orders were kept."""
+    count: int
+    purged_at: int
+    """Unix second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +91,7 @@ class BlobStore:
             str(directory), map_size=map_size_bytes, max_dbs=len(_TABLES), subdir=True, mode=0o600, max_readers=256
         )
         self.table = {name: self.environment.open_db(name.encode()) for name in _TABLES}
+        self.lots = LotTable(self.environment, self.table)
         self._directory = directory
         self._keys = KeySlots(directory / "keys.bin")
         self._lock = threading.RLock()
@@ -104,12 +126,12 @@ class BlobStore:
                     raise StoreFullError("no space left on device") from error
                 raise
 
-    def put(self, owner: Owner, items: Sequence[Item]) -> int:
-        """Keep blobs, all or none; gives how many were new.
+    def put(self, owner: Owner, items: Sequence[Item], part: LotPart) -> int:
+        """Keep blobs, all or none; gives how many were new. `part` says which lot's items they are.
 
         Raises:
             VaultError: 409 `other_context`: a blob is here for another record, pack or owner, or its record is
-                held with other bytes. 507: full.
+                held with other bytes. 409 `revoked` or `purged`: it was taken back. 507: full.
         """
         with self.transaction() as transaction:
             blobs = self.table["blobs"]
@@ -122,6 +144,8 @@ class BlobStore:
                 else:
                     fresh[blob_hash] = item
             self._insert(transaction, owner, fresh)
+            placed = ((keccak(item.blob), item.context) for item in items)
+            self.lots.add(transaction, part.lot, dict(zip(part.positions, placed, strict=True)))
             return len(fresh)
 
     def find(self, blob_hash: Hash32) -> Entry | None:
@@ -149,14 +173,20 @@ class BlobStore:
         return blob
 
     def delete_records(self, batch_root: Hash32, indices: Sequence[int], deleted_at: int) -> int:
-        """Make records unreadable and remember when; gives how many were here. `deleted_at` in Unix seconds."""
+        """Make records unreadable, take them no more and remember when; gives how many were here.
+
+        `deleted_at` in Unix seconds.
+        """
         with self.transaction() as transaction:
             found: list[tuple[bytes, Hash32]] = []
+            never_held = cbor2.dumps([NEVER_HELD, deleted_at])
             for index in indices:
                 key = _record_key(RecordContext(batch_root, index))
                 blob_hash = transaction.get(key, db=self.table["records"])
                 if blob_hash is not None:
                     found.append((key, Hash32(bytes(blob_hash))))
+                else:
+                    transaction.put(key, never_held, db=self.table["deleted"], overwrite=False)
             self._forget(transaction, [blob_hash for _, blob_hash in found])
             for key, blob_hash in found:
                 transaction.delete(key, db=self.table["records"])
@@ -164,7 +194,7 @@ class BlobStore:
             return len(found)
 
     def deletion_of(self, context: RecordContext) -> tuple[Hash32, int] | None:
-        """Blob hash and second of the deletion of a record this vault once held."""
+        """Blob hash (`NEVER_HELD` for none) and second of the deletion of a record that was taken back."""
         with self.environment.begin() as transaction:
             raw = transaction.get(_record_key(context), db=self.table["deleted"])
         if raw is None:
@@ -172,8 +202,11 @@ class BlobStore:
         blob_hash, deleted_at = cbor2.loads(raw)
         return Hash32(blob_hash), int(deleted_at)
 
-    def purge_pack(self, pack: int) -> int:
-        """Make every blob of a pack unreadable and take no more for it; gives how many there were."""
+    def purge_pack(self, pack: int, order: bytes, purged_at: int) -> int:
+        """Make every blob of a pack unreadable and take no more for it; gives how many there were.
+
+        `order` is kept as the first one that was given; `purged_at` in Unix seconds.
+        """
         prefix = pack.to_bytes(32, "big")
         with self.transaction() as transaction:
             hashes: list[Hash32] = []
@@ -185,13 +218,19 @@ class BlobStore:
             self._forget(transaction, hashes)
             for blob_hash in hashes:
                 transaction.delete(prefix + blob_hash, db=self.table["packs"])
-            transaction.put(prefix, b"", db=self.table["purged"])
+            if not transaction.get(prefix, db=self.table["purged"]):
+                value = cbor2.dumps([order, len(hashes), purged_at])
+                transaction.put(prefix, value, db=self.table["purged"])
+                self.lots.note(transaction, JournalEntry(Kind.PURGE, prefix))
             return len(hashes)
 
-    def is_purged(self, pack: int) -> bool:
-        """Whether the pack was purged here."""
+    def purge_of(self, pack: int) -> Purge | None:
+        """How the pack was purged here, if it was."""
         with self.environment.begin() as transaction:
-            return transaction.get(pack.to_bytes(32, "big"), db=self.table["purged"]) is not None
+            raw = transaction.get(pack.to_bytes(32, "big"), db=self.table["purged"])
+        if raw is None:
+            return None
+        return Purge(*cbor2.loads(raw)) if raw else Purge(b"", 0, 0)
 
     def followed_to(self) -> int:
         """Number of the last block whose revocations were carried out; -1 at first."""
@@ -225,7 +264,12 @@ class BlobStore:
 
     def _index(self, transaction: lmdb.Transaction, blob_hash: Hash32, context: RecordContext | PackContext) -> None:
         if isinstance(context, PackContext):
-            transaction.put(context.pack.to_bytes(32, "big") + blob_hash, b"", db=self.table["packs"])
+            prefix = context.pack.to_bytes(32, "big")
+            if transaction.get(prefix, db=self.table["purged"]) is not None:
+                raise VaultError(409, "purged", f"pack {context.pack} was purged; it takes no more blobs")
+            transaction.put(prefix + blob_hash, b"", db=self.table["packs"])
+        elif transaction.get(_record_key(context), db=self.table["deleted"]) is not None:
+            raise VaultError(409, "revoked", f"record {context.index} of its batch was revoked on the chain")
         elif not transaction.put(_record_key(context), blob_hash, db=self.table["records"], overwrite=False):
             raise _other_context(f"record {context.index} of its batch is held with other bytes")
 
@@ -257,6 +301,7 @@ class BlobStore:
             raw = transaction.pop(blob_hash, db=self.table["blobs"])
             if raw is not None:
                 slots.append(_decode_entry(raw).slot)
+            self.lots.forget(transaction, blob_hash)
         self._keys.wipe(slots)
         for slot in slots:
             transaction.put(slot.to_bytes(8, "big"), b"", db=self.table["free"])

@@ -32,6 +32,7 @@ _ACCOUNT = ["(uint32,uint40,uint40,uint64,bool)", "bytes32"]
 _ORGANISATION = ["(bool,string,address)"]
 _BATCH = ["(bytes32,bytes32,address,uint32,uint32)"]
 _PACK = ["(address,uint8)"]
+_NODES = ["(bytes32,address,uint32,string)[]"]
 """Leading fields of what the view functions answer; later fields do not matter here."""
 
 
@@ -72,6 +73,15 @@ class PackState:
     is_over: bool
 
 
+@dataclass(frozen=True, slots=True)
+class NodeEntry:
+    """One node of a member, as the Consortium lists it."""
+
+    tls_key_hash: Hash32
+    organisation: int
+    endpoint: str
+
+
 class ChainView:
     """Answers of the contracts at the newest block, asked once per block.
 
@@ -100,15 +110,26 @@ class ChainView:
 
     def member(self, account: Address, timestamp: int) -> Member | None:
         """The account's member, or None when it is unknown, suspended, or not valid at `timestamp`."""
+        return self._member(account, timestamp)
+
+    def writer(self, account: Address) -> Member | None:
+        """The account's member even when its time is over: what it put while it could is still its own."""
+        return self._member(account, None)
+
+    def accounts_of(self, organisation: int) -> list[Address]:
+        """Every account of an organisation, in force or not."""
         consortium = self._address_of("Consortium")
-        answer = self._call(consortium, "account(address)", ["address"], [account])
-        organisation, valid_from, valid_until, roles, is_suspended = _decode(_ACCOUNT, answer)[0]
-        if organisation == 0 or is_suspended or not valid_from <= timestamp < valid_until:
-            return None
-        answer = self._call(consortium, "organisation(uint32)", ["uint32"], [organisation])
-        if _decode(_ORGANISATION, answer)[0][0]:
-            return None
-        return Member(organisation, roles)
+        answer = self._call(consortium, "accountsOf(uint32)", ["uint32"], [organisation])
+        return sorted(Address(bytes.fromhex(account[2:])) for account in _decode(["address[]"], answer)[0])
+
+    def nodes(self) -> list[NodeEntry]:
+        """Nodes of the members, ascending by key; none where the Consortium does not list nodes."""
+        try:
+            answer = self._call(self._address_of("Consortium"), "nodes()", [], [])
+        except CallRevertedError:
+            return []
+        nodes = [NodeEntry(Hash32(key), organisation, end) for key, _, organisation, end in _decode(_NODES, answer)[0]]
+        return sorted(nodes, key=lambda node: node.tls_key_hash)
 
     def batch(self, root: Hash32) -> Batch | None:
         """The batch published with this root, if any."""
@@ -160,6 +181,17 @@ class ChainView:
     def credit_file_registry(self) -> Address:
         """Address of the CreditFileRegistry."""
         return self._address_of("CreditFileRegistry")
+
+    def _member(self, account: Address, timestamp: int | None) -> Member | None:
+        consortium = self._address_of("Consortium")
+        answer = self._call(consortium, "account(address)", ["address"], [account])
+        organisation, valid_from, valid_until, roles, is_suspended = _decode(_ACCOUNT, answer)[0]
+        if organisation == 0 or is_suspended:
+            return None
+        if timestamp is not None and not valid_from <= timestamp < valid_until:
+            return None
+        answer = self._call(consortium, "organisation(uint32)", ["uint32"], [organisation])
+        return None if _decode(_ORGANISATION, answer)[0][0] else Member(organisation, roles)
 
     def _address_of(self, name: str) -> Address:
         if name not in self._addresses:

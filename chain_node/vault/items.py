@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -40,15 +41,16 @@ class Item:
     blob: bytes
 
 
-def parse_put(body: bytes) -> list[Item]:
-    """Items of a put body.
+def parse_put(body: bytes) -> tuple[list[Item], bytes]:
+    """Items of a put body, and the signature over them as one lot.
 
     Raises:
         VaultError: 400 with the position of what is wrong, 413 when there are too many.
     """
-    items = _field(_decode(body), "items", list)
+    fields = _decode(body)
+    items = _field(fields, "items", list)
     _limit_count(len(items), "items")
-    return [_parse_item(position, item) for position, item in enumerate(items)]
+    return [_parse_item(position, item) for position, item in enumerate(items)], _field(fields, "signature", bytes)
 
 
 def parse_get(body: bytes) -> list[Hash32]:
@@ -76,6 +78,11 @@ def parse_receipts(body: bytes) -> tuple[Hash32, list[int]]:
     return Hash32(root), indices
 
 
+def parse_confirmations(body: bytes) -> int | tuple[Hash32, list[int]]:
+    """Pack id, or batch root and record indices, of a confirmations body."""
+    return parse_purge(body) if "pack" in _decode(body) else parse_receipts(body)
+
+
 def _parse_item(position: int, item: object) -> Item:
     where = f"items[{position}]"
     if not isinstance(item, dict):
@@ -96,14 +103,35 @@ def _parse_item(position: int, item: object) -> Item:
 
 def _parse_pack_context(where: str, item: dict[str, Any]) -> PackContext:
     readers, roles = item.get("readers"), item.get("roles")
-    if not isinstance(readers, list) or not all(isinstance(one, bytes) and len(one) == 20 for one in readers):
+    if not isinstance(readers, list) or not isinstance(roles, list):
+        raise bad_request(f"{where}: readers, roles: expected lists")
+    _check_readers(readers, roles, where)
+    pack = _pack_id(item.get("pack"), f"{where}: pack")
+    return PackContext(pack, tuple(sorted(set(readers))), tuple(sorted(set(roles))))
+
+
+def check_pack_context(context: PackContext) -> None:
+    """Check what another vault says of a blob of a pack.
+
+    Raises:
+        VaultError: it is not what a put could have given.
+    """
+    _pack_id(context.pack, "pack")
+    _check_readers(context.readers, context.roles, "placement")
+
+
+def _check_readers(readers: Sequence[object], roles: Sequence[object], where: str) -> None:
+    """Check who may read a blob of a pack.
+
+    Raises:
+        VaultError: 400 with what is wrong.
+    """
+    if not all(isinstance(one, bytes) and len(one) == 20 for one in readers):
         raise bad_request(f"{where}: readers: expected a list of 20-byte addresses")
-    if not isinstance(roles, list) or not all(type(one) is int and 1 <= one < 64 for one in roles):
+    if not all(type(one) is int and 1 <= one < 64 for one in roles):
         raise bad_request(f"{where}: roles: expected a list of role ids 1..63")
     if len(readers) > READERS_MAX:
         raise bad_request(f"{where}: got {len(readers)} readers, expected at most {READERS_MAX}")
-    pack = _pack_id(item.get("pack"), f"{where}: pack")
-    return PackContext(pack, tuple(sorted(set(readers))), tuple(sorted(set(roles))))
 
 
 def _decode(body: bytes) -> dict[str, Any]:

@@ -32,3 +32,33 @@ FOLLOW_INTERVAL_SECONDS = 1.0
 
 MAP_SIZE_BYTES = 256 * 1024**3
 """Address space of the store: a bound, not a reservation; the file grows as it is needed."""
+
+PURGE_SIZE_BYTES_MAX = 256
+"""Body of a purge: it is kept, and handed on to the other vaults."""
+
+MESSAGE_SIZE_BYTES_MAX = 1024 * 1024
+"""One message between vaults."""
+
+ITEMS_SIZE_BYTES_TARGET = 900 * 1024
+"""Blobs of one Items message; a longer blob goes in pieces of this size."""
+
+NEWS_COUNT_MAX = 1_000
+"""Entries of the journal told at a time."""
+
+ASK_COUNT_MAX = 4_000
+"""Items asked for at a time."""
+
+INBOX_COUNT_MAX = 8
+"""Messages of one peer that wait to be handled; it asks and answers one at a time, so an honest one has fewer."""
+
+AUDIENCE_SECONDS = 2.0
+"""How long the accounts of an organisation, read from the chain, are taken for its accounts."""
+
+POLL_SECONDS = 10.0
+"""A follower is answered after this time even if there is nothing to tell: it looks again what it is entitled to."""
+
+PAUSE_SECONDS = 1.0
+"""Before a vault asks again that could not take what it was offered: disk full, chain away."""
+
+REWALK_SECONDS = 60.0
+"""Before what was refused for a reason that may pass is looked at again."""

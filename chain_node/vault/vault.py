@@ -1,4 +1,4 @@
-"""Who may put, get and purge what, and what becomes of erased records.
+"""Who may put, get and purge what, and what becomes of erased records. Other vaults: `replication.py`.
 
 Every method runs in a worker thread and may block. The chain is the tombstone: a record revoked there is neither
 taken nor given, whatever this vault missed while it was down. Source: docs/protocol.md, 9.
@@ -6,36 +6,38 @@ taken nor given, whatever this vault missed while it was down. Source: docs/prot
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from chain_node.core.crypto import address_of, sign_digest
+from chain_node.core.errors import BadSignatureError
 from chain_node.core.hashing import keccak
 from chain_node.core.types import Address, Hash32
-from chain_node.vault.api import ChainReader
+from chain_node.vault.api import ChainReader, Follower
+from chain_node.vault.binding import Binding, make_binding
 from chain_node.vault.blob_store import BlobStore, Entry, Owner
-from chain_node.vault.chain_view import (
-    AUDITOR,
-    BUREAU,
-    EXCHANGE,
-    ORIGINATOR,
-    REGULATOR,
-    RISK_CONTROL,
-    TRUSTEE,
-    ChainView,
-    Member,
-)
-from chain_node.vault.errors import VaultError
+from chain_node.vault.chain_view import BUREAU, ChainView, Member
+from chain_node.vault.entitlement import Entitlement
+from chain_node.vault.errors import VaultError, bad_request
 from chain_node.vault.items import Item, PackContext, RecordContext
-from chain_node.vault.limits import ANSWER_SIZE_BYTES_MAX, LOG_BLOCKS_MAX
+from chain_node.vault.limits import ANSWER_SIZE_BYTES_MAX, LOG_BLOCKS_MAX, PURGE_SIZE_BYTES_MAX
+from chain_node.vault.lots import Lot, LotPart
 from chain_node.vault.nonce_table import NonceTable
+from chain_node.vault.peer_table import PeerTable
+from chain_node.vault.purge_order import PurgeOrder, encode_order
+from chain_node.vault.rights import RECORD_READERS, may_read_pack, may_read_record, may_write
 from chain_node.vault.signed_request import Claim, verify_claim
-from chain_node.vault.typed_data import DeletionReceipt, domain_separator, receipt_digest
+from chain_node.vault.typed_data import (
+    DeletionReceipt,
+    PurgeReceipt,
+    domain_separator,
+    purge_receipt_digest,
+    receipt_digest,
+)
 
-RECORD_READERS = (RISK_CONTROL, TRUSTEE, AUDITOR, REGULATOR)
 ETHEREUM_V_OFFSET = 27
 """What Ethereum's tools and contracts add to the recovery id of a signature."""
-PACK_WRITERS = (ORIGINATOR, RISK_CONTROL, BUREAU, EXCHANGE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class Caller:
 
     account: Address
     member: Member
+    claim: Claim
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +65,23 @@ class Vault:
         self.registry = registry
         self.address = address_of(private_key)
         self.vault_id = keccak(b"tranchain vault" + self.address)
+        self.store = store
+        self.view = ChainView(chain, registry)
+        self.domain = domain_separator(self.chain_id, registry)
+        self.entitlement = Entitlement(self.view, time.monotonic)
+        self.peers = PeerTable(store)
+        self.binding: Binding | None = None
+        """Says whose node this vault is at, once that is known."""
+        self.follower: Follower | None = None
+        """Set by whoever connects this vault with others."""
         self._private_key = private_key
-        self._store = store
-        self._view = ChainView(chain, registry)
         self._nonces = NonceTable(store)
-        self._domain = domain_separator(self.chain_id, registry)
         store.bind_network(self.chain_id, registry)
+
+    def bind(self, node_key: bytes, sign: Callable[[bytes], bytes]) -> Binding:
+        """Bind this vault to its node: `sign` is ECDSA with SHA-256 by its TLS key, `node_key` that key in DER."""
+        self.binding = make_binding(self.domain, self._private_key, self.address, node_key, sign)
+        return self.binding
 
     def check_enrolled(self, account: Address) -> Member:
         """The member of an account that may act now, before anything of its request is read.
@@ -75,7 +89,7 @@ class Vault:
         Raises:
             VaultError: 403 `not_enrolled`.
         """
-        member = self._view.member(account, self._view.head().timestamp)
+        member = self.view.member(account, self.view.head().timestamp)
         if member is None:
             raise VaultError(
                 403, "not_enrolled", f"account 0x{account.hex()} is unknown, suspended or outside its validity"
@@ -88,15 +102,24 @@ class Vault:
         Raises:
             VaultError: 401, 403, 409 or 429.
         """
-        verify_claim(claim, domain=self._domain, service=self.vault_id, path=path, body=body)
+        verify_claim(claim, domain=self.domain, service=self.vault_id, path=path, body=body)
         member = self.check_enrolled(claim.account)
         self._nonces.take(claim.account, claim.nonce, deadline=claim.deadline, now=now)
-        return Caller(claim.account, member)
+        return Caller(claim.account, member, claim)
 
-    def put(self, caller: Caller, items: Sequence[Item]) -> tuple[int, int]:
+    def put(self, caller: Caller, items: Sequence[Item], lot: Lot) -> tuple[int, int]:
         """Keep blobs, all or none; gives (newly stored, already present)."""
+        if not items:
+            return 0, 0
+        try:
+            lot.verify(self.domain)
+        except BadSignatureError as error:
+            raise bad_request(f"signature: expected the caller's over the lot: {error}") from error
         self._check_put(caller, items)
-        stored = self._store.put(Owner(caller.account, caller.member.organisation), items)
+        stored = self.store.put(
+            Owner(caller.account, caller.member.organisation), items, LotPart(lot, range(lot.count))
+        )
+        self._tell()
         return stored, len(items) - stored
 
     def get(self, caller: Caller, hashes: Sequence[Hash32]) -> list[Found]:
@@ -111,60 +134,85 @@ class Vault:
             found.append(one)
         return found
 
-    def purge(self, caller: Caller, pack: int) -> int:
+    def purge(self, caller: Caller, body: bytes) -> int:
         """Forget all blobs of a pack that is withdrawn or closed; gives how many."""
-        state = self._view.pack(pack)
+        if len(body) > PURGE_SIZE_BYTES_MAX:
+            raise bad_request(f"body: got {len(body)} bytes, expected at most {PURGE_SIZE_BYTES_MAX}")
+        return self.carry_out(PurgeOrder(caller.claim, self.vault_id, body))
+
+    def carry_out(self, order: PurgeOrder) -> int:
+        """Purge as a verified order says, if who signed it may by the chain; gives how many blobs were forgotten."""
+        pack = order.pack
+        state = self.view.pack(pack)
         if state is None:
             raise VaultError(404, "no_such_pack", f"pack {pack} is not on the chain")
-        if state.risk_control != caller.account:
+        if state.risk_control != order.claim.account:
             raise VaultError(403, "wrong_account", f"only the risk control of pack {pack} may purge it")
         if not state.is_over:
             raise VaultError(409, "pack_is_live", f"pack {pack} is neither withdrawn nor closed")
-        return self._store.purge_pack(pack)
+        count = self.store.purge_pack(pack, encode_order(order), self.view.head().timestamp)
+        self._tell()
+        return count
 
     def receipts(
         self, caller: Caller, root: Hash32, indices: Sequence[int]
     ) -> list[tuple[DeletionReceipt, bytes] | None]:
-        """Signed receipts of deleted records; None for a record this vault never held or still holds."""
-        if not caller.member.has_role(BUREAU, *RECORD_READERS):
-            raise _wrong_role("asking for deletion receipts", "BUREAU, RISK_CONTROL, TRUSTEE, AUDITOR or REGULATOR")
-        batch = self._view.batch(root)
+        """Signed receipts of records that were taken back; None for any other record."""
+        self.check_may_ask_receipts(caller.member)
+        return self.own_receipts(root, indices)
+
+    def own_receipts(self, root: Hash32, indices: Sequence[int]) -> list[tuple[DeletionReceipt, bytes] | None]:
+        """This vault's receipts, for whoever was found to be entitled to them."""
+        self.view.head()
+        batch = self.view.batch(root)
         if batch is not None:
-            self._delete(root, [index for index in indices if batch.is_revoked(index)])
+            revoked = [index for index in indices if batch.is_revoked(index)]
+            self._delete(root, [at for at in revoked if self.store.deletion_of(RecordContext(root, at)) is None])
         return [self._receipt(RecordContext(root, index)) for index in indices]
+
+    def own_purge_receipt(self, pack: int) -> tuple[PurgeReceipt, bytes] | None:
+        """This vault's receipt for a purged pack; None when it was not purged here."""
+        purge = self.store.purge_of(pack)
+        if purge is None:
+            return None
+        receipt = PurgeReceipt(pack=pack, count=purge.count, purged_at=purge.purged_at)
+        return receipt, self._sign(purge_receipt_digest(self.domain, receipt))
+
+    def check_may_ask_receipts(self, member: Member) -> None:
+        """Refuse whoever has no business with deletion receipts.
+
+        Raises:
+            VaultError: 403 `wrong_role`.
+        """
+        if not member.has_role(BUREAU, *RECORD_READERS):
+            raise _wrong_role("asking for deletion receipts", "BUREAU, RISK_CONTROL, TRUSTEE, AUDITOR or REGULATOR")
 
     def follow(self) -> int:
         """Carry out the revocations of the blocks since the last call; gives how many records were deleted."""
-        head = self._view.head()
-        first = self._store.followed_to() + 1
+        head = self.view.head()
+        first = self.store.followed_to() + 1
         deleted = 0
         while first <= head.number:
             last = min(first + LOG_BLOCKS_MAX - 1, head.number)
-            for batch_id, indices in self._view.revocations(first, last):
-                deleted += self._delete(self._view.batch_by_id(batch_id).root, indices)
-            self._store.set_followed_to(last)
+            for batch_id, indices in self.view.revocations(first, last):
+                deleted += self._delete(self.view.batch_by_id(batch_id).root, indices)
+            self.store.set_followed_to(last)
             first = last + 1
         return deleted
 
     def _check_put(self, caller: Caller, items: Sequence[Item]) -> None:
         roots: set[Hash32] = set()
-        packs: set[int] = set()
         for item in items:
+            if not may_write(caller.member, item.context):
+                if isinstance(item.context, RecordContext):
+                    raise _wrong_role("putting records", "BUREAU")
+                raise _wrong_role("putting blobs of a pack", "ORIGINATOR, RISK_CONTROL, BUREAU or EXCHANGE")
             if isinstance(item.context, RecordContext):
                 roots.add(item.context.batch_root)
-            else:
-                packs.add(item.context.pack)
-        if roots and not caller.member.has_role(BUREAU):
-            raise _wrong_role("putting records", "BUREAU")
-        if packs and not caller.member.has_role(*PACK_WRITERS):
-            raise _wrong_role("putting blobs of a pack", "ORIGINATOR, RISK_CONTROL, BUREAU or EXCHANGE")
-        for pack in sorted(packs):
-            if self._store.is_purged(pack):
-                raise VaultError(409, "purged", f"pack {pack} was purged; it takes no more blobs")
         self._check_roots(caller, sorted(roots), items)
 
     def _check_roots(self, caller: Caller, roots: Sequence[Hash32], items: Sequence[Item]) -> None:
-        batch_by_root = {root: self._view.batch(root) for root in roots}
+        batch_by_root = {root: self.view.batch(root) for root in roots}
         for item in items:
             if not isinstance(item.context, RecordContext):
                 continue
@@ -177,7 +225,7 @@ class Vault:
                 raise VaultError(409, "revoked", f"record {item.context.index} of its batch was revoked on the chain")
 
     def _get_one(self, caller: Caller, blob_hash: Hash32) -> Found:
-        entry = self._store.find(blob_hash)
+        entry = self.store.find(blob_hash)
         if entry is None:
             return Found(None, "unknown: no such blob here")
         refusal = (
@@ -188,43 +236,50 @@ class Vault:
         if refusal is not None:
             return Found(None, refusal)
         try:
-            blob = self._store.open_entry(blob_hash, entry)
+            blob = self.store.open_entry(blob_hash, entry)
         except VaultError as error:
             return Found(None, str(error))
         return Found(blob, "deleted: the blob was forgotten" if blob is None else None)
 
     def _refusal_of_record(self, caller: Caller, entry: Entry, context: RecordContext) -> str | None:
-        is_own = caller.member.has_role(BUREAU) and caller.member.organisation == entry.owner.organisation
-        if caller.member.has_role(ORIGINATOR) or not (is_own or caller.member.has_role(*RECORD_READERS)):
+        is_own = caller.member.organisation == entry.owner.organisation
+        if not may_read_record(caller.member, entry.owner.organisation):
             return "forbidden: your roles may not read credit records"
-        batch = self._view.batch(context.batch_root)
+        batch = self.view.batch(context.batch_root)
         if batch is None:
-            return None if is_own else "unpublished: its batch is not on the chain"
+            return None if is_own and caller.member.has_role(BUREAU) else "unpublished: its batch is not on the chain"
         if batch.is_revoked(context.index):
             self._delete(context.batch_root, [context.index])
             return "revoked: the record was revoked on the chain"
         return None
 
     def _refusal_of_pack(self, caller: Caller, context: PackContext) -> str | None:
-        if caller.account in context.readers or caller.member.has_role(*context.roles):
+        if may_read_pack(caller.account, caller.member, context):
             return None
         return "forbidden: you are not among the readers named for this blob"
 
     def _delete(self, root: Hash32, indices: Sequence[int]) -> int:
         if not indices:
             return 0
-        return self._store.delete_records(root, indices, self._view.head().timestamp)
+        return self.store.delete_records(root, indices, self.view.head().timestamp)
 
     def _receipt(self, context: RecordContext) -> tuple[DeletionReceipt, bytes] | None:
-        deletion = self._store.deletion_of(context)
+        deletion = self.store.deletion_of(context)
         if deletion is None:
             return None
         blob_hash, deleted_at = deletion
         receipt = DeletionReceipt(
             batch_root=context.batch_root, index=context.index, blob_hash=blob_hash, deleted_at=deleted_at
         )
-        signature = sign_digest(self._private_key, receipt_digest(self._domain, receipt))
-        return receipt, signature[:64] + bytes([signature[64] + ETHEREUM_V_OFFSET])
+        return receipt, self._sign(receipt_digest(self.domain, receipt))
+
+    def _sign(self, digest: Hash32) -> bytes:
+        signature = sign_digest(self._private_key, digest)
+        return signature[:64] + bytes([signature[64] + ETHEREUM_V_OFFSET])
+
+    def _tell(self) -> None:
+        if self.follower is not None:
+            self.follower.on_change()
 
 
 def _wrong_role(action: str, roles: str) -> VaultError:

@@ -14,6 +14,7 @@ import cbor2
 import httpx
 from eth_account.signers.local import LocalAccount
 
+from client.sdk import signing
 from client.sdk.errors import (
     ConfigError,
     DecodeError,
@@ -24,6 +25,7 @@ from client.sdk.errors import (
     UnavailableError,
 )
 from client.sdk.hashing import address_bytes, address_text, keccak
+from client.sdk.lot import lot_digest
 from client.sdk.role import Role
 from client.sdk.signed_request import RequestScope, sign_request
 
@@ -136,7 +138,7 @@ class VaultClient:
         """Store blobs, in as many requests as the limits ask. Storing the same blob again is harmless."""
         stored = present = 0
         for items in _split(blobs):
-            answer = self._post("put", {"items": items})
+            answer = self._post("put", {"items": items, "signature": self._sign_lot(items)})
             stored += _integer(answer, "stored")
             present += _integer(answer, "present")
         return PutResult(stored=stored, present=present)
@@ -190,6 +192,11 @@ class VaultClient:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _sign_lot(self, items: Sequence[Mapping[str, Any]]) -> bytes:
+        """Sign what a put brings, so that every vault that is handed a copy can check whose it is."""
+        digest = lot_digest(self._account.address, items, chain_id=self._chain_id, registry=self._registry)
+        return signing.sign_digest(self._account, digest)
 
     def _post(self, call: str, request: Mapping[str, Any]) -> dict[str, Any]:
         path, body = f"/vault/v1/{call}", cbor2.dumps(request)

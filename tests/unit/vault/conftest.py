@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import time
 from collections.abc import Iterator
@@ -33,6 +34,14 @@ _REQUEST_TYPES = {
         {"name": "deadline", "type": "uint256"},
     ]
 }
+_LOT_TYPES = {"Lot": [{"name": "account", "type": "address"}, {"name": "itemsHash", "type": "bytes32"}]}
+
+
+def _signed_fields(item: dict[str, Any]) -> list[Any]:
+    blob_hash = keccak(item["blob"])
+    if item["kind"] == "record":
+        return [0, item["batch_root"], item["index"], blob_hash]
+    return [1, item["pack"], sorted(set(item["readers"])), sorted(set(item["roles"])), blob_hash]
 
 
 @dataclass
@@ -70,6 +79,15 @@ class Party:
     def address(self) -> Address:
         return Address(bytes.fromhex(self.signer.address[2:]))
 
+    @property
+    def domain(self) -> dict[str, Any]:
+        return {
+            "name": "Tranchain Vault",
+            "version": "1",
+            "chainId": self.chain_id,
+            "verifyingContract": f"0x{self.registry.hex()}",
+        }
+
     def headers(
         self, path: str, body: bytes, *, nonce: int | None = None, deadline: int | None = None
     ) -> dict[str, str]:
@@ -81,13 +99,7 @@ class Party:
             "nonce": next(_nonces) if nonce is None else nonce,
             "deadline": int(time.time()) + 60 if deadline is None else deadline,
         }
-        domain = {
-            "name": "Tranchain Vault",
-            "version": "1",
-            "chainId": self.chain_id,
-            "verifyingContract": f"0x{self.registry.hex()}",
-        }
-        signature = self.signer.sign_typed_data(domain, _REQUEST_TYPES, message).signature
+        signature = self.signer.sign_typed_data(self.domain, _REQUEST_TYPES, message).signature
         return {
             "X-Tranchain-Account": self.signer.address,
             "X-Tranchain-Nonce": str(message["nonce"]),
@@ -95,9 +107,18 @@ class Party:
             "X-Tranchain-Signature": f"0x{signature.hex().removeprefix('0x')}",
         }
 
+    def sign_lot(self, items: list[dict[str, Any]]) -> bytes:
+        """Signature over items of a put."""
+        digests = b"".join(keccak(cbor2.dumps(_signed_fields(item), canonical=True)) for item in items)
+        message = {"account": self.signer.address, "itemsHash": keccak(digests)}
+        return bytes(self.signer.sign_typed_data(self.domain, _LOT_TYPES, message).signature)
+
     def post(self, call: str, fields: Any, **options: int) -> Any:
-        """The raw response of a signed call."""
+        """The raw response of a signed call; well-formed items of a put are signed as a lot."""
         path = f"/vault/v1/{call}"
+        if call == "put" and isinstance(fields, dict) and "signature" not in fields:
+            with contextlib.suppress(TypeError, KeyError, AttributeError):
+                fields = {**fields, "signature": self.sign_lot(fields["items"])}
         body = fields if isinstance(fields, bytes) else cbor2.dumps(fields)
         return self.client.post(path, content=body, headers=self.headers(path, body, **options))
 

@@ -41,6 +41,8 @@ class MemoryChain:
     revoked: dict[int, set[int]] = field(default_factory=dict)
     packs: dict[int, tuple[int, Address]] = field(default_factory=dict)
     """(status, risk control) by id."""
+    nodes: list[tuple[bytes, int, str]] = field(default_factory=list)
+    """(hash of the TLS key, organisation, endpoint)."""
     events: list[tuple[int, ChainLog]] = field(default_factory=list)
     number: int = 0
     timestamp: int = 1_700_000_000
@@ -65,6 +67,8 @@ class MemoryChain:
             "batch(uint256)": (["uint256"], self._batch),
             "revokedWords(uint256,uint32,uint32)": (["uint256", "uint32", "uint32"], self._revoked_words),
             "pack(uint256)": (["uint256"], self._pack),
+            "accountsOf(uint32)": (["uint32"], self._accounts_of),
+            "nodes()": ([], self._nodes),
         }
         for signature, (types, answer) in answers.items():
             if keccak(signature.encode())[:4] == data[:4]:
@@ -101,6 +105,14 @@ class MemoryChain:
 
     def _organisation(self, organisation: int) -> bytes:
         return encode(chain_view._ORGANISATION, [(organisation in self.suspended_organisations, "name", bytes(20))])
+
+    def _accounts_of(self, organisation: int) -> bytes:
+        accounts = [address for address, known in self.accounts.items() if known.organisation == organisation]
+        return encode(["address[]"], [accounts])
+
+    def _nodes(self) -> bytes:
+        nodes = [(key, bytes(20), organisation, endpoint) for key, organisation, endpoint in self.nodes]
+        return encode(chain_view._NODES, [nodes])
 
     def _batch_of_root(self, root: bytes) -> bytes:
         ids = [position + 1 for position, batch in enumerate(self.batches) if batch[0] == root]

@@ -20,6 +20,7 @@ from chain_node.vault import limits
 from chain_node.vault.blob_store import BlobStore, Owner
 from chain_node.vault.errors import StoreFullError, VaultError
 from chain_node.vault.items import Item, RecordContext, parse_get, parse_purge, parse_put, parse_receipts
+from chain_node.vault.lots import LotPart, make_lot
 from chain_node.vault.service import load_vault_key
 from tests.unit.vault.conftest import World
 from tests.unit.vault.test_vault_access import ROOT, pack_blob, record, refused
@@ -98,7 +99,8 @@ def test_parsers_on_any_bytes_answer_or_refuse(body: bytes):
 
 
 def put(store: BlobStore, first: int, blobs: list[bytes]) -> int:
-    return store.put(OWNER, [Item(RecordContext(ROOT, first + i), blob) for i, blob in enumerate(blobs)])
+    items = [Item(RecordContext(ROOT, first + i), blob) for i, blob in enumerate(blobs)]
+    return store.put(OWNER, items, LotPart(make_lot(OWNER.account, bytes(65), items), range(len(items))))
 
 
 def fill(store: BlobStore, kept: list[bytes]) -> None:
@@ -160,7 +162,7 @@ def test_key_file_that_cannot_grow_refuses_the_put_and_loses_nothing(small_disk:
 
 
 def test_full_store_over_http_answers_507(world: World, tmp_path: Path):
-    world.app.state.vault._store.environment.set_mapsize(200_000)
+    world.store.environment.set_mapsize(200_000)
     items = [record(i, os.urandom(4_000)) for i in range(100)]
     assert refused(world.bureau.post("put", {"items": items})) == (507, "disk_full")
     assert world.store.blob_count() == 0

@@ -13,6 +13,7 @@ from chain_node.core.hashing import keccak
 from chain_node.core.types import Hash32
 from chain_node.vault.blob_store import BlobStore, Owner
 from chain_node.vault.items import Item, RecordContext
+from chain_node.vault.lots import LotPart, make_lot
 from tests.unit.vault.conftest import World
 from tests.unit.vault.memory_chain import REGISTRY
 from tests.unit.vault.test_vault_access import ROOT, pack_blob, record, refused
@@ -154,19 +155,23 @@ def test_purge_without_right_or_too_early_is_refused(world: World, status, name,
     assert world.risk.ask("get", {"hashes": [keccak(b"rows")]})["blobs"] == [b"rows"]
 
 
+def put(store: BlobStore, owner: Owner, items: list[Item]) -> None:
+    store.put(owner, items, LotPart(make_lot(owner.account, bytes(65), items), range(len(items))))
+
+
 def test_slots_of_deleted_blobs_are_used_again(data_directory: Path):
     store = BlobStore(data_directory)
     owner = Owner(b"\x01" * 20, 1)
     for generation in range(5):
         root = Hash32(bytes([generation]) * 32)
         blobs = [os.urandom(20) for _ in range(100)]
-        store.put(owner, [Item(RecordContext(root, i), blob) for i, blob in enumerate(blobs)])
+        put(store, owner, [Item(RecordContext(root, i), blob) for i, blob in enumerate(blobs)])
         for blob in blobs:
             entry = store.find(keccak(blob))
             assert entry is not None
             assert store.open_entry(keccak(blob), entry) == blob
         store.delete_records(root, list(range(100)), 0)
     assert (data_directory / "keys.bin").stat().st_size == 100 * 32
-    store.put(owner, [Item(RecordContext(ROOT, i), bytes([i])) for i in range(150)])
+    put(store, owner, [Item(RecordContext(ROOT, i), bytes([i])) for i in range(150)])
     assert sorted(store.find(keccak(bytes([i]))).slot for i in range(150)) == list(range(150))
     store.close()
