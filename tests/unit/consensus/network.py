@@ -36,6 +36,7 @@ from chain_node.consensus.qbft.events import (
     BlockValidated,
     CatchUpTimerFired,
     Event,
+    LinksChanged,
     ResendTimerFired,
     RoundTimerFired,
 )
@@ -44,7 +45,7 @@ from chain_node.consensus.qbft.hashes import block_hash, proposal_digest
 from chain_node.consensus.qbft.header_rules import validate_header
 from chain_node.consensus.qbft.machine import event_of, step
 from chain_node.consensus.qbft.message_log import height_of, round_of
-from chain_node.consensus.qbft.messages import Message, Proposal, RoundChange, UnsignedProposal
+from chain_node.consensus.qbft.messages import Message, PreparePayload, Proposal, RoundChange, UnsignedProposal
 from chain_node.consensus.qbft.record import VoteRecord, decode_entry, encode_entry, record_after
 from chain_node.consensus.qbft.seals import recover_sealers, validate_seals
 from chain_node.consensus.qbft.signing import sign_message
@@ -54,7 +55,7 @@ from chain_node.core.crypto import address_of
 from chain_node.core.errors import InvalidInputError
 from chain_node.core.genesis import Genesis, parse_genesis
 from chain_node.core.trie import EMPTY_TRIE_ROOT
-from chain_node.core.types import EMPTY_OMMERS_HASH, ZERO_HASH, Address, Block, Header, Height
+from chain_node.core.types import EMPTY_OMMERS_HASH, ZERO_HASH, Address, Block, Header, Height, Round
 
 GENESIS_JSON = """{"config": {"chainId": 1337, "berlinBlock": 0, "qbft": {"blockperiodseconds": 1,
 "requesttimeoutseconds": 4, "epochlength": 30000}}, "gasLimit": "0x5f5e100", "extraData": "0x%s", "alloc": {}}"""
@@ -223,6 +224,18 @@ class Network:
         node.is_up = True
         node.state, effects = self._start(node.address, record, self._imported(head))
         self._perform(node, effects)
+
+    def tell_links(self) -> None:
+        """Let every node know who is up and not cut off from it; until this is called nobody has links."""
+        probe = sign_message(key_of(0), PreparePayload(height=Height(0), round=Round(0), digest=ZERO_HASH))
+        for node in self.nodes.values():
+            others = (other for other in self.nodes.values() if other is not node and other.is_up)
+            linked = (one.address for one in others if self.allows(one.address, node.address, probe))
+            self._push(self.now_ms, node.address, LinksChanged(tuple(sorted(linked))))
+
+    def round_of(self, node: Node, height: int) -> int:
+        """Round in which a node's block was committed."""
+        return decode_extra_data(node.chain[height - 1].header.extra_data).round
 
     def give_blocks(self, source: Node, target: Node) -> None:
         """What block sync would do."""
