@@ -85,7 +85,8 @@ class TransactionSender:
         fees = self._fees()
         state = self._accounts[account.address]
         with state.lock:
-            self._restore(state)
+            if state.generation != self._nodes.generation:
+                self._restore(state)
             known, state.following = state.following, None
             nonce = self._next_nonce(account.address, state) if known is None else known
             tx = {**fees, "to": address_text(to) if to else b"", "data": data, "gas": gas, "nonce": nonce, "value": 0}
@@ -93,9 +94,9 @@ class TransactionSender:
             try:
                 self._hand_over(submission)
             except NodeRefusedError:
-                was_restored = self._restore(state)
+                lost = self._restore(state)
                 tx["nonce"] = self._next_nonce(account.address, state)
-                if tx["nonce"] == nonce and not was_restored:
+                if tx["nonce"] == nonce and not lost:
                     raise  # otherwise those before it are there now, or the account was used elsewhere meanwhile
                 submission = self._signed(account, tx)
                 self._hand_over(submission)
@@ -137,49 +138,45 @@ class TransactionSender:
         pending = self._transaction_count(address, "pending")
         return max(pending, state.unsettled[-1].nonce + 1) if state.unsettled else pending
 
-    def _restore(self, state: _AccountState) -> bool:
-        """Where another node is in use, have it know what is under way; return whether another was.
+    def _restore(self, state: _AccountState) -> dict[bytes, str]:
+        """Send again what is under way and unknown to the node in use; return these with "" or why it takes them not.
 
         Raises:
             UnavailableError: no node; the same is due again at the next call.
         """
-        if state.generation == self._nodes.generation:
-            return False
-        while state.generation != (generation := self._nodes.generation):
-            lost = [each for each in state.unsettled if not self._is_known(each.transaction_hash)]
-            for submission in lost:
+        lost: dict[bytes, str] = {}
+        generation = None
+        while generation != self._nodes.generation:  # which may change meanwhile
+            generation = self._nodes.generation
+            for submission in state.unsettled:
+                if self._is_known(submission.transaction_hash):
+                    continue
                 try:
                     self._hand_over(submission)
+                    lost[submission.transaction_hash] = ""
                 except NodeRefusedError as error:
-                    _log.info("transaction %s not taken again: %s", submission.name, error.why)
-            if lost:
-                self._warn(f"transactions that only the node before knew: {len(lost)}, sent again")
+                    lost[submission.transaction_hash] = error.why
             state.generation = generation
-        return True
+        taken = [transaction_hash for transaction_hash, why in lost.items() if not why]
+        if taken:
+            self._warn(f"sent again, as the node in use did not know them: {len(taken)} transactions")
+        return lost
 
     def _made_known(self, state: _AccountState, submission: Submission) -> str:
         """See to it that the node in use knows a transaction that has no receipt; return why it does not, or ""."""
         try:
             with state.lock:
-                self._restore(state)
-            if not self._is_known(submission.transaction_hash):
-                self._hand_over(submission)
-                self._warn(f"transaction {submission.name} was not known to the node any more, sent again")
+                why = self._restore(state).get(submission.transaction_hash, "")
+            if why and self._is_replaced(submission):
+                used = f"transaction {submission.name} will never be in a block: its account used the nonce for another"
+                raise RefusedError("the chain", used, "look at the account's transactions, then try again")
         except UnavailableError as error:
             return str(error)
-        except NodeRefusedError as error:
-            if self._is_replaced(submission):
-                used = f"transaction {submission.name} will never be in a block: its account used the nonce for another"
-                raise RefusedError("the chain", used, "look at the account's transactions, then try again") from error
-            return str(error)
-        return ""
+        return why
 
     def _is_replaced(self, submission: Submission) -> bool:
         """Return whether another transaction has its nonce; asked in this order, a block in between changes nothing."""
-        try:
-            count = self._transaction_count(submission.sender, "latest")
-        except UnavailableError:
-            return False
+        count = self._transaction_count(submission.sender, "latest")
         return count > submission.nonce and self._receipt(submission.transaction_hash) is None
 
     def _receipt(self, transaction_hash: bytes) -> TxReceipt | None:
