@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, TypeVar
 from chain_node.core.crypto import address_of
 from chain_node.network.api import NodeRecord, TlsKeyHash
 from chain_node.network.frames import Frame, Goodbye, Hello
+from chain_node.node.opening import VOTES_FILE
 from chain_node.storage.api import BlockCommit
 from tests.simulation.checkers import DurableVotes
 from tests.simulation.disk import SimulatedFile, SimulatedStore
 from tests.simulation.engine import Member
 from tests.simulation.node import SimulatedNode
-from tests.simulation.virtual_loop import OWNER, Incarnation, PowerLost, Worker
+from tests.simulation.virtual_loop import OWNER, Incarnation, PowerLost
 from tests.simulation.wire import SimulatedLink
 
 if TYPE_CHECKING:
     from tests.simulation.liars import LyingTongue
     from tests.simulation.world import World
 
-VOTES_FILE = "votes.log"
 PENALTY_LIMIT = 100
 BAN_MS = 60_000
 _REDIAL_MS_FIRST, _REDIAL_MS_MAX = 200, 4_000
@@ -87,7 +87,7 @@ class Machine:
         self.node: SimulatedNode
         self.steps_to_crash: int | None = None
         self.on_crash: Callable[[], None] = lambda: None
-        self._penalties: dict[TlsKeyHash, int] = {}
+        self.penalties: dict[TlsKeyHash, int] = {}
         self._shunned_until_us: dict[TlsKeyHash, int] = {}
 
     @property
@@ -99,7 +99,7 @@ class Machine:
         """Start the node from what the disks hold."""
         self.lives += 1
         self.life = Incarnation(f"{self.name}.{self.lives}")
-        self._penalties.clear()
+        self.penalties.clear()
         self._shunned_until_us.clear()
         self.world.note(f"{self.name} starts")
         self.enter(self._start)
@@ -153,6 +153,10 @@ class Machine:
         """Durable bytes of the vote record."""
         return self.files[VOTES_FILE].durable if VOTES_FILE in self.files else b""
 
+    def work_duration_us(self) -> int:
+        """How long the next piece of work takes."""
+        return self.rng.randrange(*_WORK_US)
+
     def enter(self, function: Callable[..., _T], *args: object) -> _T:
         """Call code of this machine's node as part of its present life."""
         if OWNER.get() is self.life:
@@ -187,9 +191,9 @@ class Machine:
         self.world.note(f"{self.name} blames n{link.peer.index}: {reason}")
         self.world.checkers.on_punished(self, link.peer, reason)
         key = link.tls_key_hash
-        self._penalties[key] = self._penalties.get(key, 0) + penalty
-        if self._penalties[key] >= PENALTY_LIMIT:
-            self._penalties[key] = 0
+        self.penalties[key] = self.penalties.get(key, 0) + penalty
+        if self.penalties[key] >= PENALTY_LIMIT:
+            self.penalties[key] = 0
             self._shunned_until_us[key] = self.world.loop.now_us + BAN_MS * 1000
             link.close(Goodbye(f"shut out: {reason}"))
 
@@ -199,8 +203,7 @@ class Machine:
 
     def _start(self) -> None:
         life = self.life
-        worker = Worker(lambda: self.rng.randrange(*_WORK_US))
-        self.node = SimulatedNode(self, worker)
+        self.node = SimulatedNode(self)
         running = self.world.loop.create_task(self.node.run())
         running.add_done_callback(lambda task: self._on_stopped(task, life))
         if self.liar is not None:

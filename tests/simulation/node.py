@@ -1,20 +1,21 @@
-"""The node of a simulated machine: the real parts, put together as `chain_node.node.wiring` does, on simulated ones."""
+"""The node of a simulated machine: the parts that `chain_node.node.assembly` puts together, and the real `Peers`."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 
-from chain_node.consensus.qbft.upon_new_block import state_from_record
-from chain_node.core.types import Transaction
-from chain_node.node.block_maker import BlockMaker
+from chain_node.core.types import Height, Transaction
+from chain_node.network.peers import Identity, Peers
+from chain_node.node.assembly import assemble
 from chain_node.node.chain import Chain
-from chain_node.node.driver import Driver, head_event
+from chain_node.node.driver import Workers
 from chain_node.node.evidence import EvidenceLog
 from chain_node.node.head_events import HeadEvents
 from chain_node.node.intake import Intake
-from chain_node.node.validators import Validators
+from chain_node.node.opening import EVIDENCE_FILE, VOTES_FILE
 from chain_node.node.votes import Votes
 from chain_node.rpc import SubscriptionHub
 from chain_node.txpool import Pool
@@ -30,107 +31,46 @@ _BUILD_BUDGET_MS = 400
 class SimulatedNode:
     """One run of a node."""
 
-    def __init__(self, machine: Machine, worker: Worker) -> None:
-        world = machine.world
-        genesis, store = world.genesis, machine.store
-        engine = MemoryEngine(store, world.members, world.founders)
-        self.chain = Chain(genesis, store, engine)
-        self.validators = Validators(self.chain, store)
-        self.votes = Votes("votes.log", machine.open_file)
-        clock_ms = machine.clock.now_ms
-        self.intake = Intake(self.chain, Pool(), clock_ms, self._on_new)
-        head = head_event(self.chain.head(), self.validators, clock_ms())
-        self.peers = MinimalPeers(self)
-        self.driver = Driver(
-            start=state_from_record(machine.address, genesis.qbft, head, self.votes.restore()),
+    def __init__(self, machine: Machine) -> None:
+        world, store = machine.world, machine.store
+        self.chain = Chain(world.genesis, store, MemoryEngine(store, world.members, world.founders))
+        self.evidence = EvidenceLog(machine.open_file(EVIDENCE_FILE))
+        self.intake = Intake(self.chain, Pool(), machine.clock.now_ms, self._on_new, self._on_submitted)
+        parts = assemble(
             chain=self.chain,
-            validators=self.validators,
-            maker=BlockMaker(genesis, engine, store.block_hash),
-            pool=self.intake.pool,
-            votes=self.votes,
-            private_key=machine.key,
-            network=self.peers,
-            evidence=EvidenceLog(),
+            store=store,
+            intake=self.intake,
+            votes=Votes(Path(VOTES_FILE), lambda path: machine.open_file(path.name)),
+            evidence=self.evidence,
             heads=HeadEvents(self.intake, SubscriptionHub(), CollectorRegistry()),
-            clock_ms=clock_ms,
+            private_key=machine.key,
+            clock_ms=machine.clock.now_ms,
             build_budget_ms=_BUILD_BUDGET_MS,
-            worker=worker,
+            workers=Workers(
+                chain=Worker(machine.work_duration_us),  # type: ignore[arg-type]
+                votes=Worker(machine.work_duration_us),  # type: ignore[arg-type]
+            ),
         )
+        self.driver = parts.driver
+        self.validators = parts.validators
+        genesis_hash = store.block_hash(Height(0))
+        assert genesis_hash is not None
+        identity = Identity(
+            chain_id=world.genesis.chain_id,
+            genesis_hash=genesis_hash,
+            client_version="simulation",
+            tls_key_hash=machine.tls_key_hash,
+            validator=machine.address,
+        )
+        self.peers = Peers(identity, parts.services)
+        self.driver.join(self.peers)
 
     async def run(self) -> None:
         """Until cancelled."""
         await self.driver.run()
 
     def _on_new(self, transaction: Transaction) -> None:
-        self.peers.announce_transaction(transaction)
         self.driver.on_transaction()
 
-
-class MinimalPeers:
-    def __init__(self, node):
-        self.node = node
-        self.links = []
-
-    def make_hello(self):
-        from chain_node.network.frames import Hello
-
-        head = self.node.chain.head()
-        return Hello(
-            version=1,
-            chain_id=1337,
-            genesis_hash=bytes(32),
-            height=head.height,
-            head_hash=head.hash,
-            client_version="x",
-        )
-
-    def judge(self, key, hello):
-        return None
-
-    def on_link_up(self, link, hello):
-        self.links.append(link)
-        self._changed()
-
-    def on_link_down(self, link, reason):
-        self.links.remove(link)
-        self._changed()
-
-    def _changed(self):
-        from chain_node.consensus.qbft.events import LinksChanged
-
-        self.node.driver._events.put_nowait(LinksChanged(tuple(sorted({l.peer.address for l in self.links}))))
-
-    def on_frame(self, link, frame):
-        from chain_node.consensus.qbft.machine import event_of
-        from chain_node.network.frames import ConsensusMessage, Transactions
-
-        if isinstance(frame, ConsensusMessage):
-            self.node.driver._events.put_nowait(event_of(frame.decode()))
-        if isinstance(frame, Transactions):
-            for raw in frame.encoded:
-                try:
-                    self.node.intake.submit(raw)
-                except Exception:
-                    pass
-
-    def send_to_validators(self, message):
-        from chain_node.network.frames import ConsensusMessage
-
-        frame = ConsensusMessage.of(message)
-        for link in self.links:
-            link.send(frame)
-
-    def announce_block(self, block):
-        pass
-
-    def announce_transaction(self, transaction):
-        from chain_node.network.frames import Transactions
-
-        for link in self.links:
-            link.send(Transactions((transaction.raw,)))
-
-    def request_blocks(self, author, height):
-        pass
-
-    def peers(self):
-        return ()
+    def _on_submitted(self, transaction: Transaction) -> None:
+        self.peers.announce_transaction(transaction.raw)

@@ -86,6 +86,11 @@ class SimulatedLink:
         return f"node{self.peer.index}"
 
     @property
+    def misdeed_points(self) -> int:
+        """What is counted against the peer."""
+        return self.machine.penalties.get(self.tls_key_hash, 0)
+
+    @property
     def is_usable(self) -> bool:
         """Whether this end is open and its machine still lives the life it was opened in."""
         return self.is_open and self.machine.life is self.life and self.life.is_alive
