@@ -9,12 +9,12 @@ from typing import Annotated
 
 import typer
 
-from client.cli.admin_papers import parse_node
 from client.cli.admin_votes import Governors, carry
 from client.cli.session import session_of
 from client.roles.admin import governance, status
 from client.sdk.errors import InvalidInputError
 from client.sdk.hashing import address_text
+from client.sdk.member_file import read_node
 
 _NO_VALIDATOR = "0x" + 40 * "0"
 _KEY_HASH = re.compile(r"(0x)?[0-9a-fA-F]{64}")
@@ -55,7 +55,7 @@ def set_node(
     Example: tranchain --keystore keys/d.json admin node set node.d.example:30303:5f…c1 --validator 0x00a3…EA72
     """
     session = session_of(context)
-    record = parse_node(node, "node")
+    record = read_node(node, name="node")
     signer = address_text(validator) if validator else _NO_VALIDATOR
     args = (bytes.fromhex(record.tls_spki_sha256), signer, record.endpoint)
     session.chain.send("Consortium", "setNode", args, session.identity.account)

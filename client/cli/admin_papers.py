@@ -2,7 +2,6 @@
 
 import datetime as dt
 import os
-import re
 from pathlib import Path
 from typing import Annotated
 
@@ -12,11 +11,10 @@ from client.cli.session import session_of
 from client.sdk import certificates, keystore, node_certificates
 from client.sdk.errors import InvalidInputError
 from client.sdk.hashing import address_text
-from client.sdk.member_file import MemberAccount, MemberFile, MemberNode, sign_member_file
+from client.sdk.member_file import MemberAccount, MemberFile, read_node, sign_member_file
 from client.sdk.role import role_named
 
 _CLOCK_SKEW = dt.timedelta(minutes=5)
-_KEY_HASH = re.compile(r"[0-9a-fA-F]{64}")
 _CA_FILE, _CA_KEY_FILE = "ca.pem", "ca.key.pem"
 
 
@@ -148,7 +146,7 @@ def make_member_file(
         organisation=organisation,
         governor=governor.address,
         validator=address_text(validator) if validator else None,
-        node=parse_node(node, "--node") if node else None,
+        node=read_node(node, name="--node") if node else None,
         accounts=tuple(_member_account(each) for each in account),
     )
     write_new(out, sign_member_file(member, governor).encode())
@@ -172,15 +170,6 @@ def write_new(path: Path, content: bytes) -> None:
         raise InvalidInputError(str(path), got=error.strerror or "a file that cannot be written") from error
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
-
-
-def parse_node(text: str, option: str) -> MemberNode:
-    """Read HOST:PORT:KEYHASH; InvalidInputError naming the option when it is something else."""
-    endpoint, _, key_hash = text.rpartition(":")
-    host, _, port = endpoint.rpartition(":")
-    if not (host and port.isdecimal() and 0 < int(port) < 1 << 16 and _KEY_HASH.fullmatch(key_hash)):
-        raise InvalidInputError(option, got=text, expected="HOST:PORT:KEYHASH with 64 hex digits")
-    return MemberNode(host=host.strip("[]"), port=int(port), tls_spki_sha256=key_hash.lower())
 
 
 def group() -> None:

@@ -4,6 +4,7 @@ Source: docs/protocol.md, 3.
 """
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ from client.sdk.hashing import address_text
 from client.sdk.role import Role, role_named
 
 MEMBER_FILE_VERSION = 1
+_KEY_HASH = re.compile(r"[0-9a-fA-F]{64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,15 @@ class MemberFile:
     validator: str | None
     node: MemberNode | None
     accounts: tuple[MemberAccount, ...]
+
+
+def read_node(text: str, *, name: str) -> MemberNode:
+    """Read HOST:PORT:KEYHASH, as `tranchain-node init` prints it; InvalidInputError with `name` for anything else."""
+    endpoint, _, key_hash = text.rpartition(":")
+    host, _, port = endpoint.rpartition(":")
+    if not (host and port.isdecimal() and 0 < int(port) < 1 << 16 and _KEY_HASH.fullmatch(key_hash)):
+        raise InvalidInputError(name, got=text, expected="HOST:PORT:KEYHASH with 64 hex digits")
+    return MemberNode(host=host.strip("[]"), port=int(port), tls_spki_sha256=key_hash.lower())
 
 
 def sign_member_file(member: MemberFile, governor: LocalAccount) -> str:

@@ -1,4 +1,6 @@
-"""A running consortium for end-to-end tests: the node, the bureau, the registrar and the oracle as real processes.
+"""A running consortium for end-to-end tests: nodes, bureau, registrar and oracles as real processes.
+
+One node serves most tests, and is faster; with three every organisation has its own, as in the demo.
 
 Its members, accounts and certificates are those of the demo (`scripts/demo_consortium.py`). Commands of `tranchain` run
 in this process, which is faster, or as a process of their own where that matters.
@@ -26,11 +28,14 @@ from client.sdk.encryption_keys import KeyDirectory
 from client.sdk.keystore import Identity
 from client.sdk.vault_client import VaultClient
 from scripts.demo_consortium import (
+    AUDITOR_BY_ORACLE,
     KEY_HOLDERS,
     MEMBERS,
+    NODE_BY_ACCOUNT,
     ORIGINATOR,
     ORIGINATOR_GOVERNOR,
     DemoConsortium,
+    DemoNode,
     make_consortium,
 )
 from tests.e2e.node_kit import ROOT, Network, NodeProcess, free_port, tranchain_node
@@ -62,9 +67,19 @@ class Consortium:
 
     directory: Path
     members: DemoConsortium
-    node: NodeProcess
+    nodes: dict[str, NodeProcess]
+    """By the organisation that runs it."""
     registrar_port: int
     daemons: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+
+    @property
+    def node(self) -> NodeProcess:
+        """The first organisation's node."""
+        return next(iter(self.nodes.values()))
+
+    def node_of(self, account: str) -> NodeProcess:
+        """The node that an account's holder talks to: its own, or for the originator the exchange's."""
+        return self.nodes.get(NODE_BY_ACCOUNT[account], self.node)
 
     @property
     def registrar_url(self) -> str:
@@ -76,16 +91,18 @@ class Consortium:
     def address(self, name: str) -> str:
         return self.identity(name).address
 
-    def chain(self) -> ChainClient:
-        return ChainClient(self.node.url, REGISTRY)
+    def chain(self, account: str | None = None) -> ChainClient:
+        """The chain at the first node, or at that of an account."""
+        return ChainClient((self.node_of(account) if account else self.node).url, REGISTRY)
 
     def vault(self, name: str) -> VaultClient:
-        chain = self.chain()
-        return VaultClient(self.node.url, self.identity(name).account, chain_id=chain.chain_id, registry=REGISTRY)
+        chain = self.chain(name)
+        return VaultClient(chain.rpc_url, self.identity(name).account, chain_id=chain.chain_id, registry=REGISTRY)
 
     def options(self, account: str | Path | None) -> list[str]:
         """Common options of the command line for an account, or for a keystore file."""
-        urls = ["--rpc", self.node.url, "--vault", self.node.url, "--password-file", str(self.members.password_file)]
+        node = self.node_of(account) if isinstance(account, str) else self.node
+        urls = ["--rpc", node.url, "--vault", node.url, "--password-file", str(self.members.password_file)]
         if account is None:
             return urls
         keystore = self.members.keystore(account) if isinstance(account, str) else account
@@ -149,10 +166,10 @@ class Consortium:
         listen = ("--listen", f"127.0.0.1:{port}", "--key-file", str(key_file), "--log", str(log))
         return ["registrar", "serve", *listen]
 
-    def start_oracle(self) -> None:
-        reader, database = self.members.keystore("auditor-c"), self.directory / "oracle.db"
+    def start_oracle(self, account: str = "oracle-c") -> None:
+        reader, database = self.members.keystore(AUDITOR_BY_ORACLE[account]), self.directory / f"{account}.db"
         options = ("--auditor", str(reader), "--db", str(database), "--poll-ms", "100")
-        self.start_daemon("oracle", "oracle", "oracle", "serve", *options)
+        self.start_daemon(account, account, "oracle", "serve", *options)
 
     def wait_until_listening(self, name: str, port: int) -> None:
         """Wait until a daemon takes connections; fails with its log when it ended."""
@@ -167,34 +184,55 @@ class Consortium:
         raise AssertionError(f"{name} does not listen on port {port}")
 
     def stop(self) -> None:
-        """Stop everything, the node last."""
+        """Stop everything, the nodes last."""
         for name in reversed(list(self.daemons)):
             self.stop_daemon(name)
-        self.node.stop()
+        for node in self.nodes.values():
+            node.terminate()
+        for node in self.nodes.values():
+            node.stop()
 
     def _environment(self) -> dict[str, str]:
         return {**os.environ, "PYTHONUNBUFFERED": "1"}
 
 
-def found_consortium(directory: Path) -> Consortium:
-    """Make keys and genesis, start the node, deploy, enrol the originator, activate the model, prove the keys."""
-    data_dir, genesis = directory / "node", directory / "genesis.json"
-    made = tranchain_node("init", "--data-dir", data_dir, "--json")
-    assert made.returncode == 0, made.stderr
-    members = make_consortium(directory, validator=json.loads(made.stdout)["validator"])
+def found_consortium(directory: Path, *, node_count: int = 1) -> Consortium:
+    """Make keys and genesis, start the nodes, deploy, enrol the originator, activate the model, prove the keys.
+
+    With one node the bank bureau runs it, and risk control's oracle is the only one.
+    """
+    names = list(MEMBERS)[:node_count]
+    papers = {name: _make_node(directory / f"node-{name}", name) for name in names}
+    members = make_consortium(directory, papers, oracles=tuple(AUDITOR_BY_ORACLE) if node_count > 1 else ("oracle-c",))
+    genesis = directory / "genesis.json"
     built = tranchain_node("genesis", *members.member_files, "--to", genesis, "--block-period-ms", "100")
     assert built.returncode == 0, built.stderr
     governor = members.identity("governor-a").account
-    node = NodeProcess(Network(directory, genesis, data_dir, governor, governor), options=["--log-level", "debug"])
-    node.port = free_port()
-    node.start()
-    consortium = Consortium(directory, members, node, registrar_port=free_port())
+    nodes = {}
+    for name, paper in papers.items():
+        place = directory / f"node-{name}"
+        listen = ["--p2p-listen", str(paper.record).rpartition(":")[0]] if node_count > 1 else []
+        network = Network(place, genesis, place / "data", governor, governor)
+        nodes[name] = NodeProcess(network, options=["--log-level", "debug", *listen], port=free_port())
+    consortium = Consortium(directory, members, nodes, registrar_port=free_port())
     try:
+        offsets = [node.launch() for node in nodes.values()]
+        for node, offset in zip(nodes.values(), offsets, strict=True):
+            node.wait_until_started(offset)
         _govern(consortium)
     except BaseException:
         consortium.stop()
         raise
     return consortium
+
+
+def _make_node(directory: Path, organisation: str) -> DemoNode:
+    endpoint = f"127.0.0.1:{free_port()}"
+    where = ("--data-dir", directory / "data", "--organisation", organisation, "--endpoint", endpoint)
+    made = tranchain_node("init", *where, "--json")
+    assert made.returncode == 0, made.stderr
+    printed = json.loads(made.stdout)
+    return DemoNode(validator=printed["validator"], record=printed["node"], tls_request=Path(printed["tls_request"]))
 
 
 def _govern(consortium: Consortium) -> None:
@@ -209,13 +247,13 @@ def _govern(consortium: Consortium) -> None:
 
 
 def _admit_originator(consortium: Consortium) -> None:
-    certificates = consortium.directory / "certificates"
+    members = consortium.members
     governor = consortium.address(ORIGINATOR_GOVERNOR)
     consortium.vote("Consortium", "addOrganisation", [ORIGINATOR, governor], "A new originator")
-    papers = ("--role", "ORIGINATOR", "--ca", certificates / "ca.pem", *consortium.governors())
+    papers = ("--role", "ORIGINATOR", "--ca", members.authority_file, *consortium.governors())
     organisation = str(len(MEMBERS) + 1)
     consortium.ask(
-        *("governor-a", "admin", "enrol", certificates / f"{ORIGINATOR}.pem"), "--organisation", organisation, *papers
+        *("governor-a", "admin", "enrol", members.certificate(ORIGINATOR)), "--organisation", organisation, *papers
     )
 
 

@@ -96,9 +96,9 @@ def test_node_killed_during_a_submission_loses_nothing(consortium: Consortium, t
 def test_oracle_that_reports_a_wrong_length_stops_nobody(consortium: Consortium) -> None:
     job = submit_pack(consortium, "misreported", _fresh_loans("M", 430, 100))
     consortium.ask("risk-control", "risk", "query", str(job.pack))
-    chain, oracle = consortium.chain(), consortium.identity("oracle").account
+    chain, oracle = consortium.chain(), consortium.identity("oracle-c").account
     line = ("risk", "score", str(job.pack), "--timeout")
-    consortium.stop_daemon("oracle")
+    consortium.stop_daemon("oracle-c")
     try:
         assert_one_line(consortium.cli("risk-control", *line, "1"), "0 of 1 committed", "run the same command", code=3)
         round_id = int(chain.call("ScoringRounds", "roundCount"))
@@ -120,7 +120,7 @@ def test_oracle_that_reports_a_wrong_length_stops_nobody(consortium: Consortium)
     said = consortium.ask("risk-control", *line, "60", "--new-round")
     assert said["round"] == round_id + 1
     assert consortium.ask(None, "pack", "show", str(job.pack))["status"] == PackStatus.SCORED.word
-    log = (consortium.directory / "oracle.log").read_text()
+    log = (consortium.directory / "oracle-c.log").read_text()
     assert log.count(f"error: round {round_id}: report of round {round_id}: got none in this database") == 1
 
 
@@ -133,7 +133,7 @@ def test_unknown_model_is_refused(consortium: Consortium, tmp_path: Path) -> Non
     done = consortium.cli("risk-control", *score, "--model", "99")
     assert_one_line(done, "refused by ScoringRounds", "ScoringModelNotUsable", "99")
     assert chain.call("ScoringRounds", "roundCount") == before
-    consortium.stop_daemon("oracle")
+    consortium.stop_daemon("oracle-c")
     try:
         consortium.cli("risk-control", *score, "--timeout", "1")
         service = _oracle_with(consortium, _changed_model(tmp_path), tmp_path)
@@ -199,7 +199,7 @@ def _oracle_with(consortium: Consortium, package: ModelPackage, directory: Path)
     return OracleService(
         chain,
         consortium.vault("auditor-c"),
-        oracle=consortium.identity("oracle").account,
+        oracle=consortium.identity("oracle-c").account,
         auditor=auditor,
         package=package,
         store=ReportStore(engine, chain_id=chain.chain_id, registry=chain.registry),

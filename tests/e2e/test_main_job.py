@@ -34,9 +34,9 @@ STEPS = {
     ("CreditFileRegistry", "answerCredit"): "bureau",
     ("CreditFileRegistry", "closeQuery"): "risk-control",
     ("ScoringRounds", "open"): "risk-control",
-    ("ScoringRounds", "commitReport"): "oracle",
-    ("ScoringRounds", "revealReport"): "oracle",
-    ("ScoringRounds", "publishScores"): "oracle",
+    ("ScoringRounds", "commitReport"): "oracle-c",
+    ("ScoringRounds", "revealReport"): "oracle-c",
+    ("ScoringRounds", "publishScores"): "oracle-c",
     ("Screening", "definePolicy"): "risk-control",
     ("Screening", "start"): "risk-control",
     ("Screening", "step"): "risk-control",
@@ -161,7 +161,7 @@ def test_exported_chain_verifies_after_a_clean_shutdown(consortium: Consortium, 
     assert consortium.node.stop() == 0
     try:
         blocks, genesis = consortium.directory / "chain.rlp", consortium.directory / "genesis.json"
-        store = ("--genesis", genesis, "--data-dir", consortium.directory / "node")
+        store = ("--genesis", genesis, "--data-dir", consortium.node.network.data_dir)
         exported = tranchain_node("export", "--to", blocks, *store, "--json")
         assert exported.returncode == 0, exported.stderr
         verified = tranchain_node("verify", blocks, "--genesis", genesis, "--json")

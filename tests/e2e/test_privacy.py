@@ -23,8 +23,8 @@ from tests.e2e.main_job import MainJob
 from tests.e2e.pack_files import CREDIT_MAPPING, example_loans
 from tests.e2e.traces import Trace, search
 
-LOGS = ("node.log", "bureau.log", "registrar.log", "registrar.requests.log", "oracle.log", "commands.log")
-KEY_FILES = ("validator.key", "vault.key", "keys.bin")
+LOGS = ("bureau.log", "registrar.log", "registrar.requests.log", "oracle-c.log", "commands.log")
+KEY_FILES = ("validator.key", "tls.key", "vault.key", "keys.bin")
 OUTSIDER = 1_090
 """Place of a loan whose borrower is in no pack."""
 
@@ -78,14 +78,15 @@ def test_borrower_named_in_a_vote_is_found_on_the_chain(consortium: Consortium, 
 
 
 def test_vault_holds_rows_and_records_as_ciphertext_only(consortium: Consortium, traces: list[Trace]) -> None:
-    store = consortium.directory / "node" / "vault" / "data.mdb"
+    store = consortium.node.network.data_dir / "vault" / "data.mdb"
     assert search(traces, {"vault": store.read_bytes()}) == []
 
 
 def everything_public(consortium: Consortium) -> dict[str, bytes]:
     """What every member sees, and what lies in logs for the operators."""
     places = dict(on_chain(consortium))
-    node = consortium.directory / "node"
+    node = consortium.node.network.directory
+    assert node / "node.log" in node.iterdir()
     files = [path for path in sorted(node.rglob("*")) if path.is_file() and path.name not in KEY_FILES]
     files += [consortium.directory / name for name in ("genesis.json", *LOGS)]
     places |= {str(path.relative_to(consortium.directory)): path.read_bytes() for path in files}
