@@ -20,6 +20,7 @@ import structlog
 
 from chain_node.consensus.qbft import effects as fx
 from chain_node.consensus.qbft import events as ev
+from chain_node.consensus.qbft.errors import EarlyBlockError
 from chain_node.consensus.qbft.extra_data import decode_extra_data
 from chain_node.consensus.qbft.header_rules import compute_base_fee
 from chain_node.consensus.qbft.machine import event_of, step
@@ -194,12 +195,16 @@ class Driver:
     async def _perform(self, effect: fx.Effect, group: asyncio.TaskGroup) -> None:
         match effect:
             case fx.PersistVote():
-                await self._write(self._workers.votes, self._votes.append, encode_entry(effect.vote, effect.lock))
+                with self._heads.vote_seconds.time():
+                    await self._write(self._workers.votes, self._votes.append, encode_entry(effect.vote, effect.lock))
             case fx.SendToValidators():
                 message = sign_message(self._private_key, effect.message)
                 self._network.send_to_validators(message)
                 self._events.put_nowait(event_of(message))
-            case fx.StartBlockTimer() | fx.StartRoundTimer() | fx.StartResendTimer() | fx.StartCatchUpTimer():
+            case fx.StartRoundTimer():
+                self._heads.on_round(effect.height, effect.round)
+                self._timers.start(effect)
+            case fx.StartBlockTimer() | fx.StartResendTimer() | fx.StartCatchUpTimer():
                 self._timers.start(effect)
             case fx.BuildBlock():
                 group.create_task(self._build(effect))
@@ -248,19 +253,21 @@ class Driver:
         self._events.put_nowait(ev.BlockBuilt(effect.height, effect.round, built.block))
 
     async def _validate(self, effect: fx.ValidateBlock) -> None:
-        reason = None
+        reason, is_fault = None, True
         try:
             now_seconds = self._clock_ms() // 1000
-            await self._in_worker(self._workers.chain, self._importer.check_proposal, effect.block, now_seconds)
+            with self._heads.check_seconds.time():
+                await self._in_worker(self._workers.chain, self._importer.check_proposal, effect.block, now_seconds)
         except InvalidInputError as error:
-            reason = str(error)
+            reason, is_fault = str(error), not isinstance(error, EarlyBlockError)
             self._heads.on_refused(effect.height, effect.round, effect.block.header.coinbase, reason)
-        self._events.put_nowait(ev.BlockValidated(effect.height, effect.round, effect.digest, reason))
+        self._events.put_nowait(ev.BlockValidated(effect.height, effect.round, effect.digest, reason, is_fault))
 
     async def _commit(self, block: Block) -> None:
         if block.header.number <= self._chain.head().height:
             return  # it has come from a peer meanwhile
-        added = await self._write(self._workers.chain, self._importer.add_decided, block)
+        with self._heads.import_seconds.time():
+            added = await self._write(self._workers.chain, self._importer.add_decided, block)
         self._on_added(added, is_tip=True)
         if self._votes.has_grown:
             with suppress(StoreFullError):  # old votes only cost space; they go with a later block

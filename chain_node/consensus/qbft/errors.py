@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chain_node.core.errors import InvalidBlockError, InvalidMessageError, describe
+from chain_node.core.errors import HeaderMismatchError, InvalidBlockError, InvalidMessageError, describe
 from chain_node.core.types import Address
 
 
@@ -25,6 +25,14 @@ class StaleMessageError(InvalidMessageError):
 
 class UnjustifiedProposalError(InvalidMessageError):
     """A proposal or round change is not carried by the messages that must justify it."""
+
+
+class EarlyBlockError(HeaderMismatchError):
+    """A timestamp lies ahead of this node's clock: one of two clocks is wrong, and which one cannot be proven."""
+
+    def __init__(self, *, got: int, latest: int) -> None:
+        self.latest = latest
+        super().__init__("timestamp", got, f"at most {latest} (now + skew)")
 
 
 class BadSealError(InvalidBlockError):

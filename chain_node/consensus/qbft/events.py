@@ -114,6 +114,8 @@ class BlockValidated:
     """Of the effect."""
     reason: str | None
     """None when the block is valid, otherwise the rule it breaks."""
+    is_fault: bool = True
+    """False when the rule depends on this node's clock, which may be the one that is wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

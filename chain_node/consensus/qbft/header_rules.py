@@ -12,6 +12,7 @@ Source: Besu QbftBlockHeaderValidationRulesetFactory; EIP-1559 (base fee, first 
 
 from __future__ import annotations
 
+from chain_node.consensus.qbft.errors import EarlyBlockError
 from chain_node.consensus.qbft.extra_data import decode_extra_data
 from chain_node.consensus.qbft.hashes import block_hash
 from chain_node.consensus.qbft.seals import validate_seals
@@ -41,14 +42,12 @@ def validate_header(
         now_seconds: the verifier's clock; None when old blocks are verified, whose time is past anyway.
 
     Raises:
-        HeaderMismatchError: a field breaks a rule.
+        HeaderMismatchError: a field breaks a rule; EarlyBlockError when it may be this node's clock that is wrong.
     """
     validate_header_alone(header, genesis)
     validate_header_against_parent(header, parent, validators=validators, genesis=genesis)
     if now_seconds is not None and header.timestamp > now_seconds + CLOCK_SKEW_SECONDS_MAX:
-        raise HeaderMismatchError(
-            "timestamp", header.timestamp, f"at most {now_seconds + CLOCK_SKEW_SECONDS_MAX} (now + skew)"
-        )
+        raise EarlyBlockError(got=header.timestamp, latest=now_seconds + CLOCK_SKEW_SECONDS_MAX)
 
 
 def validate_sealed_header(

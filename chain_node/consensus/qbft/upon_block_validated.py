@@ -23,7 +23,7 @@ def upon_block_validated(state: State, event: BlockValidated) -> tuple[State, Ef
     if not is_current or proposal is None or proposal.digest != event.digest or state.is_proposal_valid:
         return state, ()
     if event.reason is not None:
-        return state, (RejectMessage(proposal.message.author, event.reason, is_fault=True),)
+        return state, (RejectMessage(proposal.message.author, event.reason, event.is_fault),)
     state = replace(state, is_proposal_valid=True)
     prepare = PreparePayload(height=state.height, round=state.round, digest=proposal.digest)
     state, sent = say(state, prepare, kind=PREPARE_CODE, digest=proposal.digest)
