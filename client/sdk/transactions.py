@@ -145,18 +145,16 @@ class TransactionSender:
             UnavailableError: no node; the same is due again at the next call.
         """
         lost: dict[bytes, str] = {}
-        generation = None
-        while generation != self._nodes.generation:  # which may change meanwhile
-            generation = self._nodes.generation
-            for submission in state.unsettled:
-                if self._is_known(submission.transaction_hash):
-                    continue
-                try:
-                    self._hand_over(submission)
-                    lost[submission.transaction_hash] = ""
-                except NodeRefusedError as error:
-                    lost[submission.transaction_hash] = error.why
-            state.generation = generation
+        generation = self._nodes.generation
+        for submission in state.unsettled:
+            if self._is_known(submission.transaction_hash):
+                continue
+            try:
+                self._hand_over(submission)
+                lost[submission.transaction_hash] = ""
+            except NodeRefusedError as error:
+                lost[submission.transaction_hash] = error.why
+        state.generation = generation  # where it changed meanwhile, the same is due again
         taken = [transaction_hash for transaction_hash, why in lost.items() if not why]
         if taken:
             self._warn(f"sent again, as the node in use did not know them: {len(taken)} transactions")
