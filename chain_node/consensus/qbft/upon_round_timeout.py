@@ -21,7 +21,8 @@ def upon_round_timeout(state: State, event: RoundTimerFired) -> tuple[State, Eff
 
     Source: QBFT Dafny L1, `UponRoundTimeout`; that a quorum must be there is ours, as it is PBFT's for its timer.
     """
-    if (event.height, event.round) != (state.height, state.round) or state.is_committed:
+    is_current = (event.height, event.round) == (state.height, state.round) and state.is_round_started
+    if not is_current or state.is_committed:
         return state, ()
     if state.round >= ROUND_MAX or not _has_quorum_come(state):
         return state, (start_round_timer(state),)
