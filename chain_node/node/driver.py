@@ -40,7 +40,7 @@ from chain_node.node.head_events import HeadEvents
 from chain_node.node.importer import Importer
 from chain_node.node.peer_network import NoPeers, PeerNetwork
 from chain_node.node.seal_table import SealTable
-from chain_node.node.timers import Timers
+from chain_node.node.timers import Timer, Timers
 from chain_node.node.validators import Validators
 from chain_node.node.votes import Votes
 from chain_node.rpc import ChainBlock
@@ -201,11 +201,8 @@ class Driver:
                 message = sign_message(self._private_key, effect.message)
                 self._network.send_to_validators(message)
                 self._events.put_nowait(event_of(message))
-            case fx.StartRoundTimer():
-                self._heads.on_round(effect.height, effect.round)
-                self._timers.start(effect)
-            case fx.StartBlockTimer() | fx.StartResendTimer() | fx.StartCatchUpTimer():
-                self._timers.start(effect)
+            case fx.StartBlockTimer() | fx.StartRoundTimer() | fx.StartResendTimer() | fx.StartCatchUpTimer():
+                self._start_timer(effect)
             case fx.BuildBlock():
                 group.create_task(self._build(effect))
             case fx.ValidateBlock():
@@ -222,6 +219,11 @@ class Driver:
                 self._network.request_blocks(effect.author, effect.height)
             case fx.RecordEvidence():
                 await self._in_worker(self._workers.votes, self._evidence.add, effect.first, effect.second)
+
+    def _start_timer(self, effect: Timer) -> None:
+        if isinstance(effect, fx.StartRoundTimer):
+            self._heads.on_round(effect.height, effect.round)
+        self._timers.start(effect)
 
     def _reject(self, effect: fx.RejectMessage) -> None:
         self._heads.on_rejected(effect)

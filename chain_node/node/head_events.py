@@ -17,6 +17,10 @@ from chain_node.rpc import ChainBlock, SubscriptionHub
 _log = structlog.get_logger("chain")
 
 
+_DISK_BUCKETS_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
+_INTERVAL_BUCKETS_SECONDS = (0.1, 0.15, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 120.0)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
     """A proposal that this node found invalid."""
@@ -40,6 +44,27 @@ class HeadEvents:
         self._gas = Counter("tranchain_gas", "Gas of imported blocks", registry=metrics)
         self._rounds = Counter("tranchain_late_rounds", "Rounds above 0 that blocks needed", registry=metrics)
         self._build = Histogram("tranchain_build_seconds", "Time to build a block", registry=metrics)
+        self.check_seconds = Histogram(
+            "tranchain_check_seconds", "Time to execute and check a proposed block", registry=metrics
+        )
+        self.import_seconds = Histogram(
+            "tranchain_import_seconds", "Time until a decided block is durable", registry=metrics
+        )
+        self.vote_seconds = Histogram(
+            "tranchain_vote_record_seconds",
+            "Time until a vote is durable and may leave",
+            buckets=_DISK_BUCKETS_SECONDS,
+            registry=metrics,
+        )
+        self._interval = Histogram(
+            "tranchain_block_interval_seconds",
+            "Time from one head to the next, as this node saw them",
+            buckets=_INTERVAL_BUCKETS_SECONDS,
+            registry=metrics,
+        )
+        self._proposed = Counter(
+            "tranchain_blocks_proposed", "Imported blocks by proposer", ["validator"], registry=metrics
+        )
         waiting = Gauge("tranchain_pool_transactions", "Waiting transactions", registry=metrics)
         waiting.set_function(lambda: len(intake.pool))
         size = Gauge("tranchain_pool_bytes", "Size of waiting transactions", registry=metrics)
@@ -54,6 +79,7 @@ class HeadEvents:
         self.last_refusal: Refusal | None = None
         """The newest proposal that was found invalid here."""
 
+        self._head_at: float | None = None
         self._trying: tuple[Height, float] | None = None
         self._last_round: tuple[Height, Round] | None = None
         self._round_changes = Counter("tranchain_round_changes", "Rounds entered above 0", registry=metrics)
@@ -92,6 +118,8 @@ class HeadEvents:
         header = head.header
         round_number = decode_extra_data(header.extra_data).round
         self._height.set(header.number)
+        self._proposed.labels(f"0x{header.coinbase.hex()}").inc()
+        self._observe_interval()
         self._timestamp.set(header.timestamp)
         self._transactions.inc(head.transaction_count)
         self._gas.inc(header.gas_used)
@@ -106,3 +134,9 @@ class HeadEvents:
             gas=header.gas_used,
             round=round_number,
         )
+
+    def _observe_interval(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if self._head_at is not None:
+            self._interval.observe(now - self._head_at)
+        self._head_at = now

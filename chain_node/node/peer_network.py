@@ -38,6 +38,11 @@ class PeerNetwork(Protocol):
         """A validator has signed something that breaks the rules."""
         ...
 
+    @property
+    def is_syncing(self) -> bool:
+        """Whether blocks are being fetched."""
+        ...
+
     def views(self) -> Sequence[PeerView]:
         """Nodes that are connected now."""
         ...
@@ -63,6 +68,11 @@ class NoPeers:
 
     def punish_validator(self, author: Address, reason: str, penalty: int) -> None:
         """There is nobody to punish."""
+
+    @property
+    def is_syncing(self) -> bool:
+        """There is nobody to fetch from."""
+        return False
 
     def views(self) -> Sequence[PeerView]:
         """Nobody."""

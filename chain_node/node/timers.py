@@ -15,6 +15,8 @@ from chain_node.consensus.qbft.events import (
 )
 from chain_node.core.types import Address
 
+Timer = StartBlockTimer | StartRoundTimer | StartResendTimer | StartCatchUpTimer
+
 
 class Timers:
     """Timers on the running event loop."""
@@ -30,7 +32,7 @@ class Timers:
         self._handle_by_timer: dict[type | Address, asyncio.TimerHandle] = {}
         """By kind, the catch-up timers by author."""
 
-    def start(self, effect: StartBlockTimer | StartRoundTimer | StartResendTimer | StartCatchUpTimer) -> None:
+    def start(self, effect: Timer) -> None:
         """Start the timer that an effect asks for."""
         match effect:
             case StartBlockTimer():

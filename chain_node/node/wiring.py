@@ -25,9 +25,12 @@ from chain_node.node.fixed_addresses import CONTRACT_REGISTRY
 from chain_node.node.head_events import HeadEvents
 from chain_node.node.intake import Intake
 from chain_node.node.keys import load_validator_key
+from chain_node.node.members import Members
 from chain_node.node.opening import EVIDENCE_FILE, VOTES_FILE, make_engine, open_store, read_genesis
+from chain_node.node.overview import Overview, Sources, Surroundings, measure_disk
 from chain_node.node.peer_network import NoPeers
 from chain_node.node.seal_table import SealTable
+from chain_node.node.seal_window import SealWindow
 from chain_node.node.vault_reader import VaultReader
 from chain_node.node.votes import Votes
 from chain_node.rpc import (
@@ -108,13 +111,14 @@ def build_node(config: NodeConfig) -> Node:
         parts.driver.on_transaction()
 
     intake = Intake(chain, Pool(), now_ms, on_new, lambda transaction: network.announce_transaction(transaction.raw))
+    heads = HeadEvents(intake, hub, metrics)
     parts = assemble(
         chain=chain,
         store=store,
         intake=intake,
         votes=votes,
         evidence=evidence,
-        heads=HeadEvents(intake, hub, metrics),
+        heads=heads,
         private_key=private_key,
         clock_ms=now_ms,
         build_budget_ms=config.build_budget_ms,
@@ -124,7 +128,36 @@ def build_node(config: NodeConfig) -> Node:
     rpc_workers = ThreadPoolExecutor(_RPC_THREADS, "rpc")
     vault = _embed_vault(config, chain) if config.vault else None
     consensus = ConsensusView(chain, parts.validators, evidence, network)
-    dispatcher = Dispatcher(_make_backend(chain, intake, consensus, private_key, vault))
+    info = _describe_node(chain, private_key, vault)
+    overview = Overview(
+        info,
+        _look_around(config),
+        Sources(
+            chain=chain,
+            seals=SealWindow(chain, parts.validators, parts.seals.seals),
+            members=Members(chain),
+            pool=intake.pool,
+            evidence=evidence,
+            heads=heads,
+            state=lambda: parts.driver.state,
+            peers=consensus.peers,
+            records=parts.records.newest,
+            is_syncing=lambda: network.is_syncing,
+            halt_reason=lambda: parts.driver.halt_reason,
+            clock_ms=now_ms,
+        ),
+    )
+    dispatcher = Dispatcher(
+        Backend(
+            chain=chain,
+            pool=intake,
+            consensus=consensus,
+            node=info,
+            status=overview.status,
+            limits=Limits(),
+            now_ms=now_ms,
+        )
+    )
     options = HTTPOptions(
         readiness=lambda: _readiness(chain, parts.driver),
         metrics=metrics,
@@ -144,24 +177,19 @@ def build_node(config: NodeConfig) -> Node:
     )
 
 
-def _make_backend(
-    chain: Chain, intake: Intake, consensus: ConsensusView, private_key: bytes, vault: EmbeddedVault | None
-) -> Backend:
+def _describe_node(chain: Chain, private_key: bytes, vault: EmbeddedVault | None) -> NodeInfo:
     genesis_block = chain.block_at(Height(0)) or chain.head()
-    return Backend(
-        chain=chain,
-        pool=intake,
-        consensus=consensus,
-        node=NodeInfo(
-            client_version=f"tranchain-node/v{_read_version()}/python{python_version()}",
-            validator=address_of(private_key),
-            genesis_hash=genesis_block.hash,
-            engine=chain.engine.name,
-            vault_id=None if vault is None else f"0x{vault.vault.vault_id.hex()}",
-        ),
-        limits=Limits(),
-        now_ms=now_ms,
+    return NodeInfo(
+        client_version=f"tranchain-node/v{_read_version()}/python{python_version()}",
+        validator=address_of(private_key),
+        genesis_hash=genesis_block.hash,
+        engine=chain.engine.name,
+        vault_id=None if vault is None else f"0x{vault.vault.vault_id.hex()}",
     )
+
+
+def _look_around(config: NodeConfig) -> Surroundings:
+    return Surroundings(listen=None, certificate_expires=lambda: None, disk=lambda: measure_disk(config.data_dir))
 
 
 def _embed_vault(config: NodeConfig, chain: Chain) -> EmbeddedVault:

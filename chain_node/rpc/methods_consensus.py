@@ -102,6 +102,10 @@ def _node_info(call: Call) -> JsonValue:
     }
 
 
+def _status(call: Call) -> JsonValue:
+    return call.backend.status().to_json()
+
+
 def _peers(call: Call) -> JsonValue:
     return [
         {
@@ -143,6 +147,7 @@ METHODS = {
     "qbft_getRequestTimeoutSeconds": Method(_request_timeout),
     "tranchain_getFinality": Method(_finality),
     "tranchain_nodeInfo": Method(_node_info),
+    "tranchain_status": Method(_status),
     "tranchain_peers": Method(_peers),
     "tranchain_evidence": Method(_evidence),
 }

@@ -19,6 +19,7 @@ from chain_node.execution import (
 )
 from chain_node.execution.trace import Trace, TraceOptions
 from chain_node.rpc.chain_block import ChainBlock
+from chain_node.rpc.node_status import NodeStatus
 
 Finality = Literal["crash_final", "byzantine_final"]
 
@@ -249,6 +250,8 @@ class Backend:
     pool: TransactionIntake
     consensus: ConsensusQueries
     node: NodeInfo
+    status: Callable[[], NodeStatus]
+    """The state of the node for its operator. Event loop only."""
     limits: Limits
     now_ms: Callable[[], int]
     """A clock for the age of filters; never part of an answer."""

@@ -3,8 +3,12 @@
 import json
 from typing import Any
 
+from prometheus_client import CollectorRegistry
+
 from chain_node.consensus.qbft.extra_data import EMPTY_VANITY, ExtraData, encode_extra_data
 from chain_node.consensus.qbft.hashes import block_hash, seal_hash, with_seals
+from chain_node.consensus.qbft.state import State
+from chain_node.consensus.qbft.upon_new_block import state_from_record
 from chain_node.core import rlp
 from chain_node.core.codec import encode_block
 from chain_node.core.crypto import address_of, sign_digest
@@ -14,12 +18,18 @@ from chain_node.core.types import FIRST_ROUND, Address, Block, Transaction
 from chain_node.node.block_maker import BlockMaker, BuildOrder
 from chain_node.node.chain import Chain, make_commit
 from chain_node.node.consensus_view import ConsensusView
+from chain_node.node.driver import head_event
 from chain_node.node.evidence import EvidenceLog
+from chain_node.node.head_events import HeadEvents
 from chain_node.node.intake import Intake
+from chain_node.node.members import Members
 from chain_node.node.opening import make_engine
+from chain_node.node.overview import Overview, Sources, Surroundings
 from chain_node.node.peer_network import NoPeers
+from chain_node.node.seal_window import SealWindow
 from chain_node.node.validators import Validators
-from chain_node.rpc import Backend, ChainBlock, Dispatcher, Limits, NodeInfo
+from chain_node.rpc import Backend, ChainBlock, Dispatcher, Limits, NodeInfo, SubscriptionHub
+from chain_node.rpc.node_status import DiskStatus
 from chain_node.storage import MemoryStore
 from chain_node.txpool import Pool
 
@@ -78,22 +88,53 @@ class MemoryNode:
         self.maker = BlockMaker(genesis, self.engine, self.store.block_hash)
         self.new: list[Transaction] = []
         self.intake = Intake(self.chain, Pool(), lambda: self.now_ms, self.new.append)
+        info = NodeInfo(
+            client_version="test/v1",
+            validator=address_of(VALIDATOR_KEY),
+            genesis_hash=self.chain.head().hash,
+            engine=self.engine.name,
+            vault_id=None,
+        )
+        self.evidence = EvidenceLog()
         self.dispatcher = Dispatcher(
             Backend(
                 chain=self.chain,
                 pool=self.intake,
-                consensus=ConsensusView(self.chain, self.validators, EvidenceLog(), NoPeers()),
-                node=NodeInfo(
-                    client_version="test/v1",
-                    validator=address_of(VALIDATOR_KEY),
-                    genesis_hash=self.chain.head().hash,
-                    engine=self.engine.name,
-                    vault_id=None,
-                ),
+                consensus=ConsensusView(self.chain, self.validators, self.evidence, NoPeers()),
+                node=info,
+                status=self._overview(info).status,
                 limits=limits or Limits(),
                 now_ms=lambda: self.now_ms,
             )
         )
+
+    def _overview(self, info: NodeInfo) -> Overview:
+        return Overview(
+            info,
+            Surroundings(
+                listen=None,
+                certificate_expires=lambda: None,
+                disk=lambda: DiskStatus(directory="/data", store_bytes=1, free_bytes=10**12),
+            ),
+            Sources(
+                chain=self.chain,
+                seals=SealWindow(self.chain, self.validators, self.store.seals),
+                members=Members(self.chain),
+                pool=self.intake.pool,
+                evidence=self.evidence,
+                heads=HeadEvents(self.intake, SubscriptionHub(), CollectorRegistry()),
+                state=self._state,
+                peers=lambda: (),
+                records=lambda: (),
+                is_syncing=lambda: False,
+                halt_reason=lambda: None,
+                clock_ms=lambda: self.now_ms,
+            ),
+        )
+
+    def _state(self) -> State:
+        head = head_event(self.chain.head(), self.validators, self.now_ms)
+        return state_from_record(address_of(VALIDATOR_KEY), self.chain.genesis.qbft, head, None)[0]
 
     def mine(self) -> ChainBlock:
         """Make, seal and add the next block."""
