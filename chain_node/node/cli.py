@@ -131,6 +131,11 @@ def run(
     data_dir: Annotated[Path | None, typer.Option(help="Chain store, vote record and vault.")] = None,
     validator_key: Annotated[Path | None, typer.Option(help="File of the validator key.")] = None,
     rpc_listen: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="HTTP and WebSocket.")] = None,
+    p2p_listen: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="For other nodes.")] = None,
+    p2p_key: Annotated[Path | None, typer.Option(help="TLS key; DATA_DIR/tls.key.")] = None,
+    p2p_certificate: Annotated[Path | None, typer.Option(help="Its certificate; DATA_DIR/tls.pem.")] = None,
+    p2p_ca: Annotated[Path | None, typer.Option(help="Certificates of the authorities; DATA_DIR/ca.pem.")] = None,
+    p2p_peer: Annotated[list[str] | None, typer.Option(metavar="HOST:PORT", help="A node to connect to.")] = None,
     vault: Annotated[bool | None, typer.Option("--vault/--no-vault", help="Serve the embedded vault.")] = None,
     log_level: Annotated[LogLevel | None, typer.Option(help="Least severe events that are logged.")] = None,
 ) -> None:
@@ -143,6 +148,11 @@ def run(
         "data_dir": data_dir,
         "validator_key": validator_key,
         "rpc_listen": rpc_listen,
+        "p2p_listen": p2p_listen,
+        "p2p_key": p2p_key,
+        "p2p_certificate": p2p_certificate,
+        "p2p_ca": p2p_ca,
+        "p2p_peers": p2p_peer or None,
         "vault": vault,
         "log_level": log_level,
     }
@@ -222,38 +232,30 @@ def verify(
 
 @app.command()
 def status(
-    rpc: Annotated[str, typer.Option(help="URL of the node.")] = "http://127.0.0.1:8545",
+    rpc: Annotated[list[str] | None, typer.Option(help="URL of a node; may be given several times.")] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Ask again every second until Ctrl-C.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show head, validators, pool and finality of a running node.
+    """Show how nodes are: who proposed, who is missing, finality, pool, disk, and why the chain stands still.
 
-    Example: tranchain-node status --rpc http://127.0.0.1:8545
+    Exit code 1 says that a node is down or something is broken.
+
+    Example: tranchain-node status --rpc http://127.0.0.1:8545 --rpc http://127.0.0.1:8546 --watch
     """
-    from chain_node.node.status import read_status
+    from chain_node.node.status import is_well, read_nodes, to_json
+    from chain_node.node.status_screen import print_once, watch_nodes
 
-    found = read_status(rpc)
+    urls = rpc or ["http://127.0.0.1:8545"]
+    if watch:
+        watch_nodes(urls)
+        return
+    nodes = read_nodes(urls)
     if as_json:
-        typer.echo(orjson.dumps(found))
+        typer.echo(orjson.dumps(to_json(nodes)))
     else:
-        width = max(map(len, found))
-        for name, value in found.items():
-            typer.echo(f"{name:<{width}}  {', '.join(value) if isinstance(value, list) else value}")
-
-
-def _describe_papers(papers: TlsPapers) -> dict[str, str]:
-    return {
-        "tls_key_hash": papers.tls_key_hash.hex(),
-        "tls_request": str(papers.request_file),
-        "node": papers.record,
-    }
-
-
-def _advise_on_papers(papers: TlsPapers) -> list[str]:
-    certificate = papers.request_file.with_suffix(".pem").name
-    return [
-        f"TLS key hash {papers.tls_key_hash.hex()}",
-        f"send {papers.request_file} to the consortium's authority; its answer goes beside it, as {certificate}",
-    ]
+        print_once(nodes)
+    if not is_well(nodes):
+        raise typer.Exit(1)
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from chain_node.core.errors import ConfigError
 
@@ -31,6 +31,16 @@ class NodeConfig(BaseModel):
     """HOST:PORT of HTTP and WebSocket; port 0 takes a free one."""
     rpc_allowed_origins: list[str] = []
     """Origins of web pages that may call the RPC; ["*"] allows all."""
+    p2p_listen: str | None = None
+    """HOST:PORT where other nodes connect; without it the node has no peers."""
+    p2p_key: Path | None = Field(default=None, strict=False)
+    """File with the TLS key, PEM; `tls.key` in the data directory unless set."""
+    p2p_certificate: Path | None = Field(default=None, strict=False)
+    """File with the certificate of that key, PEM; `tls.pem` in the data directory unless set."""
+    p2p_ca: Path | None = Field(default=None, strict=False)
+    """File with the certificates of the consortium's authorities, PEM; `ca.pem` in the data directory unless set."""
+    p2p_peers: list[str] = []
+    """HOST:PORT of nodes to connect to, besides those that the members' records name."""
     vault: bool = True
     """Whether to serve the embedded vault under /vault/v1/."""
     log_level: LogLevel = "info"
@@ -38,19 +48,46 @@ class NodeConfig(BaseModel):
     build_budget_ms: int = Field(default=400, ge=10, le=10_000)
     """Execution time, in milliseconds, after which a proposer stops filling a block."""
 
-    @field_validator("rpc_listen")
+    @field_validator("rpc_listen", "p2p_listen")
     @classmethod
-    def _check_listen(cls, value: str) -> str:
-        try:
-            parse_listen("rpc_listen", value)
-        except ConfigError as error:
-            raise ValueError(error.reason) from error
+    def _check_listen(cls, value: str | None) -> str | None:
+        if value is not None:
+            _check_address(value)
         return value
+
+    @field_validator("p2p_peers")
+    @classmethod
+    def _check_peers(cls, values: list[str], info: ValidationInfo) -> list[str]:
+        for value in values:
+            _check_address(value)
+        if values and info.data.get("p2p_listen") is None:
+            raise ValueError("needs p2p_listen, without which the node has no peers")
+        return values
 
     @property
     def validator_key_path(self) -> Path:
         """Where the validator key is."""
         return self.validator_key or self.data_dir / "validator.key"
+
+    @property
+    def p2p_key_path(self) -> Path:
+        """Where the TLS key is."""
+        return self.p2p_key or self.data_dir / "tls.key"
+
+    @property
+    def p2p_certificate_path(self) -> Path:
+        """Where its certificate is."""
+        return self.p2p_certificate or self.data_dir / "tls.pem"
+
+    @property
+    def p2p_ca_path(self) -> Path:
+        """Where the authorities' certificates are."""
+        return self.p2p_ca or self.data_dir / "ca.pem"
+
+    @property
+    def p2p_address(self) -> tuple[str, int] | None:
+        """Host and port for other nodes; None for a node without peers."""
+        return None if self.p2p_listen is None else parse_listen("p2p_listen", self.p2p_listen)
 
     @property
     def listen_address(self) -> tuple[str, int]:
@@ -85,11 +122,18 @@ def _read_toml(path: Path) -> dict[str, object]:
         raise ConfigError(str(path), f"cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(str(path), f"not TOML: {error}") from error
-    for key in ("genesis", "data_dir", "validator_key"):
+    for key in ("genesis", "data_dir", "validator_key", "p2p_key", "p2p_certificate", "p2p_ca"):
         value = values.get(key)
         if isinstance(value, str):
             values[key] = path.parent / value
     return values
+
+
+def _check_address(value: str) -> None:
+    try:
+        parse_listen("", value)
+    except ConfigError as error:
+        raise ValueError(error.reason) from error
 
 
 def parse_listen(key: str, value: str) -> tuple[str, int]:

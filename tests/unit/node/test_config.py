@@ -45,6 +45,9 @@ def test_flags_alone_are_enough() -> None:
         (MINIMAL + 'colour = "red"', "colour: unknown key"),
         (MINIMAL + 'rpc_listen = "8545"', "got '8545', expected HOST:PORT"),
         (MINIMAL + 'rpc_listen = "h:65536"', "expected HOST:PORT"),
+        (MINIMAL + 'p2p_listen = "30303"', "p2p_listen: got '30303', expected HOST:PORT"),
+        (MINIMAL + 'p2p_listen = "h:1"\np2p_peers = ["h"]', "p2p_peers: got 'h', expected HOST:PORT"),
+        (MINIMAL + 'p2p_peers = ["h:1"]', "p2p_peers: needs p2p_listen"),
         (MINIMAL + 'vault = "yes"', "vault: Input should be a valid boolean"),
         (MINIMAL + 'log_level = "loud"', "log_level: Input should be 'debug', 'info', 'warning' or 'error'"),
         (MINIMAL + "build_budget_ms = 9", "build_budget_ms: Input should be greater than or equal to 10"),
@@ -63,3 +66,12 @@ def test_mistake_names_file_and_key(tmp_path: Path, text: str, expected: str) ->
 def test_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read: No such file or directory"):
         load_config(tmp_path / "none.toml", {})
+
+
+def test_papers_of_the_network_lie_in_the_data_directory_unless_told_otherwise(tmp_path: Path) -> None:
+    config = load_config(write(tmp_path, MINIMAL + 'p2p_listen = "h:1"\np2p_ca = "all.pem"\n'), {})
+    assert config.p2p_address == ("h", 1)
+    assert config.p2p_key_path == tmp_path / "d" / "tls.key"
+    assert config.p2p_certificate_path == tmp_path / "d" / "tls.pem"
+    assert config.p2p_ca_path == tmp_path / "all.pem"
+    assert load_config(write(tmp_path, MINIMAL), {}).p2p_address is None
