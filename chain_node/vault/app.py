@@ -23,8 +23,9 @@ from chain_node.core.errors import ChainError, UnavailableError
 from chain_node.core.types import Address
 from chain_node.vault.api import ChainReader
 from chain_node.vault.blob_store import BlobStore
+from chain_node.vault.confirmations import Confirmation, confirm_purge, confirm_records
 from chain_node.vault.errors import VaultError, bad_request
-from chain_node.vault.items import parse_get, parse_purge, parse_put, parse_receipts
+from chain_node.vault.items import parse_confirmations, parse_get, parse_purge, parse_put, parse_receipts
 from chain_node.vault.limits import (
     BODY_SIZE_BYTES_MAX,
     BODY_TIMEOUT_SECONDS,
@@ -33,6 +34,7 @@ from chain_node.vault.limits import (
 )
 from chain_node.vault.lots import make_lot
 from chain_node.vault.signed_request import parse_claim
+from chain_node.vault.typed_data import DeletionReceipt, PurgeReceipt
 from chain_node.vault.vault import Caller, Vault
 
 VERSION = "1"
@@ -82,6 +84,7 @@ def vault_routes(vault: Vault) -> list[Route]:
         signed("get", _get),
         signed("purge", _purge),
         signed("receipts", _receipts),
+        signed("confirmations", _confirmations),
     ]
 
 
@@ -177,14 +180,42 @@ def _purge(vault: Vault, caller: Caller, body: bytes) -> tuple[dict[str, Any], d
 
 def _receipts(vault: Vault, caller: Caller, body: bytes) -> tuple[dict[str, Any], dict[str, int]]:
     root, indices = parse_receipts(body)
-    answers: list[dict[str, Any] | None] = []
-    for signed in vault.receipts(caller, root, indices):
-        if signed is None:
-            answers.append(None)
-        else:
-            receipt, signature = signed
-            answers.append({"blob_hash": receipt.blob_hash, "deleted_at": receipt.deleted_at, "signature": signature})
+    answers = [_fields_of(signed) for signed in vault.receipts(caller, root, indices)]
     return {"receipts": answers}, {"asked": len(answers), "signed": sum(one is not None for one in answers)}
+
+
+def _confirmations(vault: Vault, caller: Caller, body: bytes) -> tuple[dict[str, Any], dict[str, int]]:
+    asked = parse_confirmations(body)
+    found = confirm_purge(vault, caller, asked) if isinstance(asked, int) else confirm_records(vault, caller, *asked)
+    confirmed = sum(None not in one.receipts for one in found)
+    return {"vaults": [_fields_of_vault(one) for one in found]}, {"vaults": len(found), "confirmed": confirmed}
+
+
+def _fields_of_vault(one: Confirmation) -> dict[str, Any]:
+    node, binding = one.node, one.binding
+    return {
+        "node": None if node is None else node.tls_key_hash,
+        "organisation": 0 if node is None else node.organisation,
+        "endpoint": "" if node is None else node.endpoint,
+        "vault": one.vault,
+        "binding": None
+        if binding is None
+        else {
+            "node_key": binding.node_key,
+            "node_signature": binding.node_signature,
+            "vault_signature": binding.vault_signature,
+        },
+        "receipts": [_fields_of(signed) for signed in one.receipts],
+    }
+
+
+def _fields_of(signed: tuple[DeletionReceipt | PurgeReceipt, bytes] | None) -> dict[str, Any] | None:
+    if signed is None:
+        return None
+    receipt, signature = signed
+    if isinstance(receipt, PurgeReceipt):
+        return {"count": receipt.count, "purged_at": receipt.purged_at, "signature": signature}
+    return {"blob_hash": receipt.blob_hash, "deleted_at": receipt.deleted_at, "signature": signature}
 
 
 def _error(status: int, code: str, message: str) -> JSONResponse:

@@ -32,7 +32,7 @@ _ACCOUNT = ["(uint32,uint40,uint40,uint64,bool)", "bytes32"]
 _ORGANISATION = ["(bool,string,address)"]
 _BATCH = ["(bytes32,bytes32,address,uint32,uint32)"]
 _PACK = ["(address,uint8)"]
-_NODES = ["(bytes32,address,uint32,string)[]"]
+_NODES = ["(bytes32,address,uint32,bytes)[]"]
 """Leading fields of what the view functions answer; later fields do not matter here."""
 
 
@@ -128,7 +128,11 @@ class ChainView:
             answer = self._call(self._address_of("Consortium"), "nodes()", [], [])
         except CallRevertedError:
             return []
-        nodes = [NodeEntry(Hash32(key), organisation, end) for key, _, organisation, end in _decode(_NODES, answer)[0]]
+        # the endpoint is whatever a governor wrote, which need not be UTF-8
+        nodes = [
+            NodeEntry(Hash32(key), organisation, endpoint.decode(errors="replace"))
+            for key, _, organisation, endpoint in _decode(_NODES, answer)[0]
+        ]
         return sorted(nodes, key=lambda node: node.tls_key_hash)
 
     def batch(self, root: Hash32) -> Batch | None:

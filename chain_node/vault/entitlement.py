@@ -6,14 +6,14 @@ Source: docs/protocol.md, 11.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cbor2
 
 from chain_node.core.hashing import keccak
 from chain_node.core.types import Address, Hash32
-from chain_node.vault.chain_view import BUREAU, ChainView, Member
+from chain_node.vault.chain_view import BUREAU, ChainView, Member, NodeEntry
 from chain_node.vault.items import PackContext, RecordContext
 from chain_node.vault.limits import AUDIENCE_SECONDS
 from chain_node.vault.rights import RECORD_READERS, may_read_pack, may_read_record
@@ -51,6 +51,26 @@ class Entitlement:
         self._clock = clock
         self._lock = threading.Lock()
         self._known: dict[int, tuple[float, Audience]] = {}
+        self._nodes: tuple[float, Sequence[NodeEntry]] | None = None
+
+    def nodes(self) -> Sequence[NodeEntry]:
+        """Nodes of the members, ascending by key."""
+        now = self._clock()
+        with self._lock:
+            if self._nodes is not None and now < self._nodes[0] + AUDIENCE_SECONDS:
+                return self._nodes[1]
+        self._view.head()
+        nodes = self._view.nodes()
+        with self._lock:
+            self._nodes = (now, nodes)
+        return nodes
+
+    def own_audience(self, node: Hash32) -> Audience:
+        """Accounts of the organisation whose node it is; none as long as the chain does not list the node."""
+        organisation = next((one.organisation for one in self.nodes() if one.tls_key_hash == node), None)
+        if organisation is None:
+            return Audience(self._view.head().number, ())
+        return self.audience(organisation)
 
     def audience(self, organisation: int) -> Audience:
         """The organisation's accounts; may block."""

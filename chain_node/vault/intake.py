@@ -13,6 +13,7 @@ from chain_node.core.errors import BadSignatureError
 from chain_node.core.types import Address, Hash32
 from chain_node.vault.blob_store import Owner
 from chain_node.vault.chain_view import Member
+from chain_node.vault.entitlement import Audience
 from chain_node.vault.errors import StoreFullError, VaultError
 from chain_node.vault.items import Item, PackContext, RecordContext
 from chain_node.vault.lots import Lot, LotPart
@@ -43,8 +44,8 @@ class Intake:
         lot.verify(self._vault.domain)
         return lot
 
-    def take(self, lot: Lot, items: Mapping[int, Item], organisation: int) -> bool:
-        """Keep those items of a lot that may be kept; items are what the lot's digests say.
+    def take(self, lot: Lot, items: Mapping[int, Item], node: Hash32) -> bool:
+        """Keep those items of a lot that this node may keep; items are what the lot's digests say.
 
         Returns:
             Whether every item was kept or is gone for ever; else it is worth another look.
@@ -53,7 +54,8 @@ class Intake:
         if writer is None:
             _log.warning("vault_lot_refused", account=f"0x{lot.account.hex()}", reason="who put it may not act")
             return not items
-        refusals = {at: self._refusal(lot, writer, item, organisation) for at, item in items.items()}
+        audience = self._vault.entitlement.own_audience(node)
+        refusals = {at: self._refusal(lot, writer, item, audience) for at, item in items.items()}
         kept = {at: item for at, item in items.items() if refusals[at] is None}
         reasons = {reason for reason in refusals.values() if reason is not None}
         if kept:
@@ -74,12 +76,12 @@ class Intake:
             count = self._vault.carry_out(order)
             _log.info("vault_pack_purged", pack=order.pack, count=count)
 
-    def _refusal(self, lot: Lot, writer: Member, item: Item, organisation: int) -> str | None:
+    def _refusal(self, lot: Lot, writer: Member, item: Item, audience: Audience) -> str | None:
         vault, context = self._vault, item.context
         if not may_write(writer, context):
             return "wrong_role"
         owner = vault.entitlement.owner_of(lot.account, context)
-        if not vault.entitlement.audience(organisation).may_hold(context, owner):
+        if not audience.may_hold(context, owner):
             return "not_entitled"
         if isinstance(context, PackContext):
             return None if vault.store.purge_of(context.pack) is None else "purged"

@@ -48,8 +48,11 @@ NEWS_COUNT_MAX = 1_000
 ASK_COUNT_MAX = 4_000
 """Items asked for at a time."""
 
-INBOX_COUNT_MAX = 8
-"""Messages of one peer that wait to be handled; it asks and answers one at a time, so an honest one has fewer."""
+INBOX_COUNT_MAX = 128
+"""Messages of one peer that wait to be handled."""
+
+INBOX_SIZE_BYTES_MAX = 4 * 1024 * 1024
+"""Bytes of them: a peer gives one long answer at a time, so an honest one has fewer."""
 
 AUDIENCE_SECONDS = 2.0
 """How long the accounts of an organisation, read from the chain, are taken for its accounts."""

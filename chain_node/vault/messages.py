@@ -28,9 +28,13 @@ _UINT64_MAX = 2**64 - 1
 
 @dataclass(frozen=True, slots=True)
 class Announce:
-    """0: whose vault this is; the first message of both sides."""
+    """0: whose vault this is; the first message of both sides, and the answer to itself.
+
+    It is answered because a node that is behind cannot judge the other yet and does not hear its first one.
+    """
 
     binding: Binding
+    is_answer: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +157,9 @@ def decode_message(payload: bytes) -> VaultMessage:
 
 def _fields_of(message: VaultMessage) -> list[Any]:
     match message:
-        case Announce(binding):
-            return [0, binding.vault, binding.node_key, binding.node_signature, binding.vault_signature]
+        case Announce(binding, is_answer):
+            signatures = [binding.node_signature, binding.vault_signature]
+            return [0, binding.vault, binding.node_key, *signatures, int(is_answer)]
         case Follow(place):
             return [1, place]
         case News(height, judged_at, entries, place):
@@ -187,7 +192,7 @@ def _fields_of_piece(piece: ItemPiece) -> list[Any]:
 
 def _message_of(fields: Any) -> VaultMessage:
     match fields:
-        case [0, bytes(vault), bytes(node_key), bytes(node_signature), bytes(vault_signature)]:
+        case [0, bytes(vault), bytes(node_key), bytes(node_signature), bytes(vault_signature), (0 | 1) as is_answer]:
             if len(node_key) > NODE_KEY_SIZE_BYTES_MAX or len(node_signature) > NODE_SIGNATURE_SIZE_BYTES_MAX:
                 raise _wrong("a short key and signature")
             return Announce(
@@ -196,7 +201,8 @@ def _message_of(fields: Any) -> VaultMessage:
                     node_key=node_key,
                     node_signature=node_signature,
                     vault_signature=_sized(vault_signature, SIGNATURE_SIZE_BYTES),
-                )
+                ),
+                bool(is_answer),
             )
         case [1, bytes(place)]:
             return Follow(_place(place))

@@ -113,12 +113,9 @@ class _Peer:
 class Replication:
     """One vault among others."""
 
-    def __init__(
-        self, vault: Vault, organisation: int, binding: Binding, clock: Callable[[], float], on_fault: OnFault
-    ) -> None:
-        """`organisation` runs this node; `clock` counts seconds from anywhere."""
+    def __init__(self, vault: Vault, binding: Binding, clock: Callable[[], float], on_fault: OnFault) -> None:
+        """`binding` is the vault's own; `clock` counts seconds from anywhere."""
         self._vault = vault
-        self._organisation = organisation
         self._binding = binding
         self._clock = clock
         self._on_fault = on_fault
@@ -131,7 +128,7 @@ class Replication:
         """A peer is there: say whose vault this is."""
         self.disconnect(node)
         peer = self._peers[node] = _Peer(node, organisation, send)
-        self._say(peer, Announce(self._binding))
+        self._say(peer, Announce(self._binding, is_answer=False))
 
     def disconnect(self, node: bytes) -> None:
         """A peer is gone; what it was to bring is asked of others or of itself when it is back."""
@@ -157,7 +154,7 @@ class Replication:
 
     def is_waiting(self) -> bool:
         """Whether something waits for this node's chain, so that `pump` should be called often."""
-        return any(peer.held is not None for peer in self._peers.values())
+        return any(peer.held is not None for peer in list(self._peers.values()))
 
     def ask_receipts(self, root: Hash32, indices: Sequence[int]) -> None:
         """Ask every vault that is there for its receipts, as far as they are not here."""
@@ -193,7 +190,7 @@ class Replication:
     def _handle(self, peer: _Peer, message: VaultMessage) -> None:
         self._vault.view.head()  # judge by the newest block
         if isinstance(message, Announce):
-            self._on_announce(peer, message.binding)
+            self._on_announce(peer, message)
         elif peer.binding is None:
             raise MisbehaviourError("something before the announcement")
         elif isinstance(message, Follow):
@@ -225,14 +222,21 @@ class Replication:
         else:
             raise MisbehaviourError("an answer about another lot")
 
-    def _on_announce(self, peer: _Peer, binding: Binding) -> None:
-        if peer.binding is not None:
-            raise MisbehaviourError("a second announcement")
+    def _on_announce(self, peer: _Peer, message: Announce) -> None:
+        """Begin; or begin again with one that could not hear us before, or has forgotten where we were."""
+        binding = message.binding
+        if message.is_answer and peer.binding == binding:
+            return
         if binding.node != peer.node:
             raise MisbehaviourError("the announcement of another node")
         binding.verify(self._vault.domain)
-        peer.binding = binding
         self._vault.peers.set_binding(binding)
+        if peer.binding is not None:
+            self._drop_fetch(peer)
+            peer = self._peers[peer.node] = _Peer(peer.node, peer.organisation, peer.send)
+        peer.binding = binding
+        if not message.is_answer:
+            self._say(peer, Announce(self._binding, is_answer=True))
         self._ask_news(peer)
 
     def _serve(self, peer: _Peer) -> None:
@@ -253,7 +257,7 @@ class Replication:
                 self._say(peer, news)
 
     def _ask_news(self, peer: _Peer) -> None:
-        audience = self._vault.entitlement.audience(self._organisation)
+        audience = self._vault.entitlement.own_audience(self._binding.node)
         if audience.digest != peer.entitled:
             peer.entitled, peer.entitled_since, peer.place = audience.digest, audience.height, None
         if peer.rewalk_at is not None and self._clock() >= peer.rewalk_at:
@@ -356,7 +360,7 @@ class Replication:
                 fetch.wanted.popleft()
             elif len(message.pieces) > 1:
                 raise MisbehaviourError("a piece that does not come alone")
-        if not self._intake.take(fetch.lot, items, self._organisation):
+        if not self._intake.take(fetch.lot, items, self._binding.node):
             peer.rewalk_at = peer.rewalk_at or self._clock() + REWALK_SECONDS
         self._ask_items(peer, fetch)
 

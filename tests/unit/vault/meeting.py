@@ -96,9 +96,7 @@ class Meeting:
         if (binding.node, organisation, f"node-{number}:1") not in self.chain.nodes:
             self.chain.nodes.append((binding.node, organisation, f"node-{number}:1"))
         faults: list[tuple[bytes, InvalidInputError]] = []
-        replication = Replication(
-            app.state.vault, organisation, binding, self.clock, lambda *fault: faults.append(fault)
-        )
+        replication = Replication(app.state.vault, binding, self.clock, lambda *fault: faults.append(fault))
         site = Site(self, number, organisation, chain, store, app, replication, faults)
         app.state.vault.follower = site
         self.sites.append(site)

@@ -111,7 +111,7 @@ class MemoryChain:
         return encode(["address[]"], [accounts])
 
     def _nodes(self) -> bytes:
-        nodes = [(key, bytes(20), organisation, endpoint) for key, organisation, endpoint in self.nodes]
+        nodes = [(key, bytes(20), organisation, endpoint.encode()) for key, organisation, endpoint in self.nodes]
         return encode(chain_view._NODES, [nodes])
 
     def _batch_of_root(self, root: bytes) -> bytes:

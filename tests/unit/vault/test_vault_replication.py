@@ -64,3 +64,46 @@ def test_node_that_comes_later_gets_what_was_put_before(meeting: Meeting):
     assert all(late.holds(blob) for blob in blobs)
     assert late.party("risk").ask("get", {"hashes": [keccak(rows)]})["blobs"] == [rows]
     assert not late.holds(b"for the SPV")
+
+
+def test_erasure_while_a_node_is_down_leaves_nothing_anywhere_and_collects_all_receipts(meeting: Meeting):
+    first, second, third = three(meeting)
+    blobs = put_records(first, 5)
+    meeting.deliver()
+    meeting.leave(third)
+    meeting.chain.revoke(1, [2])
+    for site in (first, second):
+        site.vault.follow()
+    ask = {"batch_root": ROOT, "indices": [2]}
+    first.party("bureau").ask("confirmations", ask)
+    meeting.deliver()
+    answer = first.party("bureau").ask("confirmations", ask)["vaults"]
+    assert {one["organisation"]: one["receipts"] != [None] for one in answer} == {BANK: True, SPV: True, RISK: False}
+    back = meeting.add(RISK, number=3)
+    assert back.holds(blobs[2])
+    meeting.link(first, back)
+    meeting.link(second, back)
+    meeting.deliver()
+    assert not first.holds(blobs[2])
+    back.vault.follow()
+    assert not back.holds(blobs[2])
+    first.party("bureau").ask("confirmations", ask)
+    meeting.deliver()
+    answer = first.party("bureau").ask("confirmations", ask)["vaults"]
+    assert len(answer) == 3
+    assert all(one["receipts"][0]["blob_hash"] == keccak(blobs[2]) for one in answer)
+
+
+def test_purge_at_one_vault_reaches_all_and_their_receipts_come_back(meeting: Meeting):
+    first, second, third = three(meeting)
+    third.party("risk").ask("put", {"items": [pack_blob(b"rows", roles=[3, 7, 8])]})
+    meeting.deliver()
+    assert first.holds(b"rows")
+    assert second.holds(b"rows")
+    meeting.chain.packs[1] = (11, third.party("risk").address)
+    meeting.chain.mine()
+    assert third.party("risk").ask("purge", {"pack": 1}) == {"purged": 1}
+    meeting.deliver()
+    assert not any(site.holds(b"rows") for site in (first, second, third))
+    answer = third.party("risk").ask("confirmations", {"pack": 1})["vaults"]
+    assert {one["organisation"]: one["receipts"][0]["count"] for one in answer} == {BANK: 1, SPV: 1, RISK: 1}
