@@ -258,6 +258,22 @@ def status(
         raise typer.Exit(1)
 
 
+def _describe_papers(papers: TlsPapers) -> dict[str, str]:
+    return {
+        "tls_key_hash": papers.tls_key_hash.hex(),
+        "tls_request": str(papers.request_file),
+        "node": papers.record,
+    }
+
+
+def _advise_on_papers(papers: TlsPapers) -> list[str]:
+    certificate = papers.request_file.with_suffix(".pem").name
+    return [
+        f"TLS key hash {papers.tls_key_hash.hex()}",
+        f"send {papers.request_file} to the consortium's authority; its answer goes beside it, as {certificate}",
+    ]
+
+
 def main() -> None:
     """Entry point: every expected error is one line on standard error and exit code 1."""
     try:
