@@ -17,7 +17,9 @@ RUN /opt/tranchain/bin/pip wheel --no-cache-dir --disable-pip-version-check --no
 FROM python:3.11-slim-bookworm
 # The directories that volumes are mounted on belong to the user, so a new named volume does too.
 RUN useradd --uid 10001 --create-home tranchain \
-    && install -d -m 0700 -o tranchain -g tranchain /consortium /consortium/node /var/lib/tranchain
+    && install -d -m 0700 -o tranchain -g tranchain /consortium /consortium/node /var/lib/tranchain \
+    && for name in bank-bureau exchange risk-control; do \
+        install -d -m 0700 -o tranchain -g tranchain /consortium/$name /consortium/$name/node; done
 COPY --from=packages /opt/tranchain /opt/tranchain
 COPY --from=wheel /wheel /wheel
 RUN /opt/tranchain/bin/pip install --no-cache-dir --disable-pip-version-check --no-index --no-deps /wheel/*.whl

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from demo_consortium import MEMBERS, NODE_NAMES, ORIGINATOR
+from demo_consortium import MEMBERS, NODE_NAMES
 from demo_network import found_network, make_network
 from demo_stage import Demo
 

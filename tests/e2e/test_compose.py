@@ -1,4 +1,4 @@
-"""The consortium in containers: `docker-compose up` on a clean machine, the main job, `down`, `up` again.
+"""The consortium in containers: `docker-compose up` on a clean machine, the main job, a killed node, `down` and `up`.
 
 Needs a running engine and is slow, so it belongs to `make soak`. What the one-shot service `init` promises is tested
 without an engine.
@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,13 +19,21 @@ from typing import Any
 import httpx
 import pytest
 
-from scripts.demo_consortium import KEY_HOLDERS, MEMBERS, ORIGINATOR
-from tests.e2e.consortium import free_port
+from scripts.demo_consortium import KEY_HOLDERS, MEMBERS, ORGANISATION_BY_ACCOUNT, ORIGINATOR
+from tests.e2e.node_kit import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = "/opt/tranchain/examples/lendingclub_2011"
-KEYSTORES = "/consortium/keystores"
-SERVICES = ("node", "bureau", "registrar", "oracle", "desk")
+NODES = ("node-a", "node-b", "node-c")
+DAEMONS = {
+    "bureau": "bank-bureau",
+    "registrar": "bank-bureau",
+    "oracle-a": "bank-bureau",
+    "oracle-b": "exchange",
+    "oracle-c": "risk-control",
+}
+"""The institution of each."""
+SERVICES = (*NODES, *DAEMONS, "desk")
 PRODUCT = "LC-2011-1"
 _UP_S = 1_800
 """For building the image, and for a start."""
@@ -38,14 +46,18 @@ class Compose:
 
     program: tuple[str, ...]
     project: str
-    port: int
+    ports: Mapping[str, int]
+    """Of the nodes' JSON-RPC on this machine."""
 
     def run(self, *arguments: str, timeout_s: int = _COMMAND_S) -> "subprocess.CompletedProcess[str]":
         """Run one compose command, whatever its exit code."""
         return subprocess.run(
             [*self.program, "--project-name", self.project, *arguments],
             cwd=ROOT,
-            env={**os.environ, "TRANCHAIN_PORT": str(self.port)},
+            env={
+                **os.environ,
+                **{f"TRANCHAIN_PORT_{node[-1].upper()}": str(port) for node, port in self.ports.items()},
+            },
             capture_output=True,
             text=True,
             timeout=timeout_s,
@@ -63,7 +75,7 @@ class Compose:
 
     def tranchain(self, account: str, *arguments: str) -> Any:
         """Run a command at the desk, with --json, and return its document."""
-        line = ("tranchain", "--keystore", f"{KEYSTORES}/{account}.json", *arguments, "--json")
+        line = ("tranchain", "--keystore", keystore_of(account), *arguments, "--json")
         return json.loads(self.ask("exec", "-T", "desk", *line))
 
     def inspect(self, service: str) -> Any:
@@ -72,17 +84,25 @@ class Compose:
         found = subprocess.run(["docker", "inspect", container], capture_output=True, check=True)
         return json.loads(found.stdout)[0]
 
-    def block_hash(self, height: int) -> str:
-        """Ask the node, through the port it publishes."""
-        body = {"jsonrpc": "2.0", "id": 1, "method": "eth_getBlockByNumber", "params": [hex(height), False]}
-        block = httpx.post(f"http://127.0.0.1:{self.port}", json=body, timeout=10).json()["result"]
-        return str(block["hash"])
+    def block(self, height: int | str, node: str = "node-a") -> Any:
+        """Ask a node for a block, through the port it publishes."""
+        number = height if isinstance(height, str) else hex(height)
+        body = {"jsonrpc": "2.0", "id": 1, "method": "eth_getBlockByNumber", "params": [number, False]}
+        return httpx.post(f"http://127.0.0.1:{self.ports[node]}", json=body, timeout=10).json()["result"]
+
+    def height(self, node: str = "node-a") -> int:
+        return int(self.block("latest", node)["number"], 16)
+
+
+def keystore_of(account: str) -> str:
+    """Where an account's keystore is at the desk."""
+    return f"/consortium/{ORGANISATION_BY_ACCOUNT[account]}/keystores/{account}.json"
 
 
 @contextmanager
 def new_project(name: str) -> Iterator[Compose]:
     """A project with an image of the present sources, not started; all of it is removed at the end."""
-    project = Compose(compose_program(), f"tranchain-{name}-{os.getpid()}", free_port())
+    project = Compose(compose_program(), f"tranchain-{name}-{os.getpid()}", {node: free_port() for node in NODES})
     try:
         project.ask("build", "init", timeout_s=_UP_S)
         yield project
@@ -112,7 +132,7 @@ def run_main_job(compose: Compose) -> Any:
     """Upload, submit, query, score, screen, close and issue the example's 6,069 loans; gives the verification."""
     mapping = ("--mapping", f"{EXAMPLES}/mapping_credit_files.toml")
     compose.ask("exec", "-T", "bureau", "tranchain", "bureau", "upload", f"{EXAMPLES}/credit_files.csv", *mapping)
-    keystore = json.loads(compose.ask("exec", "-T", "desk", "cat", f"{KEYSTORES}/originator.json"))
+    keystore = json.loads(compose.ask("exec", "-T", "desk", "cat", keystore_of(ORIGINATOR)))
     originator = "0x" + keystore["address"].removeprefix("0x")
     pack = str(compose.tranchain("risk-control", "risk", "invite", "--originator", originator)["pack"])
     compose.tranchain(
@@ -126,17 +146,24 @@ def run_main_job(compose: Compose) -> Any:
     compose.tranchain("originator", "pack", "bring-down", pack)
     compose.tranchain("originator", "pack", "assign", pack, "--document", f"{EXAMPLES}/SOURCE.md")
     compose.tranchain("trustee", "exchange", "accept", pack)
-    reader = ("--reader", f"{KEYSTORES}/trustee.json")
+    reader = ("--reader", keystore_of("trustee"))
     compose.tranchain("exchange", "exchange", "issue", PRODUCT, "--pack", pack, *reader)
     return compose.tranchain("trustee", "exchange", "verify", PRODUCT)
 
 
-def wait_until_ready(compose: Compose) -> None:
-    """Wait until the engine calls the node healthy."""
+def wait_until_ready(compose: Compose, node: str = "node-a") -> None:
+    """Wait until the engine calls a node healthy."""
     deadline = time.monotonic() + 120
-    while compose.inspect("node")["State"].get("Health", {}).get("Status") != "healthy":
-        assert time.monotonic() < deadline, compose.ask("logs", "--tail=30", "node")
+    while compose.inspect(node)["State"].get("Health", {}).get("Status") != "healthy":
+        assert time.monotonic() < deadline, compose.ask("logs", "--tail=30", node)
         time.sleep(1)
+
+
+def vote(compose: Compose, why: str) -> Any:
+    """Have the three institutions decide something: four transactions."""
+    governors = [f"--governor={keystore_of(f'governor-{letter}')}" for letter in "abc"]
+    line = ("admin", "propose", "CreditFileRegistry", "setMinimumSubjects", "[100]", "--description", why)
+    return compose.tranchain("governor-a", *line, *governors)
 
 
 @pytest.mark.slow
@@ -145,12 +172,13 @@ def test_main_job_in_containers_survives_down_and_up(compose: Compose) -> None:
     verified = run_main_job(compose)
     assert verified["all_equal"], verified
     assert verified["product"] == PRODUCT
-    first_block = compose.block_hash(1)
+    first_block = compose.block(1)
+    assert [compose.block(1, node) for node in NODES] == [first_block] * len(NODES)
 
     compose.ask("down")
     compose.up()
 
-    assert compose.block_hash(1) == first_block
+    assert [compose.block(1, node) for node in NODES] == [first_block] * len(NODES)
     assert compose.tranchain("trustee", "exchange", "verify", PRODUCT) == verified
     logs = compose.ask("logs", "init", "setup")
     assert "the network is kept as it is" in logs
@@ -159,15 +187,37 @@ def test_main_job_in_containers_survives_down_and_up(compose: Compose) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(3_600)
-def test_node_that_ends_is_started_again(compose: Compose) -> None:
-    first_block, started = compose.block_hash(1), compose.inspect("node")["State"]["StartedAt"]
-    compose.ask("exec", "-T", "node", "python3", "-c", "import os, signal; os.kill(1, signal.SIGTERM)")
+@pytest.mark.parametrize("victim", NODES)
+def test_others_go_on_without_a_killed_node_which_comes_back(compose: Compose, victim: str) -> None:
+    left = [node for node in NODES if node != victim]
+    before = compose.height(left[0])
+    compose.ask("kill", "--signal", "SIGKILL", victim)
+    assert vote(compose, f"without {victim}")["is_executed"]
+    assert compose.height(left[0]) >= before + 3
+    assert compose.run("exec", "-T", victim, "true").returncode != 0, "the victim runs"
+
+    compose.ask("start", victim)
+    wait_until_ready(compose, victim)
+    assert vote(compose, f"with {victim} again")["is_executed"]
+    head = compose.height(left[0])
     deadline = time.monotonic() + 60
-    while compose.inspect("node")["State"]["StartedAt"] == started:
+    while compose.height(victim) < head:
+        assert time.monotonic() < deadline, compose.ask("logs", "--tail=30", victim)
+        time.sleep(0.2)
+    assert len({compose.block(head, node)["hash"] for node in NODES}) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3_600)
+def test_node_that_ends_is_started_again(compose: Compose) -> None:
+    first_block, started = compose.block(1), compose.inspect("node-a")["State"]["StartedAt"]
+    compose.ask("exec", "-T", "node-a", "python3", "-c", "import os, signal; os.kill(1, signal.SIGTERM)")
+    deadline = time.monotonic() + 60
+    while compose.inspect("node-a")["State"]["StartedAt"] == started:
         assert time.monotonic() < deadline, "the node was not started again within 60 s"
         time.sleep(0.5)
     wait_until_ready(compose)
-    assert compose.block_hash(1) == first_block
+    assert compose.block(1) == first_block
 
 
 @pytest.mark.slow
@@ -184,35 +234,51 @@ def test_container_has_few_rights(compose: Compose, service: str) -> None:
     assert host["PidsLimit"] > 0
     published = [each for ports in found["NetworkSettings"]["Ports"].values() for each in ports or []]
     assert all(each["HostIp"] == "127.0.0.1" for each in published)
-    assert bool(published) == (service == "node")
+    assert len(published) == (1 if service in NODES else 0), "a node publishes its JSON-RPC and nothing else"
     assert compose.ask("exec", "-T", service, "id", "-u").strip() == "10001"
     assert compose.run("exec", "-T", service, "touch", "/opt/tranchain/x").returncode != 0
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3_600)
-def test_daemon_and_node_see_only_keys_of_their_own(compose: Compose) -> None:
-    assert compose.run("exec", "-T", "bureau", "cat", "/consortium/node/validator.key").returncode != 0
-    assert compose.run("exec", "-T", "node", "ls", KEYSTORES).returncode != 0
-    assert compose.run("exec", "-T", "bureau", "touch", "/consortium/x").returncode != 0
+@pytest.mark.parametrize("service", [*NODES, *DAEMONS])
+def test_container_sees_only_its_own_institution(compose: Compose, service: str) -> None:
+    find = ("find", "/consortium", "-type", "f")
+    seen = compose.ask("exec", "-T", service, *find).split()
+    if service in NODES:
+        assert all(path.startswith("/consortium/node/") for path in seen)
+        assert "/consortium/node/validator.key" in seen
+    else:
+        own = DAEMONS[service]
+        assert all(path.startswith(f"/consortium/{own}/") for path in seen)
+        assert not any(path.endswith((".key", "genesis.json")) for path in seen), "a node's key"
+        assert compose.run("exec", "-T", service, "touch", f"/consortium/{own}/x").returncode != 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3_600)
+def test_nodes_have_keys_of_their_own(compose: Compose) -> None:
+    for name in ("validator.key", "tls.key"):
+        keys = {compose.ask("exec", "-T", node, "cat", f"/consortium/node/{name}") for node in NODES}
+        assert len(keys) == len(NODES)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3_600)
 @pytest.mark.parametrize("service", SERVICES)
-def test_only_the_node_is_on_a_network_that_reaches_outside(compose: Compose, service: str) -> None:
+def test_only_nodes_are_on_a_network_that_reaches_outside(compose: Compose, service: str) -> None:
     names = list(compose.inspect(service)["NetworkSettings"]["Networks"])
     found = subprocess.run(["docker", "network", "inspect", *names], capture_output=True, check=True)
     is_internal = [network["Internal"] for network in json.loads(found.stdout)]
     assert is_internal
-    assert all(is_internal) == (service != "node")
+    assert all(is_internal) == (service not in NODES)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3_600)
 def test_setup_that_was_killed_continues_with_the_next_up() -> None:
     with new_project("cut") as project:
-        project.ask("up", "--detach", "node", timeout_s=_UP_S)
+        project.ask("up", "--detach", *NODES, timeout_s=_UP_S)
         wait_until_ready(project)
         project.ask("up", "--detach", "--no-deps", "setup")
         deadline = time.monotonic() + 120
@@ -231,7 +297,7 @@ def test_setup_that_was_killed_continues_with_the_next_up() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(3_600)
 def test_image_carries_no_keys(compose: Compose) -> None:
-    image = compose.inspect("node")["Image"]
+    image = compose.inspect("node-a")["Image"]
     find = ["find", "/consortium", "/var/lib/tranchain", "-type", "f"]
     found = subprocess.run(["docker", "run", "--rm", "--network=none", image, *find], capture_output=True, check=True)
     assert found.stdout == b""
@@ -249,29 +315,59 @@ def files_in(directory: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in sorted(directory.rglob("*")) if path.is_file()}
 
 
-def test_init_after_an_interrupted_one_makes_everything_anew_and_then_keeps_it(tmp_path: Path) -> None:
-    leftover = tmp_path / "keystores" / "bureau.json"
-    for path in (leftover, tmp_path / "node" / "validator.key", tmp_path / "password", tmp_path / "genesis.json"):
+@pytest.fixture
+def mounted(tmp_path: Path) -> Path:
+    """Folders that volumes are mounted on."""
+    for name in MEMBERS:
+        (tmp_path / name / "node").mkdir(parents=True)
+    return tmp_path
+
+
+def test_init_after_an_interrupted_one_makes_everything_anew_and_then_keeps_it(mounted: Path) -> None:
+    leftovers = ("bank-bureau/keystores/bureau.json", "exchange/node/tls.key", "risk-control/node/genesis.json")
+    for name in (*leftovers, "password", "genesis.json"):
+        path = mounted / name
         path.parent.mkdir(exist_ok=True)
         path.write_text("half written")
-    first = run_init(tmp_path)
+    first = run_init(mounted)
     assert first.returncode == 0, first.stderr
-    made = files_in(tmp_path)
+    made = files_in(mounted)
     assert b"half written" not in made.values()
-    assert made[tmp_path / "genesis.json"] == made[tmp_path / "node" / "genesis.json"]
-    again = run_init(tmp_path)
+    for name in MEMBERS:
+        assert made[mounted / name / "node" / "genesis.json"] == made[mounted / "genesis.json"]
+        assert made[mounted / name / "password"] == made[mounted / "password"]
+    assert len({made[mounted / name / "node" / "tls.key"] for name in MEMBERS}) == len(MEMBERS)
+    again = run_init(mounted)
     assert (again.returncode, again.stdout) == (0, "the network is kept as it is\n")
-    assert files_in(tmp_path) == made
+    assert files_in(mounted) == made
 
 
 @pytest.mark.parametrize("accounts", [None, "another network"])
-def test_init_refuses_a_node_of_another_network(tmp_path: Path, accounts: str | None) -> None:
-    (tmp_path / "node").mkdir()
-    (tmp_path / "node" / "genesis.json").write_text("a network")
+def test_init_refuses_nodes_of_another_network(mounted: Path, accounts: str | None) -> None:
+    for name in MEMBERS:
+        (mounted / name / "node" / "genesis.json").write_text("a network")
     if accounts:
-        (tmp_path / "genesis.json").write_text(accounts)
-    before = files_in(tmp_path)
-    refused = run_init(tmp_path)
+        (mounted / "genesis.json").write_text(accounts)
+    assert_init_refuses(mounted)
+
+
+def test_init_refuses_nodes_that_differ(mounted: Path) -> None:
+    for name in MEMBERS:
+        (mounted / name / "node" / "genesis.json").write_text(f"network of {name}")
+    (mounted / "genesis.json").write_text("network of bank-bureau")
+    assert_init_refuses(mounted)
+
+
+def test_init_keeps_the_chain_of_a_node_that_lost_its_genesis_file(mounted: Path) -> None:
+    chain = mounted / "exchange" / "node" / "chain" / "data.mdb"
+    chain.parent.mkdir()
+    chain.write_text("blocks")
+    assert_init_refuses(mounted)
+
+
+def assert_init_refuses(directory: Path) -> None:
+    before = files_in(directory)
+    refused = run_init(directory)
     assert refused.returncode == 1
     assert "down --volumes" in refused.stderr
-    assert files_in(tmp_path) == before
+    assert files_in(directory) == before
