@@ -29,6 +29,8 @@ class Peer:
     links: frozenset[bytes] = frozenset()
     """TLS key hashes of the nodes it has live links with; looked up, never iterated."""
     is_live: bool = True
+    doubted_hash: Hash32 | None = None
+    """The last head of it that contradicted our chain; it is asked for once."""
     rests_until: float = 0.0
     """It is not asked for blocks before; it has failed to give some."""
 

@@ -271,7 +271,9 @@ class Peers:
         self._on_peer_head(peer)
 
     def _on_peer_head(self, peer: Peer) -> None:
-        if peer.height <= self._services.head().height and peer.head_hash != self._services.block_hash(peer.height):
+        is_known_height = peer.height <= self._services.head().height
+        if is_known_height and peer.head_hash not in (self._services.block_hash(peer.height), peer.doubted_hash):
+            peer.doubted_hash = peer.head_hash
             self._sync.probe(peer, peer.height)
         self._sync.on_news()
 
