@@ -1,6 +1,7 @@
 """The root of the command line: common options, the groups found beside it, and the exit codes.
 
-Exit codes: 0 done; 1 refused, or something given is wrong; 2 wrong usage; 3 something not available; 130 interrupted.
+Exit codes: 0 done; 1 refused, or something given is wrong; 2 wrong usage; 3 something not available; 4 done, and not as
+final as asked (`client.cli.finality`); 130 interrupted.
 """
 
 import importlib
@@ -18,7 +19,7 @@ import client.cli
 from client.cli.session import Session, Settings
 from client.console.output import Console
 from client.model.errors import ModelError
-from client.sdk.errors import BadRowsError, RefusedError, TranchainError, UnavailableError
+from client.sdk.errors import BadRowsError, ConflictError, RefusedError, TranchainError, UnavailableError
 
 EXIT_WRONG, EXIT_USAGE, EXIT_UNAVAILABLE, EXIT_INTERRUPTED = 1, 2, 3, 130
 
@@ -127,4 +128,6 @@ def _prepare(
 def _kind(error: Exception) -> str:
     if isinstance(error, UnavailableError):
         return "unavailable"
+    if isinstance(error, ConflictError):
+        return "conflict"
     return "refused" if isinstance(error, RefusedError) else "invalid"

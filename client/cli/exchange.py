@@ -5,6 +5,15 @@ from typing import Annotated
 
 import typer
 
+from client.cli.finality import (
+    FINALITY_SECONDS,
+    FinalitySeconds,
+    WantedFinality,
+    check_wanted,
+    conclude,
+    finality_fields,
+    settle,
+)
 from client.cli.session import session_of
 from client.model.manifest import DEFAULT_MODEL, ModelPackage
 from client.roles.exchange import issuance
@@ -19,14 +28,22 @@ Name = Annotated[str, typer.Argument(help="Product name, at most 32 bytes.")]
 
 
 @app.command()
-def accept(context: typer.Context, pack: Annotated[int, typer.Argument(help="Pack id.")]) -> None:
-    """Take title of an assigned pack for the SPV (account with the role TRUSTEE).
+def accept(
+    context: typer.Context,
+    pack: Annotated[int, typer.Argument(help="Pack id.")],
+    finality: WantedFinality = None,
+    finality_seconds: FinalitySeconds = FINALITY_SECONDS,
+) -> None:
+    """Take title of an assigned pack for the SPV (account with the role TRUSTEE), and wait until that is final.
 
     Example: tranchain --keystore trustee.json exchange accept 1
     """
     session = session_of(context)
+    check_wanted(finality)
     receipt = issuance.accept_transfer(session.chain, session.identity, pack)
-    session.console.result({"pack": pack, "trustee": session.identity.address, "block": receipt.block_number})
+    settled = settle(session, receipt, finality, finality_seconds)
+    session.console.result({"pack": pack, "trustee": session.identity.address, **finality_fields(settled)})
+    conclude(session, settled, finality)
 
 
 @app.command()
@@ -36,35 +53,44 @@ def issue(
     pack: Annotated[int, typer.Option(help="Pack id.")],
     reader: Annotated[Path, typer.Option(help="Keystore of an account that may read the rows (trustee or auditor).")],
     document: Annotated[Path | None, typer.Option(help="Offering document; default: a term sheet.")] = None,
+    finality: WantedFinality = None,
+    finality_seconds: FinalitySeconds = FINALITY_SECONDS,
 ) -> None:
-    """Issue a product on a transferred pack; total and levels are computed from what was kept.
+    """Issue a product on a transferred pack and wait until that is final; its figures come from what was kept.
 
     Example: tranchain --keystore exchange.json exchange issue LC-2011-1 --pack 1 --reader trustee.json
     """
     session = session_of(context)
+    check_wanted(finality)
     chain, identity = session.chain, session.identity
     reading = unlock(reader, session.password)
     with session.vault_as(reading) as vault:
         rows = read_pack(chain, vault, reading, pack)
     content = _content(document) if document else None
     receipt = issuance.issue(chain, session.vault, identity, name=name, pack=rows, document=content)
-    finality = chain.finality(receipt.block_number)
-    level = finality["finality"] if finality else "not known: the node has no tranchain_getFinality"
-    session.console.result(
-        {**_product(issuance.read_product(chain, name)), "block": receipt.block_number, "finality": level}
-    )
-    if level == "crash_final":
-        session.console.note("final unless validators lie; with one validator there is no stronger finality")
+    settled = settle(session, receipt, finality, finality_seconds)
+    session.console.result({**_product(issuance.read_product(chain, name)), **finality_fields(settled)})
+    conclude(session, settled, finality)
 
 
 @app.command()
 def show(context: typer.Context, name: Name) -> None:
-    """Show a product.
+    """Show a product, and how final its issuance is by now.
 
     Example: tranchain exchange show LC-2011-1
     """
     session = session_of(context)
-    session.console.result(_product(issuance.read_product(session.chain, name)), title=f"Product {name}")
+    product = issuance.read_product(session.chain, name)
+    answer = session.chain.finality(product.issued_block) or {}
+    session.console.result(
+        {
+            **_product(product),
+            "block": product.issued_block,
+            "finality": answer.get("finality", "unknown"),
+            "signers": answer.get("signers", []),
+        },
+        title=f"Product {name}",
+    )
 
 
 @app.command()

@@ -117,15 +117,15 @@ class ChainClient:
             return int(self.web3.eth.get_block("latest" if number is None else number)["timestamp"])
 
     def finality(self, block_number: int) -> Mapping[str, Any] | None:
-        """Return what the node says of a block's finality; None when it has no such method or block."""
+        """Return what the node says of a block's finality, {} where it has no such block; None when it never says."""
         try:
             with translated():
                 answer = self.web3.manager.request_blocking("tranchain_getFinality", [hex(block_number)])  # type: ignore[arg-type]  # not a standard method
         except NodeRefusedError as error:
-            if error.code == rpc.METHOD_NOT_FOUND:
+            if error.code in (rpc.METHOD_NOT_FOUND, rpc.METHOD_NOT_ENABLED):
                 return None
             raise
-        return dict(answer) if answer else None
+        return dict(answer or {})
 
     def code(self, address: str) -> bytes:
         """Return the code at an address; empty where there is no contract."""

@@ -10,6 +10,7 @@
     ├─ RefusedError                 somebody entitled to say no said no (exit code 1)
     │   ├─ ContractRefusedError     a contract reverted
     │   └─ RequestRefusedError      the vault or a service refused a signed request
+    ├─ ConflictError                the chain says two things that exclude each other (exit code 1)
     └─ UnavailableError             not there now: the caller may try again (exit code 3)
 
 Messages never contain keys, passwords, personal data or whole payloads.
@@ -107,6 +108,17 @@ class RequestRefusedError(RefusedError):
         """Keep the status and code beside the sentence."""
         self.status, self.code = status, code
         super().__init__(by, why)
+
+
+class ConflictError(TranchainError):
+    """The chain has two blocks of which it can have one; nothing in either may be relied on."""
+
+    def __init__(self, what: str, *, first: str, second: str):
+        """Name both blocks by their hashes."""
+        self.what, self.first, self.second = what, first, second
+        super().__init__(
+            f"{what} was {first} and is {second} now; rely on neither, and tell the operators of the nodes"
+        )
 
 
 class UnavailableError(TranchainError):

@@ -13,6 +13,7 @@ from client.sdk.errors import RefusedError, UnavailableError
 from client.sdk.nodes import NodePool
 
 METHOD_NOT_FOUND = -32601
+METHOD_NOT_ENABLED = -32604
 LIMIT_EXCEEDED = -32005
 
 

@@ -30,6 +30,7 @@ class Product:
     level_tallies: tuple[Tally, ...]
     """Assets and principal classes of levels 1 to 10."""
     document_hash: bytes
+    issued_block: int
 
 
 def product_id_of(name: str) -> bytes:
@@ -100,6 +101,7 @@ def read_product(chain: ChainClient, name: str) -> Product:
         total_cents=int(struct.totalCents),
         level_tallies=tuple(Tally(*pair) for pair in zip(struct.levelCounts, struct.levelClasses, strict=True)),
         document_hash=bytes(struct.documentHash),
+        issued_block=issued.block_number,
     )
 
 
