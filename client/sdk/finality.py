@@ -97,7 +97,8 @@ def _judged(receipt: Receipt, answer: Any, wanted: FinalityLevel) -> Finality:
     if _RANK[level] < _RANK[wanted]:
         why = f"{len(signers)} of the {needed} seals that it takes"
         if needed is None:
-            why = f"with {answer['validatorCount']} validators no number of seals makes it {wanted}"
+            validators = "one validator" if answer["validatorCount"] == 1 else f"{answer['validatorCount']} validators"
+            why = f"with {validators} no number of seals makes it {wanted}"
     return Finality(
         level=level,
         block_number=receipt.block_number,
