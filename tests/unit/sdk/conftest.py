@@ -1,7 +1,7 @@
 """A bare EVM network, and one with a consortium founded on it."""
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -14,6 +14,7 @@ from client.sdk.chain import ChainClient
 from client.sdk.member_file import MemberAccount, MemberFile
 from client.sdk.role import Role
 from tests.unit.sdk.bare_network import BareNetwork, serve
+from tests.unit.sdk.fake_node import FakeNode
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,21 @@ class Founded:
 def bare() -> Iterator[tuple[str, BareNetwork]]:
     with serve() as served:
         yield served
+
+
+@pytest.fixture
+def make_node() -> Iterator[Callable[[], FakeNode]]:
+    network, made = BareNetwork(), []
+
+    def make() -> FakeNode:
+        node = FakeNode(network)
+        node.start()
+        made.append(node)
+        return node
+
+    yield make
+    for node in made:
+        node.kill()
 
 
 @pytest.fixture(scope="module")

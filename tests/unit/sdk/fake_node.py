@@ -22,7 +22,7 @@ class FakeNode:
     def __init__(self, network: BareNetwork) -> None:
         self.network = network
         self.answers: dict[str, Any] = {}
-        """Results by method that the network is not asked for."""
+        """Results by method that the network is not asked for; a function gives them each time anew."""
         self.keeps = False
         """Whether transactions stay in this node's own pool, so that they die with it."""
         self.pool: list[str] = []
@@ -100,7 +100,8 @@ class FakeNode:
         self.asked.append(method)
         time.sleep(self.hang_s)
         if method in self.answers:
-            answer = {**reply, "result": self.answers[method]}
+            given = self.answers[method]
+            answer = {**reply, "result": given() if callable(given) else given}
         elif method == "eth_sendRawTransaction" and self.keeps:
             raw = request["params"][0]
             self.pool.append(raw)

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from eth_account import Account
@@ -12,7 +12,6 @@ from client.sdk import transactions
 from client.sdk.chain import ChainClient
 from client.sdk.errors import ConfigError, RefusedError, UnavailableError
 from client.sdk.transactions import Submission, TransactionSender
-from tests.unit.sdk.bare_network import BareNetwork
 from tests.unit.sdk.fake_node import FakeNode
 
 RECEIVER = "0x" + "11" * 20
@@ -35,21 +34,6 @@ class Client:
 
     def count(self) -> int:
         return self.chain.transaction_count(self.account.address)
-
-
-@pytest.fixture
-def make_node() -> Iterator[Callable[[], FakeNode]]:
-    network, made = BareNetwork(), []
-
-    def make() -> FakeNode:
-        node = FakeNode(network)
-        node.start()
-        made.append(node)
-        return node
-
-    yield make
-    for node in made:
-        node.kill()
 
 
 @pytest.fixture
