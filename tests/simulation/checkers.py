@@ -48,12 +48,26 @@ EVENTS_WAITING_MAX = 2_000
 SENDS_PER_ROUND_MAX = 5
 """Messages of one validator in one round, to one peer: one of each kind, and a Proposal made again after a restart."""
 
+_SILENCE = "no answer to"
+"""How the reasons begin that a lost frame is enough for."""
+
 VoteKey = tuple[int, int, int]
 """(kind, height, round)."""
 
 
 class Violation(AssertionError):
     """Something that must never happen has."""
+
+
+@dataclass
+class _Sends:
+    """What a machine has said to a peer about a height."""
+
+    first_ms: int
+    links_made: int
+    """Of the machine, at that time."""
+    rounds: int = 0
+    count: int = 0
 
 
 @dataclass
@@ -64,8 +78,8 @@ class _Watch:
     """What it signed; never two values for one key."""
     seen: dict[bytes, None] = field(default_factory=dict)
     """Messages already looked at."""
-    sends: dict[tuple[int, int], list[int]] = field(default_factory=dict)
-    """(height, peer) → [first time in ms, messages, lives of the machine at the first]."""
+    sends: dict[tuple[int, int], _Sends] = field(default_factory=dict)
+    """By height and peer."""
 
 
 class Checkers:
@@ -143,9 +157,9 @@ class Checkers:
         if known != found:
             self._found(f"finality revoked: {machine.name} has {_short(found)} final at {height}, was {_short(known)}")
 
-    def on_punished(self, machine: Machine, peer: Machine, reason: str) -> None:
-        """An honest machine must never be blamed by an honest one."""
-        if machine.liar is None and peer.liar is None:
+    def on_punished(self, machine: Machine, peer: Machine, reason: str, *, is_shut_out: bool) -> None:
+        """No honest machine blames another but for its silence, and none is shut out for that either."""
+        if machine.liar is None and peer.liar is None and (is_shut_out or not reason.startswith(_SILENCE)):
             self._found(f"{machine.name} punishes honest {peer.name}: {reason}")
 
     def check_bounds(self, machine: Machine, state: State, events_waiting: int) -> None:
@@ -201,14 +215,16 @@ class Checkers:
             self._found(f"{machine.name} sent {_short(value)} for {_say(key)} before its record was durable")
 
     def _check_count(self, machine: Machine, peer: Machine, message: Message, watch: _Watch) -> None:
+        """Each round, each repetition and each link that comes up may cost a message of every kind, no more."""
         now_ms, height = self._now_ms(), height_of(message)
-        first_ms, rounds, _ = known = watch.sends.setdefault((height, peer.index), [now_ms, 0, 0])
-        known[1] = max(rounds, round_of(message))
-        known[2] += 1
-        spans = (now_ms - first_ms) // RESEND_MS + 1
-        allowed = SENDS_PER_ROUND_MAX * (known[1] + 1 + spans + machine.lives)
-        if known[2] > allowed:
-            self._found(f"{machine.name} sent {known[2]} messages of height {height}, allowed {allowed}")
+        sends = watch.sends.setdefault((height, peer.index), _Sends(now_ms, machine.links_made))
+        sends.rounds = max(sends.rounds, round_of(message) + 1)
+        sends.count += 1
+        repetitions = (now_ms - sends.first_ms) // RESEND_MS + 1
+        links = machine.links_made - sends.links_made + 1
+        allowed = SENDS_PER_ROUND_MAX * (sends.rounds + repetitions + links + machine.lives)
+        if sends.count > allowed:
+            self._found(f"{machine.name} sent {sends.count} messages of height {height}, allowed {allowed}")
 
     def _on_seal(self, author: Address, key: VoteKey, digest: Hash32) -> None:
         """A quorum of Commits decides, whether or not anybody has imported the block yet."""

@@ -84,6 +84,8 @@ class Machine:
         self.life = Incarnation(self.name)
         self.life.is_alive = False
         self.lives = 0
+        self.links_made = 0
+        """In all its lives."""
         self.node: SimulatedNode
         self.steps_to_crash: int | None = None
         self.on_crash: Callable[[], None] = lambda: None
@@ -174,6 +176,7 @@ class Machine:
     def on_link_up(self, link: SimulatedLink, hello: Hello) -> None:
         """A link is open."""
         self.links[link] = None
+        self.links_made += 1
         self.enter(self.node.peers.on_link_up, link, hello)
 
     def on_link_down(self, link: SimulatedLink, reason: str) -> None:
@@ -188,11 +191,12 @@ class Machine:
 
     def punish(self, link: SimulatedLink, reason: str, penalty: int) -> None:
         """Count a misdeed; at the limit shun the peer for a while."""
-        self.world.note(f"{self.name} blames n{link.peer.index}: {reason}")
-        self.world.checkers.on_punished(self, link.peer, reason)
         key = link.tls_key_hash
-        self.penalties[key] = self.penalties.get(key, 0) + penalty
-        if self.penalties[key] >= PENALTY_LIMIT:
+        points = self.penalties.get(key, 0) + penalty
+        self.world.note(f"{self.name} blames n{link.peer.index} ({points} points): {reason}")
+        self.world.checkers.on_punished(self, link.peer, reason, is_shut_out=points >= PENALTY_LIMIT)
+        self.penalties[key] = points
+        if points >= PENALTY_LIMIT:
             self.penalties[key] = 0
             self._shunned_until_us[key] = self.world.loop.now_us + BAN_MS * 1000
             link.close(Goodbye(f"shut out: {reason}"))

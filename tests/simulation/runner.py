@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 
 import structlog
+from structlog.typing import EventDict
 
 from tests.simulation.scenario import Scenario, draw_scenario
 from tests.simulation.shortcuts import shortcuts
@@ -68,12 +69,16 @@ def run_seeds(seeds: range, jobs: int) -> Iterator[Result]:
 def _ready() -> Iterator[None]:
     """Silence the nodes' logs, and take the shortcuts that change no answer."""
     before = structlog.get_config()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL), processors=[_drop])
     try:
         with shortcuts():
             yield
     finally:
         structlog.configure(**before)
+
+
+def _drop(logger: object, method: str, event: EventDict) -> EventDict:
+    raise structlog.DropEvent
 
 
 def _describe(error: BaseException) -> str:

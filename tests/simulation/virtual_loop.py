@@ -15,6 +15,7 @@ import heapq
 from asyncio import events
 from collections import deque
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, TypeVar
 
 _T = TypeVar("_T")
@@ -181,10 +182,8 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         if handle._cancelled:
             return
         self.steps += 1
-        try:
+        with suppress(PowerLost):
             handle._context.run(handle._callback, *handle._args)
-        except PowerLost:
-            pass
 
 
 def _is_due(handle: asyncio.TimerHandle) -> bool:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 _HEAD_SIZE_BYTES = 5
 _BAD_FRAME_PENALTY = 50
+_GUST_SECONDS = 0.5
 _LATE_MS_MAX = 1_000
 """How late a frame may be that lost its place."""
 
@@ -147,6 +148,10 @@ class Wire:
         self.context = contextvars.copy_context()
         """Of nobody: what is on its way arrives whoever lives."""
 
+    def start(self) -> None:
+        """Let links break by themselves, as the weather has it."""
+        self.loop.call_later(_GUST_SECONDS, self._blow)
+
     def block(self, source: Machine, target: Machine) -> None:
         """Frames from one machine to another stop arriving."""
         key = source.index, target.index
@@ -227,6 +232,15 @@ class Wire:
         dialler.on_link_up(near, hello_here)
         target.on_link_up(far, hello_there)
         return True
+
+    def _blow(self) -> None:
+        for machine in self._world.machines:
+            for link in list(machine.links):
+                if link.is_outbound and self._rng.random() < self.weather.relinks * _GUST_SECONDS:
+                    self._world.note(f"link {machine.name}-{link.peer.name} breaks")
+                    link.shut("broken pipe")
+                    link.other.shut("broken pipe")
+        self.start()
 
     def _send_on(self, link: SimulatedLink, data: bytes) -> None:
         """In order: never before what was sent earlier on this link."""
