@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 from chain_node.consensus.qbft.header_rules import compute_base_fee
 from chain_node.core.codec import decode_transaction
-from chain_node.core.errors import InvalidTransactionError
+from chain_node.core.errors import InvalidInputError, InvalidTransactionError
 from chain_node.core.genesis import Fork
 from chain_node.core.hashing import keccak
 from chain_node.core.types import Address, Hash32, Height, Transaction
@@ -18,12 +19,20 @@ from chain_node.txpool import (
     PermissionCache,
     Pool,
     PoolFullError,
+    SenderNotPermittedError,
     SenderRule,
     SenderState,
+    TransactionNotAdmittedError,
     validate_admission,
 )
 
 _TYPE_MAX_BY_FORK: dict[Fork, int] = {"istanbul": 0, "berlin": 1, "london": 2}
+
+_REASON_BY_ERROR: dict[type[Exception], str] = {
+    SenderNotPermittedError: "sender_not_permitted",
+    TransactionNotAdmittedError: "not_admitted",
+    PoolFullError: "pool_full",
+}
 
 NewTransaction = Callable[[Transaction], None]
 
@@ -45,6 +54,10 @@ class Intake:
         self._clock_ms = clock_ms
         self._on_new = on_new
         self._on_submitted = on_submitted
+        self.taken: Counter[str] = Counter(rpc=0, peer=0)
+        """Transactions that began to wait, by where they came from."""
+        self.refused: Counter[str] = Counter(dict.fromkeys((*_REASON_BY_ERROR.values(), "malformed"), 0))
+        """Transactions that came by RPC and were not taken, by class of reason."""
         self._permissions = PermissionCache()
         self._state: StateView
         self._rule: SenderRule
@@ -67,6 +80,13 @@ class Intake:
 
     def submit(self, raw: bytes) -> Hash32:
         """Take a signed transaction; the same bytes again give the same hash, included or not."""
+        try:
+            return self._submit(raw)
+        except (InvalidInputError, PoolFullError) as error:
+            self.refused[_REASON_BY_ERROR.get(type(error), "malformed")] += 1
+            raise
+
+    def _submit(self, raw: bytes) -> Hash32:
         transaction_hash = keccak(raw)
         if self.pool.get(transaction_hash) is not None:
             return transaction_hash
@@ -80,6 +100,7 @@ class Intake:
                 raise
             return transaction_hash
         if self._add(transaction, sender):
+            self.taken["rpc"] += 1
             self._on_submitted(transaction)
         return transaction_hash
 
@@ -96,9 +117,11 @@ class Intake:
             self._rule.validate(transaction, self._earliest_timestamp())
             sender = self._sender_state(transaction.sender)
             validate_admission(transaction, self._rules, sender)
-            return self._add(transaction, sender)
+            is_new = self._add(transaction, sender)
         except (InvalidTransactionError, PoolFullError):
             return False
+        self.taken["peer"] += is_new
+        return is_new
 
     def get(self, transaction_hash: Hash32) -> Transaction | None:
         """A waiting transaction."""

@@ -53,7 +53,12 @@ def find_standing(status: NodeStatus) -> Standing:
 
 def is_behind(status: NodeStatus) -> bool:
     """Whether others are so far ahead that this node has to fetch blocks."""
-    return status.sync is not None or _best_number(status) > status.head.number + _BEHIND_BLOCKS
+    return status.sync is not None or blocks_behind(status) > _BEHIND_BLOCKS
+
+
+def blocks_behind(status: NodeStatus) -> int:
+    """How many blocks the live peer furthest ahead has more."""
+    return max(0, 0, *(peer.number - status.head.number for peer in status.peers if peer.is_live))
 
 
 def compare(statuses: Sequence[tuple[str, NodeStatus, int]]) -> tuple[Finding, ...]:
@@ -118,8 +123,7 @@ def _contradictions(status: NodeStatus) -> Finding | None:
 def _behind(status: NodeStatus) -> Finding | None:
     if not is_behind(status):
         return None
-    best = _best_number(status)
-    missing = max(best, status.sync.target if status.sync else 0) - status.head.number
+    missing = max(blocks_behind(status), status.sync.target - status.head.number if status.sync else 0)
     if status.sync is None:
         return _fault(
             "behind",
@@ -199,7 +203,7 @@ def _too_few_links(status: NodeStatus) -> Finding | None:
     quorum = compute_quorum(len(status.validators))
     linked = len(status.validators) - len(missing)
     step = (
-        "Ask their operators whether the node runs and what `tranchain-node status` says there; "
+        "Ask whoever runs it whether it is up and what `tranchain-node status` says there; "
         f"from here: {_probe(missing)}."
     )
     if linked < quorum:
@@ -342,10 +346,6 @@ def _overdue_ms(status: NodeStatus) -> int:
     """How long ago even an empty block should have come, as far as this node was there to see it."""
     due_ms = (status.head.timestamp + max(status.empty_block_period_seconds, 1)) * 1000 + status.block_period_ms
     return max(0, min(status.now_ms - due_ms, status.uptime_seconds * 1000))
-
-
-def _best_number(status: NodeStatus) -> int:
-    return max((peer.number for peer in status.peers if peer.is_live), default=0)
 
 
 def _others(status: NodeStatus) -> list[ValidatorStatus]:

@@ -26,6 +26,7 @@ from chain_node.node.head_events import HeadEvents
 from chain_node.node.intake import Intake
 from chain_node.node.keys import load_validator_key
 from chain_node.node.members import Members
+from chain_node.node.metrics import Counts, NodeCollector
 from chain_node.node.opening import EVIDENCE_FILE, VOTES_FILE, make_engine, open_store, read_genesis
 from chain_node.node.overview import Overview, Sources, Surroundings, measure_disk
 from chain_node.node.peer_network import NoPeers
@@ -146,6 +147,12 @@ def build_node(config: NodeConfig) -> Node:
             halt_reason=lambda: parts.driver.halt_reason,
             clock_ms=now_ms,
         ),
+    )
+    metrics.register(
+        NodeCollector(
+            overview.status,
+            Counts(taken=lambda: intake.taken, refused=lambda: intake.refused, traffic=dict),
+        )
     )
     dispatcher = Dispatcher(
         Backend(

@@ -13,7 +13,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import structlog
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Summary, generate_latest
 from starlette.applications import Starlette
 from starlette.requests import Request as HTTPRequest
 from starlette.responses import JSONResponse, Response
@@ -59,6 +59,9 @@ class RPCApp:
         self.hub = hub
         self._options = options
         self._executor = executor
+        self._seconds = Summary(
+            "tranchain_rpc_request_seconds", "Requests by method", ["method"], registry=options.metrics
+        )
         self.failed = asyncio.Event()
         """Set when a fact of our own code did not hold: whoever runs the server stops it."""
         self._starlette = Starlette(
@@ -86,6 +89,10 @@ class RPCApp:
         return self.dispatcher.write(body, answers)
 
     async def _answer(self, request: Request, session: Session | None) -> bytes:
+        with self._seconds.labels(request.method_name or "unknown").time():
+            return await self._run(request, session)
+
+    async def _run(self, request: Request, session: Session | None) -> bytes:
         try:
             if not request.is_slow:
                 return self.dispatcher.answer(request, session)
