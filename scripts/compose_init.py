@@ -37,7 +37,7 @@ def init(demo: Demo) -> None:
     endpoints = {name: f"{NODE_NAMES[name]}:{P2P_PORT}" for name in MEMBERS}
     made = make_network(demo, endpoints)
     for name, copy in zip(MEMBERS, copies, strict=True):
-        shutil.copyfile(demo.consortium.password_file, demo.directory / name / "password")
+        shutil.copy(demo.consortium.password_file, demo.directory / name / "password")
         new = copy.with_suffix(".new")
         shutil.copyfile(made, new)
         os.replace(new, copy)
