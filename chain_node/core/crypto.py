@@ -6,6 +6,8 @@ prefix or another hash. Signing is deterministic (RFC 6979) and always gives the
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from coincurve import PrivateKey, PublicKey
 
 from chain_node.core.errors import BadSignatureError
@@ -15,8 +17,11 @@ from chain_node.core.types import Address, Hash32
 SIGNATURE_SIZE_BYTES = 65
 CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 HALF_CURVE_ORDER = CURVE_ORDER // 2
+_RECOVERED_MAX = 8_192
+"""Signatures remembered: a transaction comes by gossip, then in a proposal; a seal in a Commit, then in a header."""
 
 
+@lru_cache(maxsize=_RECOVERED_MAX)
 def recover_address(digest: Hash32, signature: bytes, *, is_low_s_required: bool = True) -> Address:
     """Address of the key that signed the digest.
 

@@ -3,14 +3,20 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from chain_node.consensus.qbft.hashes import seal_hash, with_seals
+from chain_node.consensus.qbft.seals import recover_sealers
+from chain_node.core.crypto import address_of, sign_digest
+from chain_node.core.errors import InvalidInputError, UnavailableError
 from chain_node.core.genesis import Genesis
-from chain_node.core.types import Address
+from chain_node.core.types import Address, Block, Round
+from chain_node.rpc import ChainBlock
 from tests.unit.network.memory_link import until
-from tests.unit.node.nodes_in_process import Running, join, make_genesis, make_machine
+from tests.unit.node.nodes_in_process import Running, join, make_genesis, make_machine, validator_key
 from tests.unit.rpc.memory_node import sign
 
 TARGET = Address(b"\x77" * 20)
@@ -109,3 +115,38 @@ def test_one_validator_stops_and_the_others_go_on_without_timeout(consortium: Co
         consortium.assert_equal_up_to(9, a, b, c)
 
     consortium.play(scene)
+
+
+def test_two_decided_blocks_of_one_height_halt_the_node_for_good(consortium: Consortium) -> None:
+    async def scene(consortium: Consortium) -> None:
+        a, b, c = consortium.nodes
+        await consortium.make_block(a, b, c)
+        ours = a.chain.head()
+        unproven = forged(ours, signers=(1,))
+        with pytest.raises(InvalidInputError, match="at least 2"):
+            a.driver.on_conflict(unproven)
+        with pytest.raises(InvalidInputError, match="announced with another hash"):
+            a.driver.on_conflict(Block(ours.header, ours.transactions()))
+        assert a.driver.halt_reason is None
+        a.driver.on_conflict(forged(ours, signers=(0, 1)))
+        assert "two different blocks of height 1" in (a.driver.halt_reason or "")
+        signed = len(a.votes.restore().votes)  # type: ignore[union-attr]
+        consortium.submit(b)
+        await until(lambda: b.height == c.height == 2)
+        with pytest.raises(UnavailableError):
+            await a.driver.import_blocks([Block(b.chain.head().header, b.chain.head().transactions())])
+        assert (a.height, len(a.votes.restore().votes)) == (1, signed)  # type: ignore[union-attr]
+        await a.stop()
+        consortium.start(a)
+        assert "two different blocks of height 1" in (a.driver.halt_reason or "")
+        guilty = {evidence.validator for evidence in a.evidence.all()}
+        assert guilty == set(recover_sealers(ours.header)) & {address_of(validator_key(index)) for index in (0, 1)}
+
+    consortium.play(scene)
+
+
+def forged(block: ChainBlock, *, signers: tuple[int, ...]) -> Block:
+    """Another block of the same height, sealed by some validators."""
+    other = with_seals(Block(replace(block.header, timestamp=block.header.timestamp + 1), ()), Round(0), ())
+    digest = seal_hash(other.header)
+    return with_seals(other, Round(0), tuple(sign_digest(validator_key(index), digest) for index in signers))
