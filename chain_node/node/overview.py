@@ -102,6 +102,7 @@ class Overview:
             validator=to_data(self._info.validator),
             organisation=organisation,
             organisation_name=names.name_by_organisation.get(organisation or 0),
+            vault_id=self._info.vault_id,
             block_period_ms=qbft.block_period_ms,
             empty_block_period_seconds=qbft.empty_block_period_seconds,
             request_timeout_seconds=qbft.request_timeout_seconds,

@@ -265,6 +265,8 @@ def _facts(status: NodeStatus) -> Table:
     role = "validator" if status.is_validator else "follower"
     table.add_row("node", f"{role} {status.validator}, up {_duration(status.uptime_seconds)}")
     table.add_row("", Text(f"{status.client_version}, {status.engine}", style=_QUIET))
+    if status.vault_id is not None:
+        table.add_row("vault", Text(status.vault_id, style=_QUIET))
     return table
 
 

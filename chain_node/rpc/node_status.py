@@ -202,6 +202,8 @@ class NodeStatus(_View):
     """Address of this node's validator key, in the set or not."""
     organisation: int | None
     organisation_name: str | None
+    vault_id: str | None
+    """Identity of the embedded vault."""
     block_period_ms: int
     empty_block_period_seconds: int
     request_timeout_seconds: int

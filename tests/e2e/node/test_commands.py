@@ -1,7 +1,6 @@
 """The commands of `tranchain-node` beside `run`, against a node that has a few blocks."""
 
 import json
-import re
 import socket
 import subprocess
 import time
@@ -30,17 +29,25 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
 def test_status_tells_head_validators_and_finality(node: NodeProcess) -> None:
     shown = tranchain_node("status", "--rpc", node.url)
     assert shown.returncode == 0
-    assert "crash_final (1 of 1 seals)" in shown.stdout
+    assert "With one validator no block is ever final" in shown.stdout
+    assert "Bank A (this node)" in shown.stdout
     found = json.loads(tranchain_node("status", "--rpc", node.url, "--json").stdout)
-    assert found["head"] >= BLOCKS
-    assert len(found["validators"]) == 1
-    assert found["vault"].startswith("0x")
+    assert found["isWell"]
+    (status,) = [one["status"] for one in found["nodes"]]
+    assert status["head"]["number"] >= BLOCKS
+    assert status["head"]["signers"] == [status["validator"]]
+    assert [(one["organisationName"], one["isSelf"]) for one in status["validators"]] == [("Bank A", True)]
+    assert status["validators"][0]["sealedBlocks"] == status["validators"][0]["countedBlocks"] >= BLOCKS
+    assert status["disk"]["storeBytes"] > 0
+    assert status["vaultId"].startswith("0x")
+    assert status["diagnosis"]["standing"] in ("runs", "waits")
 
 
-def test_status_without_a_node_is_one_line() -> None:
+def test_status_without_a_node_says_so_and_where_to_look() -> None:
     failed = tranchain_node("status", "--rpc", "http://127.0.0.1:1")
     assert failed.returncode == 1
-    assert re.fullmatch(r"tranchain-node: a Tranchain node at http://127.0.0.1:1 \(ConnectError\) .*\n", failed.stderr)
+    assert "http://127.0.0.1:1: nothing listens there: the node is down" in failed.stdout
+    assert len(failed.stdout.strip().splitlines()) == 2
 
 
 def test_embedded_vault_and_vault_alone_serve_the_same_network(node: NodeProcess, tmp_path: Path) -> None:
