@@ -78,7 +78,11 @@ def test_exported_chain_is_valid_by_the_facts_alone(blocks: list[VerifiedBlock])
 def test_exported_chain_holds_everything_that_results_can_differ_by(
     exported: Exported, blocks: list[VerifiedBlock]
 ) -> None:
-    """A creation, calls with logs, a revert, empty blocks, each transaction type, a later round, a smaller set."""
+    """A creation, calls with logs, a revert, empty blocks, each transaction type, a later round, a smaller set.
+
+    4.6: on the state after the parent.
+    4.9: chain stops when a validator is removed via contract.
+    """
     _, _, genesis = exported
     assert round_of(blocks[LATE_HEIGHT]) == 1
     assert {round_of(block) for block in blocks if block.header.number != LATE_HEIGHT} == {0}
@@ -97,7 +101,12 @@ def test_exported_chain_holds_everything_that_results_can_differ_by(
 
 
 def test_fields_in_which_clients_differ_have_the_form_that_all_accept(blocks: list[VerifiedBlock]) -> None:
-    """1.3, 2.1, 2.3, 2.4: the stricter or more usual of two habits, field by field."""
+    """1.3, 2.1, 2.3, 2.4: the stricter or more usual of two habits, field by field.
+
+    1.3: always write `0x0000000000000000`.
+    2.1: Genesis tools write 32 zero bytes.
+    2.3: always emit low-s.
+    """
     for block, parent in zip(blocks[1:], blocks, strict=False):
         header, extra = block.header, decode_extra_data(block.header.extra_data)
         assert header.nonce == bytes(8), "always written as zero; not checked by all"
@@ -114,7 +123,10 @@ def test_fields_in_which_clients_differ_have_the_form_that_all_accept(blocks: li
 
 
 def test_blocks_have_three_parts_and_an_empty_list_of_ommers(exported: Exported) -> None:
-    """[header, [txs], [ommers]], one after the other, without withdrawals."""
+    """[header, [txs], [ommers]], one after the other, without withdrawals.
+
+    1.3: write an empty list.
+    """
     _, content, _ = exported
     for header, _, ommers in parse(content):
         assert ommers == []
@@ -122,6 +134,7 @@ def test_blocks_have_three_parts_and_an_empty_list_of_ommers(exported: Exported)
 
 
 def test_own_verification_gives_the_same_blocks(exported: Exported, blocks: list[VerifiedBlock]) -> None:
+    """1.3: extraData is hashed **as is**."""
     path, _, genesis = exported
     own = list(verify_file(path, parse_genesis(genesis)))
     assert [(one.hash, one.round, one.coinbase, one.sealers) for one in own[1:]] == [
@@ -131,6 +144,7 @@ def test_own_verification_gives_the_same_blocks(exported: Exported, blocks: list
 
 
 def test_chain_with_one_byte_changed_is_refused_at_that_block(exported: Exported) -> None:
+    """2.2: All header fields (incl. coinbase and any post-London fields) are included."""
     _, content, genesis = exported
     ends = list(accumulate(len(encode(block)) for block in parse(content)))
     generator = random.Random(20260)
@@ -143,7 +157,10 @@ def test_chain_with_one_byte_changed_is_refused_at_that_block(exported: Exported
 
 
 def test_block_with_too_few_or_double_seals_is_refused(exported: Exported) -> None:
-    """2.4: no duplicate committer; count >= ceil(2n/3)."""
+    """2.4: no duplicate committer; count >= ceil(2n/3).
+
+    2.4: A GoQ-valid header can be Besu-invalid.
+    """
     _, content, genesis = exported
     for height in (1, LATE_HEIGHT, HEIGHTS):
         extra = decode_extra_data(list(verify(content, genesis))[height].header.extra_data)

@@ -243,7 +243,10 @@ def test_seal_of_someone_else_is_refused_whatever_the_quorum(mode: str) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_block_hash_is_the_parent_hash_of_the_next_block(mode: str) -> None:
-    """2.2 (a): round 0 and no seals, also for blocks committed in a later round."""
+    """2.2 (a): round 0 and no seals, also for blocks committed in a later round.
+
+    2.2: (a) block hash, parentHash.
+    """
     _, blocks, _ = chain_of(mode)
     assert [block_hash(block.header) for block in blocks[:-1]] == [block.header.parent_hash for block in blocks[1:]]
 

@@ -69,7 +69,12 @@ def test_vectors_of_every_kind_are_present() -> None:
 
 @pytest.mark.parametrize("vector", select("extraData"))
 def test_extra_data_decodes_to_published_fields_and_back(vector: dict[str, Any]) -> None:
-    """2.1: RLP([vanity, validators, vote, round, seals]), round as minimal scalar, `c0` for no vote."""
+    """2.1: RLP([vanity, validators, vote, round, seals]), round as minimal scalar, `c0` for no vote.
+
+    2.1: `RLP([ vanity: bytes(32), validators: [address20...], vote, round: minimal big-endian scalar, seals:
+    [bytes65...] ])`.
+    2.1: Empty contract-mode genesis: `0xe5a0<32 zero bytes>c0c080c0`.
+    """
     extra = decode_extra_data(raw(vector["rlp"]))
     expected = vector["decoded"]
     assert extra.vanity == raw(expected["vanity"])
@@ -87,7 +92,10 @@ def test_extra_data_decodes_to_published_fields_and_back(vector: dict[str, Any])
 
 @pytest.mark.parametrize("vector", select("extraData"))
 def test_extra_data_without_seals_and_round_matches_derived_bytes(vector: dict[str, Any]) -> None:
-    """2.2: "Empty" means the list is present and empty (`c0`), round 0 is `80`; vanity, validators, vote are kept."""
+    """2.2: "Empty" means the list is present and empty (`c0`), round 0 is `80`; vanity, validators, vote are kept.
+
+    2.2: means the list is present and empty (`c0`), not omitted.
+    """
     items = rlp.decode(raw(vector["rlp"]))
     assert isinstance(items, list)
     without_seals = [*items[:4], []]
@@ -106,7 +114,12 @@ def test_extra_data_in_an_obsolete_layout_is_refused(vector: dict[str, Any]) -> 
 
 
 def test_real_besu_header_has_published_seal_hash_and_committers() -> None:
-    """2.2 (a) and (b), 2.5: block hash with round 0, seal hash with the real round; neither is keccak(header)."""
+    """2.2 (a) and (b), 2.5: block hash with round 0, seal hash with the real round; neither is keccak(header).
+
+    2.2: (a) block hash, parentHash.
+    2.2: (b) commit-seal hash, signed by validators.
+    2.5: Header 7528 in the JSON.
+    """
     vector = by_id("besu_real_header_7528_round1_3of4_seals")
     header = decode_header(raw(vector["header_rlp"]))
     assert encode_header(header) == raw(vector["header_rlp"])
@@ -128,7 +141,10 @@ def test_real_besu_header_has_published_seal_hash_and_committers() -> None:
 
 
 def test_derived_header_seals_are_reproduced_with_the_private_keys() -> None:
-    """2.3: the signed value is hash (b) directly, r || s || recovery id, low s."""
+    """2.3: the signed value is hash (b) directly, r || s || recovery id, low s.
+
+    2.3: no prefix, no second keccak.
+    """
     vector = by_id("derived_block_hashing_keys_1_to_4")
     header = decode_header(raw(vector["header_rlp"]))
     digest = seal_hash(header)
@@ -265,6 +281,9 @@ def test_published_message_structure_survives_decoding_and_encoding(name: str, c
 
 
 def test_get_validators_selector_is_the_derived_one() -> None:
-    """4.6: `getValidators()` has the selector 0xb7ab4db5."""
+    """4.6: `getValidators()` has the selector 0xb7ab4db5.
+
+    4.6: selector `0xb7ab4db5`.
+    """
     selectors = by_id("abi_selectors")["selectors"]
     assert keccak(b"getValidators()")[:4] == raw(selectors["getValidators()"])

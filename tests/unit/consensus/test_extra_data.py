@@ -56,6 +56,9 @@ def test_changed_byte_decodes_to_itself_or_is_refused(extra: ExtraData) -> None:
     ],
 )
 def test_item_of_the_wrong_form_is_refused(position: int, value: rlp.Decoded) -> None:
+    """2.1: Any other byte is an error.
+    2.1: Leading zero bytes are an RLP error.
+    """
     items = list(ITEMS)
     items[position] = value
     with pytest.raises(DecodeError):
@@ -64,6 +67,7 @@ def test_item_of_the_wrong_form_is_refused(position: int, value: rlp.Decoded) ->
 
 @pytest.mark.parametrize("items", [ITEMS[:4], [*ITEMS, b""]])
 def test_missing_or_additional_item_is_refused(items: list[rlp.Decoded]) -> None:
+    """2.1: do not emit them."""
     assert decode_extra_data(rlp.encode(ITEMS)).round == 5
     with pytest.raises(DecodeError, match="5 items"):
         decode_extra_data(rlp.encode(items))

@@ -98,6 +98,14 @@ def test_header_that_keeps_every_rule_is_accepted() -> None:
     ],
 )
 def test_header_that_breaks_one_rule_is_refused_by_its_field(changes: dict[str, Any], field: str) -> None:
+    """1.3: exactly `0x63746963616c2062797a616e74696e65206661756c7420746f6c6572616e6365`.
+    1.3: exactly 1.
+    1.3: always write `0x0000000000000000`.
+    1.3: must be in the validator set valid after the parent.
+    1.3: <= gasLimit.
+    1.3: >= parent + blockperiodseconds.
+    1.3: validators list == expected list, sorted ascending by address bytes.
+    """
     with pytest.raises(HeaderMismatchError) as caught:
         check(replace(CHILD, **changes))
     assert caught.value.field == field
@@ -110,6 +118,7 @@ def test_gas_limit_may_move_by_strictly_less_than_a_1024th(gas_limit: int) -> No
 
 
 def test_gas_limit_below_5000_is_refused() -> None:
+    """1.3: 5000 <= x <= 2^63-1."""
     parent = replace(PARENT, gas_limit=5_002)
     child = replace(CHILD, parent_hash=block_hash(parent), gas_limit=4_999)
     with pytest.raises(HeaderMismatchError, match="gas_limit: got 4999, expected 5000 to"):
@@ -126,7 +135,7 @@ def test_gas_limit_doubles_at_the_first_london_block(gas_limit: int) -> None:
 
 
 def test_coinbase_need_not_be_the_scheduled_proposer() -> None:
-    """1.3: it does not have to be the round's scheduled proposer."""
+    """1.3: It does **not** have to be the round's scheduled proposer."""
     for validator in VALIDATORS:
         check(replace(CHILD, coinbase=validator))
 
@@ -144,6 +153,7 @@ def test_timestamp_may_be_ahead_of_the_clock_by_one_second() -> None:
 
 
 def test_equal_timestamps_are_valid_below_a_period_of_one_second() -> None:
+    """1.3: >= parent + blockperiodseconds."""
     rules = genesis(qbft={"xblockperiodmilliseconds": 100})
     check(replace(CHILD, timestamp=1000), rules=rules)
     with pytest.raises(HeaderMismatchError, match="timestamp"):
@@ -151,7 +161,10 @@ def test_equal_timestamps_are_valid_below_a_period_of_one_second() -> None:
 
 
 def test_contract_mode_wants_neither_validators_nor_vote() -> None:
-    """4.6: extraData must have empty validators and no vote."""
+    """4.6: extraData must have empty validators and no vote.
+
+    1.3: no vote and no validators in contract mode.
+    """
     child = replace(CHILD, extra_data=extra(validators=()))
     check(child, rules=CONTRACT_MODE)
     with pytest.raises(HeaderMismatchError, match=r"extra_data\.validators"):
@@ -200,7 +213,11 @@ def test_base_fee_begins_at_one_gwei() -> None:
 
 
 def test_sealed_header_with_a_quorum_is_accepted_in_any_order_and_round() -> None:
-    """2.3: seals appear in arrival order; any count >= quorum is fine."""
+    """2.3: seals appear in arrival order; any count >= quorum is fine.
+
+    2.3: Seals appear in **arrival order**, not sorted.
+    2.3: any count >= quorum is fine (extra seals allowed).
+    """
     keys = list(KEYS.values())
     for chosen in (keys[:3], keys[::-1], [keys[3], keys[0], keys[1]]):
         header = seal(CHILD, *chosen, round=3)
@@ -222,14 +239,17 @@ def test_double_seal_is_refused() -> None:
 
 
 def test_foreign_seal_beyond_the_quorum_is_refused() -> None:
-    """2.4: one foreign seal invalidates the block."""
+    """2.4: One foreign seal invalidates the block."""
     keys = list(KEYS.values())
     with pytest.raises(BadSealError, match=r"seal 3: .* expected a validator"):
         validate_seals(seal(CHILD, *keys[:3], b"\x99" * 32), VALIDATORS)
 
 
 def test_seal_over_another_round_is_refused() -> None:
-    """2.2: the commit-seal hash has the round in which the block is committed."""
+    """2.2: the commit-seal hash has the round in which the block is committed.
+
+    2.2: (b) commit-seal hash, signed by validators.
+    """
     header = seal(CHILD, *KEYS.values(), round=1)
     moved = replace(header, extra_data=header.extra_data.replace(b"\xc0\x01", b"\xc0\x02", 1))
     assert moved != header

@@ -66,8 +66,9 @@ def test_block_prepared_in_a_later_round_is_proposed_again_and_committed(last_ro
 
 
 def test_validators_in_different_rounds_meet_within_seconds() -> None:
-    """besu#7642: validators in different rounds, huge timeouts, all-restart needed; commit fd0d535957: the f+1 catch-up
-    flag silently inert. Here it is always on, and rounds hardly differ."""
+    """besu#7642: validators in different rounds, huge timeouts, all-restart needed; commit fd0d535957: the f+1
+    catch-up flag silently inert. Here it is always on, and rounds hardly differ.
+    """
     network = Network(4)
     stuck = network.node(3)
     network.allows = lambda sender, receiver, message: isinstance(message, RoundChange) and receiver != stuck.address
@@ -85,7 +86,10 @@ def test_validators_in_different_rounds_meet_within_seconds() -> None:
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_network_whose_nodes_all_restart_goes_on(count: int) -> None:
-    """besu#8307, #8308, #6457: single validator or the 2-node case do not resume after restart."""
+    """besu#8307, #8308, #6457: single validator or the 2-node case do not resume after restart.
+
+    4.9: validators with wiped data or single validator do not resume after restart; 2-node case.
+    """
     network = Network(count)
     for height in (2, 4, 6):
         network.run_to_height(height)
@@ -101,7 +105,10 @@ def test_network_whose_nodes_all_restart_goes_on(count: int) -> None:
 
 
 def test_validator_that_lost_its_data_resumes_when_it_has_the_blocks_again() -> None:
-    """besu#8307: validators with wiped data do not resume after restart."""
+    """besu#8307: validators with wiped data do not resume after restart.
+
+    4.9: validators with wiped data or single validator do not resume after restart; 2-node case.
+    """
     network = Network(4)
     network.run_to_height(3)
     wiped = network.node(2)
@@ -143,7 +150,10 @@ def test_round_timer_does_not_run_before_the_block_period_is_over() -> None:
 
 
 def test_round_change_builds_a_block_at_once_whatever_the_empty_period() -> None:
-    """besu#10917: txs ignored in a round change with emptyblockperiodseconds."""
+    """besu#10917: txs ignored in a round change with emptyblockperiodseconds.
+
+    4.3: an empty block is withheld.
+    """
     config = QbftConfig(**(_fields(GENESIS.qbft) | {"empty_block_period_seconds": 1800}))
     state, effects = state_from_record(VALIDATORS[1], config, head(), None)
     (timer,) = of_kind(effects, StartBlockTimer)
@@ -168,7 +178,10 @@ def test_prepare_that_came_twice_is_once_in_the_round_change() -> None:
 
 
 def test_block_built_for_what_is_over_is_never_proposed() -> None:
-    """quorum#1630 (fix #1669): real chain fork with emptyblockperiodseconds: stale work proposed."""
+    """quorum#1630 (fix #1669): real chain fork with emptyblockperiodseconds: stale work proposed.
+
+    4.9: **real chain fork** with emptyblockperiodseconds: stale work proposed.
+    """
     state = run(state_of(0), BlockTimerFired(1), RoundTimerFired(1, 0))
     assert act(state, BlockBuilt(1, 0, BLOCK)) == (state, ())
     state = run(state_of(1), head(BLOCK.header), BlockTimerFired(2))
@@ -178,7 +191,10 @@ def test_block_built_for_what_is_over_is_never_proposed() -> None:
 
 
 def test_justification_lists_of_any_length_survive_the_wire() -> None:
-    """quorum#1681, #1692, quorum-kubernetes#207: endless round changes; decode error on justification lists."""
+    """quorum#1681, #1692, quorum-kubernetes#207: endless round changes; decode error on justification lists.
+
+    4.9: endless round changes; logs show decode error on justification lists.
+    """
     certificate = tuple(prepare(author, BLOCK) for author in (0, 1, 2))
     because = tuple(round_change(author, 1, prepared=BLOCK if author == 0 else None) for author in range(4))
     for round_changes in ((), because[:1], because):
@@ -190,7 +206,10 @@ def test_justification_lists_of_any_length_survive_the_wire() -> None:
 
 
 def test_timeouts_of_the_highest_rounds_neither_overflow_nor_vanish() -> None:
-    """quorum#1664: maxRequestTimeoutSeconds overflow storm."""
+    """quorum#1664: maxRequestTimeoutSeconds overflow storm.
+
+    4.3: overflow after ~33 rounds caused a round-change storm.
+    """
     for round_number in (5, 33, 64, 1_000, ROUND_MAX):
         assert compute_round_timeout_ms(GENESIS.qbft, round_number) == 128_000
 

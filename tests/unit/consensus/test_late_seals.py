@@ -47,7 +47,7 @@ def prepared_state(index: int = 3) -> Any:
 
 
 def test_validator_seals_what_it_imported_without_having_committed_it() -> None:
-    """Design 4.2: a validator seals after its durable import unless it committed otherwise at that height."""
+    """Design 4.2: A validator seals after its durable import unless it committed otherwise at that height."""
     decided = sealed(BLOCK, 0, 1, 2)
     _, effects = act(state_of(3), head(decided.header))
     digest = proposal_digest(BLOCK)
@@ -79,7 +79,10 @@ def test_validator_that_committed_the_block_in_another_round_seals_it_in_this_on
 
 
 def test_validator_that_committed_another_block_does_not_seal_this_one() -> None:
-    """With a liar among three both could have a quorum: the conflict must show, not be sealed over."""
+    """With a liar among three both could have a quorum: the conflict must show, not be sealed over.
+
+    Design 4.2: A validator seals after its durable import unless it committed otherwise at that height.
+    """
     state = run(prepared_state(), RoundTimerFired(1, 0))
     for round_number in (0, 1):
         decided = sealed(OTHER, 0, 1, 2, round_number=round_number)
@@ -111,7 +114,7 @@ def test_node_that_is_no_validator_of_the_height_does_not_seal() -> None:
 
 
 def test_commits_that_the_header_lacks_are_kept_with_the_block() -> None:
-    """Design 4.2: signers of the block hash count over all rounds."""
+    """Design 4.2: Signers of the block hash count over all rounds."""
     early, later = commit(3, BLOCK), commit(0, BLOCK)
     state = run(state_of(3), early, later)
     _, effects = act(state, head(sealed(BLOCK, 0, 1, 2).header))

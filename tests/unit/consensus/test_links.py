@@ -45,7 +45,9 @@ def rounds_asked_for(effects: Any) -> list[int]:
 
 
 def test_round_of_a_proposer_without_a_link_is_left_as_soon_as_it_begins() -> None:
-    """Design 4.2: when the link to the proposer is down, a validator asks for the next round at once."""
+    """Design 4.2: When the link to the proposer is down (closed, or silent for 1.5 s), a validator asks for the next
+    round at once.
+    """
     state, effects = act(run(state_of(3), links(1, 2)), BlockTimerFired(1))
     assert (state.round, rounds_asked_for(effects)) == (1, [1])
     kinds = [type(effect) for effect in effects]
@@ -53,6 +55,9 @@ def test_round_of_a_proposer_without_a_link_is_left_as_soon_as_it_begins() -> No
 
 
 def test_round_is_left_when_the_link_to_its_proposer_goes_down() -> None:
+    """Design 4.2: When the link to the proposer is down (closed, or silent for 1.5 s), a validator asks for the next
+    round at once.
+    """
     state, effects = act(run(state_of(3), links(0, 1, 2), BlockTimerFired(1)), links(1, 2))
     assert (state.round, rounds_asked_for(effects)) == (1, [1])
 
@@ -64,7 +69,7 @@ def test_proposer_with_a_link_is_waited_for() -> None:
 
 @pytest.mark.parametrize("linked", [(), (1,), (2,)])
 def test_node_that_is_cut_off_waits_the_full_timeout(linked: tuple[int, ...]) -> None:
-    """Design 4.2: only while it is linked to >= quorum - 1 other validators; otherwise the full timeout."""
+    """Design 4.2: only while it is linked to ≥ quorum − 1 other validators; otherwise the full timeout."""
     state, effects = act(run(state_of(3), links(*linked)), BlockTimerFired(1))
     assert state.round == 0
     assert of_kind(effects, StartRoundTimer) == [StartRoundTimer(1, 0, BASE_TIMEOUT_MS)]
@@ -72,6 +77,7 @@ def test_node_that_is_cut_off_waits_the_full_timeout(linked: tuple[int, ...]) ->
 
 
 def test_link_to_somebody_who_is_no_validator_does_not_count() -> None:
+    """Design 4.2: only while it is linked to ≥ quorum − 1 other validators."""
     state = run(state_of(3), LinksChanged((*authors(1), b"\xfe" * 20)), BlockTimerFired(1))
     assert state.round == 0
 
@@ -86,7 +92,7 @@ def test_own_turn_is_never_skipped_nor_any_round_after_it() -> None:
 
 
 def test_several_dead_proposers_in_a_row_are_skipped_together() -> None:
-    """Design 4.2: at most n - 1 times per height."""
+    """Design 4.2: at most n − 1 times per height."""
     validators = tuple(keys_by_address(7))
     state = replace(state_of(3), validators=validators, identity=validators[6])
     state = run(state, LinksChanged(validators[2:6]))
@@ -141,7 +147,7 @@ EVENTS = [
 @settings(max_examples=150, deadline=None)
 @given(st.integers(0, 3), st.lists(st.sampled_from(range(len(EVENTS))), max_size=40))
 def test_links_alone_never_move_a_node_more_than_n_minus_1_rounds(index: int, order: list[int]) -> None:
-    """Design 4.2: at most n - 1 times per height and never past its own turn."""
+    """Design 4.2: at most n − 1 times per height and never past its own turn."""
     state: State = run(state_of(index), BlockTimerFired(1))
     skipped = 0
     for position in order:
@@ -179,7 +185,11 @@ def test_nobody_is_told_anything_again_when_a_link_is_lost() -> None:
 
 @pytest.mark.parametrize("count", [3, 4, 7])
 def test_network_with_a_dead_validator_loses_no_timeout(count: int) -> None:
-    """4.7: a dead proposer costs one base timeout per turn (besu#6398) - but not here."""
+    """4.7: a dead proposer costs one base timeout per turn (besu#6398) - but not here.
+
+    4.1: any round whose proposer is the dead node costs one request timeout.
+    4.7: no skipping of known-dead proposers (#6398).
+    """
     network = Network(count)
     network.run_to_height(1)
     network.crash(network.node(2))
@@ -209,7 +219,10 @@ def test_proposer_that_dies_in_its_turn_costs_no_timeout(moment: str) -> None:
 
 
 def test_node_cut_off_for_hours_meets_the_others_in_its_round() -> None:
-    """Design 4.2: an isolated node must not drag the others through a thousand rounds; besu#7642."""
+    """Design 4.2: an isolated node must not drag the others through a thousand rounds; besu#7642.
+
+    4.9: validators in different rounds, huge timeouts, all-restart needed.
+    """
     network = Network(3)
     alone, *others = (network.node(index) for index in range(3))
     for node in others:
@@ -227,6 +240,7 @@ def test_node_cut_off_for_hours_meets_the_others_in_its_round() -> None:
 
 
 def test_node_that_comes_back_from_isolation_moves_nobody() -> None:
+    """Design 4.2: an isolated node must not drag the others through a thousand rounds."""
     network = Network(3)
     network.run_to_height(2)
     isolated = network.node(1)

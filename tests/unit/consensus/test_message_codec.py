@@ -85,7 +85,10 @@ def test_message_under_another_code_has_another_author_or_is_refused() -> None:
 
 
 def test_message_signature_with_a_high_s_is_refused() -> None:
-    """2.3: Besu does enforce low-s on message signatures."""
+    """2.3: Besu does enforce low-s on message signatures.
+
+    2.3: s <= n/2 else the message is rejected.
+    """
     message = prepare(0, BLOCK)
     high_s = CURVE_ORDER - int.from_bytes(message.signature[32:64], "big")
     signature = message.signature[:32] + high_s.to_bytes(32, "big") + bytes((1 - message.signature[64],))

@@ -29,7 +29,10 @@ def check_safety(network: Network) -> None:
 
 @pytest.mark.parametrize("count", SIZES)
 def test_network_without_faults_commits_every_block_in_round_0_by_rotating_proposers(count: int) -> None:
-    """4.2: if the parent's coinbase is at index i: proposer(r) = v[(i + 1 + r) mod n]; block 1 round 0 is v[0]."""
+    """4.2: if the parent's coinbase is at index i: proposer(r) = v[(i + 1 + r) mod n]; block 1 round 0 is v[0].
+
+    4.2: So block 1 round 0 is v[0].
+    """
     network = Network(count)
     network.run_to_height(2 * count)
     check_safety(network)
@@ -43,7 +46,10 @@ def test_network_without_faults_commits_every_block_in_round_0_by_rotating_propo
 
 
 def test_single_validator_signs_proposal_prepare_and_commit_of_every_block() -> None:
-    """n = 1 goes through the same rules: its own votes come back to it and are counted."""
+    """n = 1 goes through the same rules: its own votes come back to it and are counted.
+
+    4.1: Proposer's own Prepare and Commit count.
+    """
     network = Network(1)
     network.run_to_height(3)
     kinds = [type(message) for message in network.node(0).sent]
@@ -79,6 +85,23 @@ def test_network_of_four_stops_with_two_down_and_goes_on_when_one_returns() -> N
     network.restart(down[0])
     network.give_blocks(up[0], down[0])
     network.run_to_height(stuck_at + 2, *up, down[0])
+    check_safety(network)
+
+
+@pytest.mark.parametrize(("count", "crashes"), [(2, 0), (3, 1), (4, 1), (5, 1), (6, 2), (7, 2), (8, 2), (9, 3)])
+def test_network_decides_with_as_many_down_as_the_table_says_and_not_with_one_more(count: int, crashes: int) -> None:
+    """4.1: | crashes tolerated | 0 | 0 | **1** | 1 | 1 | 2 | 2 | 2 | 3 | 3 |."""
+    network = Network(count)
+    for index in range(crashes):
+        network.crash(network.node(2 * index + 1))
+    network.tell_links()
+    network.run_to_height(3)
+    network.crash(network.node(0))
+    network.tell_links()
+    network.run_for(5_000)
+    height = max(len(node.chain) for node in network.nodes.values())
+    network.run_for(60_000)
+    assert max(len(node.chain) for node in network.nodes.values()) == height
     check_safety(network)
 
 
@@ -149,7 +172,10 @@ def test_network_agrees_while_a_third_of_the_messages_is_lost(count: int, seed: 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_network_with_crashes_at_any_moment_never_signs_twice(seed: int) -> None:
-    """4.8: a node that fsyncs its lock and what it signed before sending is strictly safer."""
+    """4.8: a node that fsyncs its lock and what it signed before sending is strictly safer.
+
+    Design 4.2: Prepared lock, round and everything it signed are durable before anything is sent.
+    """
     network = Network(4, seed=seed)
     generator = network.random
     for _ in range(15):
@@ -170,7 +196,10 @@ def test_network_with_crashes_at_any_moment_never_signs_twice(seed: int) -> None
 
 
 def test_three_validators_do_not_fork_when_one_forgets_its_import() -> None:
-    """4.8: A and B commit X in round 0; A imports; B crashes before import; A is partitioned; B and C go on."""
+    """4.8: A and B commit X in round 0; A imports; B crashes before import; A is partitioned; B and C go on.
+
+    4.8: A and B commit X in round 0; A imports; B crashes before import and forgets.
+    """
     network = Network(3)
     a, b, c = network.node(0), network.node(1), network.node(2)
     network.allows = lambda sender, receiver, message: (
@@ -188,7 +217,10 @@ def test_three_validators_do_not_fork_when_one_forgets_its_import() -> None:
 
 
 def test_restarted_node_with_one_validator_finishes_the_block_it_had_begun() -> None:
-    """besu#8307: a single validator must resume after a restart; here after every possible last durable vote."""
+    """besu#8307: a single validator must resume after a restart; here after every possible last durable vote.
+
+    4.9: validators with wiped data or single validator do not resume after restart; 2-node case.
+    """
     for durable_votes in (1, 2, 3):
         network = Network(1)
         node = network.node(0)
@@ -219,7 +251,10 @@ def test_equivocating_proposer_is_seen_and_cannot_split_four_validators() -> Non
 
 
 def test_validators_that_drifted_apart_meet_without_waiting_for_the_longest_timeout() -> None:
-    """4.4: f+1 catch-up: validators in different rounds re-align by round changes, not only by timers."""
+    """4.4: f+1 catch-up: validators in different rounds re-align by round changes, not only by timers.
+
+    Design 4.2: f+1 catch-up is on, round timeout is capped, and the current RoundChange is re-sent.
+    """
     network = Network(4)
     late, lost = network.node(0), network.node(3)
     network.crash(late)

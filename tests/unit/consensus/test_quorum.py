@@ -8,7 +8,11 @@ A, B, C, D = (bytes((value,)) * 20 for value in (0x10, 0x20, 0x30, 0x40))
 
 
 def test_quorum_and_fault_bound_follow_the_table() -> None:
-    """4.1: quorum(n) = ceil(2n/3) = (2n-1)//3 + 1; f(n) = (n-1)//3."""
+    """4.1: quorum(n) = ceil(2n/3) = (2n-1)//3 + 1; f(n) = (n-1)//3.
+
+    4.1: | quorum | 1 | 2 | **2** | 3 | 4 | 4 | 5 | 6 | 6 | 7 |.
+    4.1: | Byzantine f | 0 | 0 | **0** | 1 | 1 | 1 | 2 | 2 | 2 | 3 |.
+    """
     assert [compute_quorum(n) for n in range(1, 11)] == [1, 2, 2, 3, 4, 4, 5, 6, 6, 7]
     assert [compute_fault_bound(n) for n in range(1, 11)] == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3]
 

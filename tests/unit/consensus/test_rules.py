@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from chain_node.consensus.qbft.codec import decode_message, encode_message
 from chain_node.consensus.qbft.effects import (
     BuildBlock,
     CommitBlock,
@@ -18,6 +19,7 @@ from chain_node.consensus.qbft.effects import (
     RequestSync,
     SendToValidators,
     StartBlockTimer,
+    StartCatchUpTimer,
     StartResendTimer,
     StartRoundTimer,
     ValidateBlock,
@@ -36,6 +38,7 @@ from chain_node.consensus.qbft.hashes import proposal_digest, with_round, with_s
 from chain_node.consensus.qbft.justification import validate_round_change_payload
 from chain_node.consensus.qbft.messages import (
     PreparePayload,
+    Proposal,
     ProposalPayload,
     RoundChange,
     SignedRoundChange,
@@ -91,6 +94,7 @@ def assert_rejected(state: Any, message: Any, reason: str, *, is_fault: bool = T
 
 
 def test_block_timeout_starts_the_round_timer_and_lets_only_the_proposer_build() -> None:
+    """4.3: Round timer starts when the round object is created (round 0: at block-timer expiry, on all validators)."""
     for index in range(4):
         state, effects = act(state_of(index), BlockTimerFired(1))
         assert of_kind(effects, StartRoundTimer) == [StartRoundTimer(1, 0, 4000)]
@@ -107,6 +111,9 @@ def test_block_timeout_for_another_height_or_a_second_time_does_nothing() -> Non
 
 
 def test_block_to_build_lists_validators_and_round_and_keeps_the_period() -> None:
+    """1.3: GoQ = max(parent+period, now).
+    4.2: Validators sorted ascending by raw address bytes.
+    """
     _, effects = act(state_of(0), BlockTimerFired(1))
     (build,) = of_kind(effects, BuildBlock)
     extra = decode_extra_data(build.extra_data)
@@ -115,6 +122,7 @@ def test_block_to_build_lists_validators_and_round_and_keeps_the_period() -> Non
 
 
 def test_built_block_is_recorded_before_it_is_sent() -> None:
+    """Design 4.2: Prepared lock, round and everything it signed are durable before anything is sent."""
     state = run(state_of(0), BlockTimerFired(1))
     state, effects = act(state, BlockBuilt(1, 0, BLOCK))
     vote = SignedVote(height=1, round=0, kind=0x12, digest=proposal_digest(BLOCK), block=BLOCK)
@@ -157,10 +165,16 @@ def test_proposal_of_round_0_is_accepted_executed_and_prepared() -> None:
     ],
 )
 def test_proposal_that_breaks_a_rule_of_round_0_is_rejected(message: Any, reason: str) -> None:
+    """3.5: Proposal round 0: author is the scheduled proposer, both justification lists empty, block number ==
+    sequence, block valid, coinbase == author.
+    """
     assert_rejected(state_of(3), message, reason)
 
 
 def test_invalid_block_is_not_prepared_and_its_author_is_named() -> None:
+    """3.5: Proposal round 0: author is the scheduled proposer, both justification lists empty, block number ==
+    sequence, block valid, coinbase == author.
+    """
     state = run(state_of(3), proposal(0, BLOCK))
     state, effects = act(state, validated(BLOCK, reason="header state_root: got 1, expected 2"))
     assert effects == (RejectMessage(VALIDATORS[0], "header state_root: got 1, expected 2", is_fault=True),)
@@ -176,7 +190,10 @@ def test_verdict_on_another_block_round_or_height_is_dropped() -> None:
 
 
 def test_second_proposal_of_a_round_is_evidence_and_the_first_stays() -> None:
-    """3.5: only one proposal per round is accepted; here later ones are also kept as evidence."""
+    """3.5: only one proposal per round is accepted; here later ones are also kept as evidence.
+
+    Design 4.2: Two different signed messages of one validator for the same (height, round, kind) are kept and shown.
+    """
     first, second = proposal(0, BLOCK), proposal(0, OTHER)
     state = run(state_of(3), first)
     assert act(state, first) == (state, ())
@@ -191,7 +208,7 @@ FRESH = block_of(1, 1)
 
 
 def test_justified_proposal_of_a_later_round_moves_the_node_there() -> None:
-    """4.4: a valid, justified future-round Proposal also moves the node to that round at once."""
+    """4.4: A valid, justified future-round Proposal also moves the node to that round at once."""
     state, effects = act(state_of(3), proposal(1, FRESH, 1, because=UNPREPARED))
     assert (state.round, state.is_round_started) == (1, True)
     assert of_kind(effects, StartRoundTimer) == [StartRoundTimer(1, 1, 8000)]
@@ -211,6 +228,11 @@ def test_justified_proposal_of_a_later_round_moves_the_node_there() -> None:
     ],
 )
 def test_unjustified_proposal_of_a_later_round_is_rejected(message: Any, reason: str) -> None:
+    """3.5: RoundChange payload: author in validators; sequence == height.
+    3.5: RoundChanges: distinct authors, >= quorum, all for (height, r), each payload valid.
+    3.5: If none is prepared: Prepares must be empty and coinbase == author.
+    3.5: isJustified does not check that RoundChange payloads target this round, nor duplicate authors.
+    """
     assert_rejected(state_of(3), message, reason)
 
 
@@ -231,7 +253,10 @@ CERTIFICATE = tuple(prepare(author, BLOCK) for author in (0, 1, 2))
 
 
 def test_prepared_block_proposed_again_is_accepted_with_its_old_coinbase() -> None:
-    """Coinbase is then not required to equal the author."""
+    """Coinbase is then not required to equal the author.
+
+    2.2: (c) proposal digest in Prepare/Commit/RoundChange.
+    """
     state, effects = act(state_of(3), proposal(1, AGAIN, 1, because=PREPARED, prepares=CERTIFICATE))
     assert len(of_kind(effects, ValidateBlock)) == 1
     assert state.proposal is not None
@@ -249,10 +274,14 @@ def test_prepared_block_proposed_again_is_accepted_with_its_old_coinbase() -> No
     ],
 )
 def test_proposal_that_ignores_the_prepared_block_is_rejected(message: Any, reason: str) -> None:
+    """3.5: block with round replaced by that preparedRound must hash to its digest.
+    3.5: Prepares distinct, >= quorum, valid for that (height, preparedRound, digest).
+    """
     assert_rejected(state_of(3), message, reason)
 
 
 def test_highest_prepared_round_decides_which_block_must_come_again() -> None:
+    """3.5: take the highest preparedRound."""
     later = block_of(1, 1)
     because = (
         round_change(0, 2, prepared=BLOCK),
@@ -266,6 +295,32 @@ def test_highest_prepared_round_decides_which_block_must_come_again() -> None:
     assert_rejected(state_of(3), stale, "round 1: the block is")
 
 
+def test_forged_prepare_in_a_justification_is_by_nobody_and_refused() -> None:
+    """3.5: signatures of JustificationPrepares in a Preprepare are not verified."""
+    forged = replace(CERTIFICATE[2], signature=CERTIFICATE[1].signature)
+    message = proposal(1, AGAIN, 1, because=PREPARED, prepares=(*CERTIFICATE[:2], forged))
+    received = decode_message(*encode_message(message))
+    assert isinstance(received, Proposal)
+    assert received.prepares[2].author == VALIDATORS[1]
+    assert_rejected(state_of(3), received, "an author twice")
+    foreign = replace(forged, signature=sign_message(STRANGER, CERTIFICATE[2].payload).signature)  # type: ignore[union-attr]
+    received = decode_message(*encode_message(replace(message, prepares=(*CERTIFICATE[:2], foreign))))
+    assert_rejected(state_of(3), received, "is not a validator")
+
+
+def test_block_of_a_round_change_is_executed_when_it_is_proposed_again() -> None:
+    """Here not before: a quorum has prepared it.
+
+    3.5: block fully executes and validates (header LIGHT).
+    """
+    state, effects = act(run(state_of(3), *UNPREPARED[1:]), PREPARED[0])
+    assert of_kind(effects, ValidateBlock) == []
+    state, effects = act(state, proposal(1, AGAIN, 1, because=PREPARED, prepares=CERTIFICATE))
+    assert [effect.block for effect in of_kind(effects, ValidateBlock)] == [AGAIN]
+    _, effects = act(state, validated(AGAIN, 1, reason="header gas_used: got 1, expected 0"))
+    assert of_kind(effects, SendToValidators) == []
+
+
 def test_two_prepared_digests_for_one_round_are_refused() -> None:
     """3.5: no two different metadata for the same preparedRound."""
     because = (round_change(0, 1, prepared=BLOCK), round_change(1, 1, prepared=OTHER), UNPREPARED[2])
@@ -277,6 +332,7 @@ def test_two_prepared_digests_for_one_round_are_refused() -> None:
 
 
 def test_quorum_of_prepares_locks_and_commits_durably_together() -> None:
+    """Design 4.2: Prepared lock, round and everything it signed are durable before anything is sent."""
     state = run(state_of(3), proposal(0, BLOCK), validated(BLOCK), prepare(0, BLOCK), prepare(1, BLOCK))
     assert state.lock is None
     state, effects = act(state, prepare(3, BLOCK))
@@ -290,6 +346,7 @@ def test_quorum_of_prepares_locks_and_commits_durably_together() -> None:
 
 
 def test_prepares_for_another_digest_or_round_or_twice_do_not_count() -> None:
+    """3.5: Prepare: author in validators; (sequence, round) equal to current; digest equal to proposal digest."""
     state = run(
         state_of(3),
         proposal(0, BLOCK),
@@ -311,11 +368,15 @@ def test_prepares_that_came_before_the_proposal_count_after_it() -> None:
 
 
 def test_prepare_of_a_round_that_is_over_is_stale() -> None:
+    """3.5: Prepare: author in validators; (sequence, round) equal to current; digest equal to proposal digest."""
     state = run(state_of(3), BlockTimerFired(1), RoundTimerFired(1, 0))
     assert_rejected(state, prepare(0, BLOCK), "we are at height 1 round 1", is_fault=False)
 
 
 def test_two_prepares_of_one_author_are_evidence() -> None:
+    """Design 4.2: Two different signed messages of one validator for the same (height, round, kind) are kept and
+    shown.
+    """
     first, second = prepare(0, BLOCK), prepare(0, OTHER)
     state = run(state_of(3), first)
     assert act(state, second) == (state, (RecordEvidence(first, second),))
@@ -325,7 +386,10 @@ def test_two_prepares_of_one_author_are_evidence() -> None:
 
 
 def test_quorum_of_commits_decides_the_block_with_their_seals() -> None:
-    """3.4: for the final block set extraData.round = round of commitment."""
+    """3.4: for the final block set extraData.round = round of commitment.
+
+    2.3: Seals appear in **arrival order**, not sorted.
+    """
     state = run(prepared_state(), commit(0, BLOCK), commit(2, BLOCK))
     state, effects = act(state, commit(1, BLOCK))
     (decided,) = effects
@@ -355,7 +419,10 @@ def test_late_commits_of_an_earlier_round_decide_the_locked_block() -> None:
 
 
 def test_commit_whose_seal_is_by_someone_else_is_rejected() -> None:
-    """GoQ gap (3.5): a Commit's seal is not checked against its sender at receipt."""
+    """GoQ gap (3.5): a Commit's seal is not checked against its sender at receipt.
+
+    3.5: commitSeal recovers (over hash b) to the message author.
+    """
     forged = replace(commit(0, BLOCK), sealer=VALIDATORS[1])
     assert_rejected(state_of(3), forged, "not by the author")
 
@@ -367,6 +434,9 @@ def test_quorum_of_commits_for_an_unknown_block_asks_for_it() -> None:
 
 
 def test_two_commits_of_one_author_are_evidence() -> None:
+    """Design 4.2: Two different signed messages of one validator for the same (height, round, kind) are kept and
+    shown.
+    """
     first, second = commit(0, BLOCK), commit(0, OTHER)
     state = run(state_of(3), first)
     assert act(state, second) == (state, (RecordEvidence(first, second),))
@@ -376,6 +446,7 @@ def test_two_commits_of_one_author_are_evidence() -> None:
 
 
 def test_round_timeout_asks_for_the_next_round_with_the_lock() -> None:
+    """4.4: On round timeout at round r: enter r+1, send RoundChange(r+1, best prepared certificate so far."""
     state = prepared_state()
     lock = state.lock
     state, effects = act(state, RoundTimerFired(1, 0))
@@ -391,8 +462,46 @@ def test_round_timeout_asks_for_the_next_round_with_the_lock() -> None:
     )
 
 
+def test_round_that_no_quorum_has_come_to_is_not_given_up() -> None:
+    """Beyond the references: rounds end only where a quorum takes part, so nobody runs away from the others.
+
+    4.4: On round timeout at round r: enter r+1, send RoundChange(r+1, best prepared certificate so far.
+    """
+    state = run(state_of(3), BlockTimerFired(1), RoundTimerFired(1, 0))
+    for _ in range(3):
+        assert act(state, RoundTimerFired(1, 1)) == (state, (StartRoundTimer(1, 1, 8000),))
+    state = run(state, UNPREPARED[0])
+    assert run(state, RoundTimerFired(1, 1)).round == 1
+    for evidence in (UNPREPARED[1], prepare(1, BLOCK, 1), commit(1, BLOCK, 4)):
+        assert run(state, evidence, RoundTimerFired(1, 1)).round == 2
+    in_round_of_proposal = run(state_of(3), proposal(1, FRESH, 1, because=UNPREPARED))
+    assert run(in_round_of_proposal, RoundTimerFired(1, 1)).round == 2
+
+
+def test_round_of_the_lock_is_given_up_after_a_restart_too() -> None:
+    """The lock proves that a quorum was there; its Prepares are not in memory any more."""
+    prepares = tuple(prepare(author, FRESH, 1) for author in (0, 1, 2))
+    lock = PreparedCertificate(round=1, digest=proposal_digest(FRESH), block=FRESH, prepares=prepares)
+    vote = SignedVote(height=1, round=1, kind=0x14, digest=lock.digest)
+    state = state_of(3, VoteRecord(height=1, votes=(vote,), lock=lock))
+    assert state.round == 1
+    assert run(state, RoundTimerFired(1, 1)).round == 2
+
+
+def test_time_of_a_round_begins_when_its_quorum_is_there() -> None:
+    state = run(state_of(3), BlockTimerFired(1), RoundTimerFired(1, 0), UNPREPARED[0], round_change(3, 1))
+    state, effects = act(state, UNPREPARED[1])
+    assert effects == (StartRoundTimer(1, 1, 8000),)
+    assert act(state, UNPREPARED[1])[1] == ()
+    assert act(state, UNPREPARED[2])[1] == ()
+
+
 def test_round_timeouts_double_up_to_the_cap() -> None:
-    """4.3: requesttimeoutseconds * 2^round; uncapped in Besu, here capped at 2^5."""
+    """4.3: requesttimeoutseconds * 2^round; uncapped in Besu, here capped at 2^5.
+
+    4.3: `requesttimeoutseconds * 2^round`.
+    Design 4.2: f+1 catch-up is on, round timeout is capped, and the current RoundChange is re-sent.
+    """
     state = run(state_of(3), BlockTimerFired(1))
     delays = []
     for round_number in range(9):
@@ -409,6 +518,9 @@ def test_late_round_timer_is_dropped() -> None:
 
 
 def test_round_change_is_said_again_in_the_same_words_until_the_round_ends() -> None:
+    """4.4: a lost message costs a whole timeout.
+    Design 4.2: f+1 catch-up is on, round timeout is capped, and the current RoundChange is re-sent.
+    """
     state, effects = act(run(state_of(3), BlockTimerFired(1)), RoundTimerFired(1, 0))
     said = of_kind(effects, SendToValidators)
     assert of_kind(effects, StartResendTimer) == [StartResendTimer(1, 1, 2000)]
@@ -423,6 +535,7 @@ def test_round_change_is_said_again_in_the_same_words_until_the_round_ends() -> 
 
 
 def test_quorum_of_round_changes_lets_the_proposer_build_a_new_block() -> None:
+    """4.4: On quorum of RoundChange for one target round >= current."""
     state = run(state_of(1), *UNPREPARED[:2])
     state, effects = act(state, UNPREPARED[2])
     (build,) = of_kind(effects, BuildBlock)
@@ -436,6 +549,7 @@ def test_quorum_of_round_changes_lets_the_proposer_build_a_new_block() -> None:
 
 
 def test_quorum_of_round_changes_with_a_lock_proposes_the_locked_block_at_once() -> None:
+    """4.4: On quorum of RoundChange for one target round >= current."""
     state = run(state_of(1), PREPARED[1], PREPARED[2])
     _, effects = act(state, PREPARED[0])
     assert of_kind(effects, BuildBlock) == []
@@ -445,6 +559,7 @@ def test_quorum_of_round_changes_with_a_lock_proposes_the_locked_block_at_once()
 
 
 def test_other_validators_only_enter_the_round() -> None:
+    """4.4: On quorum of RoundChange for one target round >= current."""
     state, effects = act(run(state_of(3), *UNPREPARED[:2]), UNPREPARED[2])
     assert state.round == 1
     assert of_kind(effects, BuildBlock) == []
@@ -469,14 +584,20 @@ def test_other_validators_only_enter_the_round() -> None:
     ],
 )
 def test_round_change_that_breaks_a_rule_is_rejected(message: RoundChange, reason: str) -> None:
+    """3.5: preparedRound in [0, round).
+    3.5: block present iff metadata present.
+    3.5: Prepares: no duplicate authors, >= quorum, all valid for (height, preparedRound, digest).
+    """
     assert_rejected(state_of(3), message, reason)
 
 
 def test_round_change_for_round_0_is_rejected() -> None:
+    """3.5: 1 <= round <= 1000."""
     assert_rejected(state_of(3), round_change(0, 0), f"expected 1 to {ROUND_MAX}")
 
 
 def test_prepares_without_a_block_are_ignored() -> None:
+    """3.5: Any Prepares sent without a block are ignored."""
     message = round_change(0, 1, prepares=(prepare(1, BLOCK),))
     assert run(state_of(3), message).round_changes == (message,)
 
@@ -486,6 +607,7 @@ def test_prepares_without_a_block_are_ignored() -> None:
 
 
 def test_f_plus_1_validators_ahead_make_the_node_join_the_lower_of_their_rounds() -> None:
+    """4.4: **f+1 catch-up**: required by the spec."""
     state = run(state_of(3), BlockTimerFired(1), round_change(0, 5))
     assert state.round == 0
     state, effects = act(state, round_change(1, 3))
@@ -495,7 +617,10 @@ def test_f_plus_1_validators_ahead_make_the_node_join_the_lower_of_their_rounds(
 
 
 def test_one_validator_cannot_move_the_node_twice_before_the_timer_allows_it() -> None:
-    """Design 4.2: one jump per sender and base timeout."""
+    """Design 4.2: one jump per sender and base timeout.
+
+    Design 4.2: Catch-up follows one jump per sender and base timeout.
+    """
     state = run(state_of(3), BlockTimerFired(1), round_change(0, 2), round_change(1, 2))
     assert state.round == 2
     state = run(state, round_change(0, 4), round_change(1, 4))
@@ -507,6 +632,23 @@ def test_one_validator_cannot_move_the_node_twice_before_the_timer_allows_it() -
     assert run(state, round_change(1, 4)).round == 4
 
 
+def test_single_node_of_three_moves_the_others_once_in_a_base_timeout() -> None:
+    """Design 4.2: with three validators f + 1 is one.
+
+    4.4: one node alone can drag the others to a higher round.
+    """
+    state = replace(state_of(2), validators=VALIDATORS[:3])
+    state, effects = act(run(state, BlockTimerFired(1)), round_change(0, 40))
+    assert state.round == 40
+    assert of_kind(effects, StartCatchUpTimer) == [StartCatchUpTimer(1, VALIDATORS[0], 4000)]
+    for target in range(41, 1000, 60):
+        state = run(state, round_change(0, target))
+    assert state.round == 40
+    state = run(state, CatchUpTimerFired(1, VALIDATORS[0]))
+    assert state.round == 40
+    assert run(state, CatchUpTimerFired(2, VALIDATORS[0]), round_change(0, 999)).round == 40 + ROUNDS_AHEAD_MAX
+
+
 def test_jump_is_bounded() -> None:
     """Design 4.2: at most 64 rounds."""
     state = run(state_of(3), BlockTimerFired(1), round_change(0, 900), round_change(1, 1000))
@@ -514,6 +656,9 @@ def test_jump_is_bounded() -> None:
 
 
 def test_round_changes_of_two_kinds_by_one_author_are_evidence() -> None:
+    """Design 4.2: Two different signed messages of one validator for the same (height, round, kind) are kept and
+    shown.
+    """
     first, second = round_change(0, 1), round_change(0, 1, prepared=BLOCK)
     state = run(state_of(3), first)
     assert act(state, second) == (state, (RecordEvidence(first, second),))
@@ -528,6 +673,7 @@ def record_of(state: Any) -> VoteRecord:
 
 
 def test_restarted_node_does_not_prepare_another_block_in_the_same_round() -> None:
+    """4.8: After a restart a node begins at round 0 of head+1 and may sign a conflicting Prepare/Commit."""
     before = run(state_of(3), proposal(0, BLOCK), validated(BLOCK))
     after = state_of(3, record_of(before))
     after = run(after, proposal(0, OTHER))
@@ -555,6 +701,7 @@ def test_restarted_node_keeps_its_lock_and_asks_for_the_next_round_with_it() -> 
 
 
 def test_restarted_node_returns_to_its_round_not_to_round_0() -> None:
+    """4.8: After a restart a node begins at round 0 of head+1 and may sign a conflicting Prepare/Commit."""
     before = run(state_of(3), BlockTimerFired(1), RoundTimerFired(1, 0), *UNPREPARED[:2], RoundTimerFired(1, 1))
     after = state_of(3, record_of(before))
     assert (after.round, after.is_round_started) == (2, True)
@@ -591,6 +738,7 @@ def test_imported_block_begins_the_next_height_with_the_block_timer() -> None:
 
 
 def test_messages_for_the_next_height_wait_and_are_given_to_it() -> None:
+    """4.4: messages for future heights (<= 10 ahead) too."""
     early = commit(0, BLOCK, height=2)
     state, effects = act(state_of(3), early)
     assert effects == (RequestSync(VALIDATORS[0], 2),)
@@ -600,6 +748,7 @@ def test_messages_for_the_next_height_wait_and_are_given_to_it() -> None:
 
 
 def test_messages_too_many_heights_ahead_are_not_kept() -> None:
+    """4.4: messages for future heights (<= 10 ahead) too."""
     state, effects = act(state_of(3), commit(0, BLOCK, height=12))
     assert state.future == ()
     assert effects == (RequestSync(VALIDATORS[0], 12),)
@@ -617,6 +766,7 @@ def test_one_author_cannot_fill_the_memory_for_later_heights() -> None:
 
 
 def test_one_author_cannot_fill_the_memory_for_later_rounds() -> None:
+    """4.9: memory exhaustion by huge round numbers / large future messages."""
     state = state_of(3)
     for round_number in range(1, 300):
         state = run(state, prepare(0, BLOCK, round_number), commit(0, BLOCK, round_number))
@@ -630,6 +780,7 @@ def test_one_author_cannot_fill_the_memory_for_later_rounds() -> None:
     ids=lambda m: type(m).__name__,
 )
 def test_message_of_a_stranger_changes_nothing(message: Any) -> None:
+    """3.5: Prepare: author in validators; (sequence, round) equal to current; digest equal to proposal digest."""
     if isinstance(message, RoundChange):
         forged: Any = replace(message, signed=replace(message.signed, author=b"\x99" * 20))
     else:
@@ -655,7 +806,10 @@ def test_last_round_is_waited_in_not_left() -> None:
 
 
 def test_last_round_is_out_of_reach() -> None:
-    """A height must not stick for ever: neither timeouts nor jumps get to the last round within years."""
+    """A height must not stick for ever: neither timeouts nor jumps get to the last round within years.
+
+    3.5: 1 <= round <= 1000.
+    """
     seconds_a_year = 365 * 24 * 3600
     config = replace(GENESIS.qbft, request_timeout_seconds=1)
     timeout_ms = compute_round_timeout_ms(config, ROUND_TIMEOUT_EXPONENT_MAX)
@@ -676,6 +830,7 @@ def test_proposed_block_with_seals_is_rejected() -> None:
 
 
 def test_round_change_of_a_stranger_is_refused_by_the_rule_itself() -> None:
+    """3.5: RoundChange payload: author in validators; sequence == height."""
     signed = replace(round_change(0, 1).signed, author=b"\x99" * 20)
     with pytest.raises(UnknownValidatorError):
         validate_round_change_payload(state_of(3), signed)
@@ -687,7 +842,10 @@ def test_old_votes_of_an_author_do_not_push_out_newer_ones() -> None:
 
 
 def test_large_messages_for_later_heights_are_bounded_by_their_size() -> None:
-    """4.9: 26.7.1 FutureMessageBuffer cap: the share of each of four is a fifth of 64 MiB."""
+    """4.9: 26.7.1 FutureMessageBuffer cap: the share of each of four is a fifth of 64 MiB.
+
+    4.9: memory exhaustion by huge round numbers / large future messages.
+    """
     state = state_of(3)
     large = Block(replace(BLOCK.header, extra_data=bytes(5 * 1024 * 1024)), ())
     template = proposal(0, BLOCK)

@@ -41,7 +41,10 @@ def check(network: Network) -> None:
 
 
 def test_added_validator_begins_at_the_first_height_of_its_set() -> None:
-    """4.6: the set is that of the state after the parent."""
+    """4.6: the set is that of the state after the parent.
+
+    4.6: on the state after the parent.
+    """
     network = ChangingNetwork(4, before=range(3), after=range(4))
     newcomer = network.node(3)
     network.run_to_height(CHANGE_HEIGHT + 8)

@@ -36,13 +36,17 @@ FOUR = ValidatorTally((A, B, C, D))
 
 
 def test_validator_is_added_by_more_than_half_at_once() -> None:
-    """Threshold: floor(n/2)+1 distinct current voters for the same (recipient, direction)."""
+    """Threshold: floor(n/2)+1 distinct current voters for the same (recipient, direction).
+
+    4.5: Header N must list the set after N-1.
+    """
     tally = cast(cast(FOUR, A, NEWCOMER), B, NEWCOMER)
     assert tally.validators == FOUR.validators
     assert cast(tally, C, NEWCOMER) == ValidatorTally((A, B, NEWCOMER, C, D))
 
 
 def test_vote_given_twice_by_one_voter_counts_once() -> None:
+    """4.5: One vote per block, voter = coinbase."""
     tally = FOUR
     for _ in range(3):
         tally = cast(tally, A, NEWCOMER)
@@ -50,13 +54,14 @@ def test_vote_given_twice_by_one_voter_counts_once() -> None:
 
 
 def test_newer_opposite_vote_replaces_the_older() -> None:
+    """4.5: A voter's newer opposite vote replaces the older."""
     tally = cast(cast(cast(FOUR, A, NEWCOMER), B, NEWCOMER), A, NEWCOMER, is_add=False)
     assert cast(tally, C, NEWCOMER).validators == FOUR.validators
     assert CastVote(A, NEWCOMER, True) not in tally.votes
 
 
 def test_dropped_validator_leaves_and_its_own_votes_are_discarded() -> None:
-    """All votes about the recipient are discarded, and if removed, all votes cast by it are discarded."""
+    """4.5: all votes about the recipient are discarded, and if removed, all votes cast by it are discarded."""
     tally = cast(cast(FOUR, D, NEWCOMER), A, NEWCOMER)
     for voter in (A, B, C):
         tally = cast(tally, voter, D, is_add=False)
@@ -65,7 +70,11 @@ def test_dropped_validator_leaves_and_its_own_votes_are_discarded() -> None:
 
 
 def test_epoch_block_forgets_every_vote_and_ignores_its_own() -> None:
-    """Epoch block: its own vote is ignored, all pending tallies (ADD and DROP) are cleared (besu#9870)."""
+    """Epoch block: its own vote is ignored, all pending tallies (ADD and DROP) are cleared (besu#9870).
+
+    4.5: Its own vote is ignored, all pending tallies (ADD and DROP) are cleared.
+    4.9: DROP votes not cleared at epoch.
+    """
     tally = cast(cast(FOUR, A, NEWCOMER), B, D, is_add=False)
     tally = cast(tally, C, NEWCOMER, number=200)
     assert tally == FOUR
