@@ -12,7 +12,7 @@ from client.model.manifest import DEFAULT_MODEL, ModelPackage
 from client.roles.oracle.service import OracleService, Step
 from client.roles.oracle.store import ReportStore
 from client.sdk.database import open_engine
-from client.sdk.errors import UnavailableError
+from client.sdk.errors import RefusedError, UnavailableError
 from client.sdk.keystore import unlock
 
 app = typer.Typer(name="oracle", help="Oracles: run the model, report scores.", no_args_is_help=True)
@@ -57,7 +57,7 @@ def serve(
         try:
             for step in service.advance():
                 _tell(session, step, told)
-        except UnavailableError as error:
+        except (UnavailableError, RefusedError) as error:
             if told.get(0) != str(error):
                 session.console.error(str(error), kind="unavailable")
             told[0] = str(error)

@@ -131,7 +131,12 @@ def score(
         is_fresh=new_round,
     )
     session.console.note(f"round {round_id}: waiting for the oracles")
-    report_hash = scoring.wait_until_final(chain, round_id, timeout_s=timeout)
+    report_hash = scoring.wait_until_final(
+        chain,
+        round_id,
+        timeout_s=timeout,
+        report=lambda states: session.console.note(f"round {round_id}: {scoring.states_text(states)}"),
+    )
     opened = chain.call("ScoringRounds", "round", round_id)
     session.console.result(
         {
@@ -141,8 +146,8 @@ def score(
             "assets_count": opened.assetCount,
             "quorum": opened.quorum,
             "oracles": [
-                {"oracle": oracle, "agrees": digest == report_hash}
-                for oracle, digest in scoring.reporters(chain, round_id)
+                {"organisation": state.organisation, "oracle": state.oracle, "did": state.did}
+                for state in scoring.oracle_states(chain, round_id)
             ],
             "report": report_hash,
         },

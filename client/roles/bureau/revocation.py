@@ -4,12 +4,13 @@ The database holds what is still to be told, so an interruption at any point los
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, select, update
 
 from client.roles.bureau.context import CREDIT_FILES, Bureau
+from client.roles.bureau.receipts import Holder, collect_receipts
 from client.roles.bureau.tables import (
     BATCHES,
     DELETIONS,
@@ -18,15 +19,12 @@ from client.roles.bureau.tables import (
     BatchState,
     RecordState,
 )
-from client.sdk import signing
-from client.sdk.errors import DecodeError, RefusedError, TamperedError
-from client.sdk.vault_client import VaultClient
+from client.sdk.errors import RefusedError
 
 REASON_OFFSET = 2
 """State of a record minus reason of its revocation. Source: docs/protocol.md, 5."""
 _INDICES_MAX = 500
 """Records of one revocation transaction: 16 KB of calldata, about a million gas."""
-_RECEIPT_INDICES_MAX = 5_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +39,10 @@ class Erasure:
     """Signed deletion receipts of vaults, one a record and vault."""
     receipts_missing: int
     """Receipts that vaults have not given yet; `tranchain bureau erase` again asks for them."""
+    vaults: int
+    """Vaults that have to confirm the deletion of every record."""
+    vaults_missing: Sequence[str]
+    """Those of them that have not, by organisation and node."""
     was_erased: bool
     """The subject had been erased before; nothing of it was here any more."""
 
@@ -71,8 +73,8 @@ def erase(bureau: Bureau, national_id: str) -> Erasure:
             )
     bureau.store.scrub()
     send_revocations(bureau)
-    collect_receipts(bureau, subject)
-    return _erasure(bureau, subject, was_erased=was_erased)
+    holders = collect_receipts(bureau, subject)
+    return _erasure(bureau, subject, holders, was_erased=was_erased)
 
 
 def expire(bureau: Bureau) -> int:
@@ -105,83 +107,6 @@ def send_revocations(bureau: Bureau) -> int:
     return told
 
 
-def collect_receipts(bureau: Bureau, subject: bytes) -> None:
-    """Ask every vault for its signed receipts of the subject's revoked records, and keep those that verify."""
-    positions_by_root: defaultdict[tuple[int, bytes], dict[int, bytes]] = defaultdict(dict)
-    query = (
-        select(RECORDS.c.batch_id, BATCHES.c.root, RECORDS.c.position, RECORDS.c.blob_hash)
-        .join(BATCHES, BATCHES.c.id == RECORDS.c.batch_id)
-        .where(RECORDS.c.subject == subject, RECORDS.c.is_revoked == 1)
-        .order_by(RECORDS.c.batch_id, RECORDS.c.position)
-    )
-    with bureau.store.engine.connect() as connection:
-        for batch_id, root, position, blob_hash in connection.execute(query):
-            positions_by_root[batch_id, root][position] = blob_hash
-    for (batch_id, root), hash_by_position in positions_by_root.items():
-        for vault in bureau.vaults:
-            rows = list(_receipts_of(bureau, vault, batch_id, root, hash_by_position))
-            _keep_receipts(bureau, vault.info.address, batch_id, rows)
-
-
-def _receipts_of(
-    bureau: Bureau, vault: VaultClient, batch_id: int, root: bytes, hash_by_position: dict[int, bytes]
-) -> Iterator[dict[str, object]]:
-    positions = sorted(hash_by_position)
-    for start in range(0, len(positions), _RECEIPT_INDICES_MAX):
-        some = positions[start : start + _RECEIPT_INDICES_MAX]
-        for position, answer in zip(some, vault.receipts(root, some), strict=True):
-            if answer is not None:
-                deleted_at, signature = _checked_receipt(bureau, vault, root, position, hash_by_position, answer)
-                yield {
-                    "batch_id": batch_id,
-                    "position": position,
-                    "vault": vault.info.address,
-                    "deleted_at": deleted_at,
-                    "signature": signature,
-                }
-
-
-def _checked_receipt(
-    bureau: Bureau,
-    vault: VaultClient,
-    root: bytes,
-    position: int,
-    hash_by_position: dict[int, bytes],
-    answer: object,
-) -> tuple[int, bytes]:
-    match answer:
-        case {"blob_hash": bytes(blob_hash), "deleted_at": int(deleted_at), "signature": bytes(signature)}:
-            pass
-        case _:
-            raise DecodeError("deletion receipt", got="another shape", expected="that of docs/protocol.md, 9")
-    digest = signing.typed_digest(
-        domain={
-            "name": "Tranchain Vault",
-            "version": "1",
-            "chainId": bureau.chain.chain_id,
-            "verifyingContract": bureau.chain.registry,
-        },
-        primary="DeletionReceipt",
-        fields=[("batchRoot", "bytes32"), ("index", "uint32"), ("blobHash", "bytes32"), ("deletedAt", "uint256")],
-        message={"batchRoot": root, "index": position, "blobHash": blob_hash, "deletedAt": deleted_at},
-    )
-    if signing.recover(digest, signature) != vault.info.address or blob_hash != hash_by_position[position]:
-        raise TamperedError("deletion receipt", got="another signer or blob", expected="the vault's, for this record")
-    return deleted_at, signature
-
-
-def _keep_receipts(bureau: Bureau, vault: str, batch_id: int, rows: Sequence[dict[str, object]]) -> None:
-    with bureau.store.engine.begin() as connection:
-        held = set(
-            connection.scalars(
-                select(DELETIONS.c.position).where(DELETIONS.c.batch_id == batch_id, DELETIONS.c.vault == vault)
-            )
-        )
-        new = [row for row in rows if row["position"] not in held]
-        if new:
-            connection.execute(insert(DELETIONS), new)
-
-
 def _waiting(bureau: Bureau) -> list[tuple[int, int, int, list[int]]]:
     """Return (batch id here, on the chain, state, positions) of records that the chain is still to be told of."""
     query = (
@@ -212,7 +137,7 @@ def _mark_revoked(bureau: Bureau, batch_id: int, positions: Sequence[int]) -> No
         )
 
 
-def _erasure(bureau: Bureau, subject: bytes, *, was_erased: bool) -> Erasure:
+def _erasure(bureau: Bureau, subject: bytes, holders: Sequence[Holder], *, was_erased: bool) -> Erasure:
     its_records = RECORDS.c.subject == subject
     with bureau.store.engine.connect() as connection:
         records = connection.scalar(select(func.count()).select_from(RECORDS).where(its_records)) or 0
@@ -224,11 +149,17 @@ def _erasure(bureau: Bureau, subject: bytes, *, was_erased: bool) -> Erasure:
             DELETIONS,
             (DELETIONS.c.batch_id == RECORDS.c.batch_id) & (DELETIONS.c.position == RECORDS.c.position),
         )
-        receipts = connection.scalar(select(func.count()).select_from(joined).where(its_records)) or 0
+        query = (
+            select(DELETIONS.c.vault, func.count()).select_from(joined).where(its_records).group_by(DELETIONS.c.vault)
+        )
+        held = {str(vault): int(count) for vault, count in connection.execute(query)}
+    missing = {holder.name: records - held.get(holder.vault or "", 0) for holder in holders}
     return Erasure(
         records=records,
         revoked=revoked,
-        receipts=receipts,
-        receipts_missing=records * len(bureau.vaults) - receipts,
+        receipts=sum(held.values()),
+        receipts_missing=sum(missing.values()),
+        vaults=len(holders),
+        vaults_missing=[name for name, count in missing.items() if count],
         was_erased=was_erased,
     )

@@ -7,7 +7,6 @@ trust the node either runs one, or checks the exported blocks with `tranchain-no
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from client.model.codes import REGIONS
 from client.model.manifest import ModelPackage
@@ -25,6 +24,7 @@ from client.sdk.pack.on_chain import (
     read_reasons,
     read_report,
     read_tables,
+    round_block,
 )
 from client.sdk.pack.reader import PackFile, read_credit, read_pack
 from client.sdk.screening import Asset, Reason, ScreeningResult, bring_down, decode_assets, screen
@@ -57,14 +57,14 @@ def verify_product(
     """
     product = read_product(chain, name)
     run = chain.call("Screening", "run", product.run_id)
-    scoring = chain.call("ScoringRounds", "round", run.roundId)
+    model_id = chain.call("ScoringRounds", "round", run.roundId).modelId
     pack = read_pack(chain, vault, identity, product.pack_id)
     report = read_report(chain, run.roundId, len(pack.rows))
     assets = read_assets(chain, product.pack_id, report)
     checks = [
         *_pack_checks(chain, pack, assets, product),
-        *_model_checks(chain, package, scoring.modelId),
-        *_score_checks(chain, vault, identity, package, pack, report, scoring),
+        *_model_checks(chain, package, model_id),
+        *_score_checks(chain, vault, identity, package, pack, report, run.roundId),
         *_screening_checks(chain, product, assets, pack),
         _document_check(vault, product),
     ]
@@ -106,10 +106,11 @@ def _score_checks(
     package: ModelPackage,
     pack: PackFile,
     report: bytes,
-    scoring: Any,
+    round_id: int,
 ) -> list[Check]:
-    """Score again; what a bureau revoked since cannot be read any more, so those bytes are taken from the chain."""
-    records = read_credit(chain, vault, identity, scoring.queryId)
+    """Score again; what was erased since cannot be read any more, so those bytes are taken from the chain."""
+    scoring = chain.call("ScoringRounds", "round", round_id)
+    records = read_credit(chain, vault, identity, scoring.queryId, as_of_block=round_block(chain, round_id))
     policy = read_policy(chain, scoring.policyId)
     assessed = assess(
         package,
@@ -119,14 +120,14 @@ def _score_checks(
         fresh_days=policy.fresh_days,
         age_days_max=policy.age_days_max,
     )
-    gone = [row.handle in records.revoked_handles for row in pack.rows]
+    gone = [row.handle in records.erased_handles for row in pack.rows]
     again = bytes(on_chain if is_gone else own for on_chain, own, is_gone in zip(report, assessed, gone, strict=True))
     differing = sum(left != right for left, right in zip(again, report, strict=True))
     found = sum(1 for byte in report if byte)
     scored = sum(1 for byte in again if byte)
     source = "rows and credit records in the vault, through the model"
     if any(gone):
-        source += f"; {sum(gone)} as the chain has them, their records revoked since"
+        source += f"; {sum(gone)} as the chain has them, their records erased since"
     return [
         _check("assets with a usable record", found, scored, source),
         _check("scores that differ", 0, differing, source),

@@ -2,9 +2,11 @@
 
 Rows and credit records are read with the key of the organisation's auditor account; reports are signed by the oracle
 account. Each call of `advance` does what is due now and returns, so a killed oracle continues where the chain is.
+Oracles whose reports must be equal read the same records: those that were not revoked as of the round's block.
 Source: docs/protocol.md, 7.
 """
 
+import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -19,12 +21,20 @@ from client.sdk.errors import ContractRefusedError, InvalidInputError, RefusedEr
 from client.sdk.hashing import keccak
 from client.sdk.keystore import Identity
 from client.sdk.pack.assessment import assess, report_chunks, report_hash
-from client.sdk.pack.on_chain import read_policy
+from client.sdk.pack.on_chain import read_policy, round_block
 from client.sdk.pack.reader import read_credit, read_pack
 from client.sdk.vault_client import VaultClient
 
+RETRY_S = 5.0
+"""A round that cannot be reported to is tried again after this long: a vault may not have everything yet."""
+PUBLISH_TURN_S = 5.0
+"""How long an oracle leaves the publishing to each one before it, in the order of their addresses."""
 _OPEN, _AGREED, _FINAL = 1, 2, 3
 _NOTHING = bytes(32)
+
+
+class ErasedRecordsError(RefusedError):
+    """Records that count in a round were erased since, so nobody who had not read them can report any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +67,11 @@ class OracleService:
         self._package, self._store = package, store
         self._next_round = 1
         """Rounds below it need nothing from this oracle any more."""
+        self._done: set[int] = set()
+        """Rounds above it that need nothing either."""
+        self._retry_at: dict[int, float] = {}
+        self._progress: dict[int, tuple[int, float]] = {}
+        """By round: chunks published, and when this oracle saw that number first."""
 
     def advance(self) -> Iterator[Step]:
         """Do what every round needs of this oracle now.
@@ -69,18 +84,25 @@ class OracleService:
         """
         count = int(self._chain.call("ScoringRounds", "roundCount"))
         for round_id in range(self._next_round, count + 1):
-            current = self._chain.call("ScoringRounds", "round", round_id)
-            done = self._oracle.address not in self._chain.call("ScoringRounds", "oraclesOf", round_id)
-            if not done:
-                try:
-                    done = yield from self._advance_round(round_id, current)
-                except (RefusedError, InvalidInputError) as error:
-                    yield Step(round_id=round_id, did=str(error), is_problem=True)
-            if done and round_id == self._next_round:
-                self._next_round += 1
+            if round_id in self._done or time.monotonic() < self._retry_at.get(round_id, 0.0):
+                continue
+            try:
+                is_done = yield from self._advance_round(round_id)
+            except (RefusedError, InvalidInputError) as error:
+                is_done = isinstance(error, ErasedRecordsError)
+                self._retry_at[round_id] = time.monotonic() + RETRY_S
+                yield Step(round_id=round_id, did=str(error), is_problem=True)
+            if is_done:
+                self._done.add(round_id)
+        while self._next_round in self._done:
+            self._done.remove(self._next_round)
+            self._next_round += 1
 
-    def _advance_round(self, round_id: int, current: Any) -> Generator[Step, None, bool]:
+    def _advance_round(self, round_id: int) -> Generator[Step, None, bool]:
         """Do what is due in one round; the generator's value is whether nothing more will be."""
+        current = self._chain.call("ScoringRounds", "round", round_id)
+        if self._oracle.address not in self._chain.call("ScoringRounds", "oraclesOf", round_id):
+            return True
         commitment, revealed = map(bytes, self._chain.call("ScoringRounds", "reportOf", round_id, self._oracle.address))
         if current.status == _FINAL and commitment == _NOTHING:
             return True
@@ -99,17 +121,38 @@ class OracleService:
             yield Step(round_id=round_id, did="revealed")
             return False
         if current.status == _AGREED and revealed == bytes(current.reportHash):
-            if self._publish(round_id):
+            if self._is_turn_to_publish(round_id, current) and self._publish(round_id):
                 yield Step(round_id=round_id, did="published")
             return False
         return bool(current.status == _FINAL)
 
     def _commit(self, round_id: int, current: Any) -> None:
-        stored = self._store.find(round_id) or self._store.keep(round_id, self._score(current))
+        stored = self._store.find(round_id) or self._store.keep(round_id, self._score(round_id, current))
         commitment = commitment_of(round_id, self._oracle.address, stored)
         self._chain.send("ScoringRounds", "commitReport", [round_id, commitment], self._oracle)
 
-    def _score(self, current: Any) -> bytes:
+    def _score(self, round_id: int, current: Any) -> bytes:
+        self._check_model(current)
+        block = round_block(self._chain, round_id)
+        pack = read_pack(self._chain, self._vault, self._auditor, current.packId)
+        records = read_credit(self._chain, self._vault, self._auditor, current.queryId, as_of_block=block)
+        if records.erased_handles:
+            raise ErasedRecordsError(
+                f"round {round_id}",
+                f"{len(records.erased_handles)} subjects' records, which count as of block {block}, were erased since",
+                "nothing is reported; risk control opens another round with `tranchain risk score --new-round`",
+            )
+        policy = read_policy(self._chain, current.policyId)
+        return assess(
+            self._package,
+            pack.rows,
+            records.by_handle,
+            cut_off_day=pack.cut_off_day,
+            fresh_days=policy.fresh_days,
+            age_days_max=policy.age_days_max,
+        )
+
+    def _check_model(self, current: Any) -> None:
         model = self._chain.call("RiskModelRegistry", "model", current.modelId)
         for what, on_chain, own in (
             ("model.onnx", bytes(model.modelHash), self._package.model_hash),
@@ -122,38 +165,40 @@ class OracleService:
                     got=own.hex()[:16],
                     expected=f"{on_chain.hex()[:16]}, as voted",
                 )
-        pack = read_pack(self._chain, self._vault, self._auditor, current.packId)
-        records = read_credit(self._chain, self._vault, self._auditor, current.queryId)
-        policy = read_policy(self._chain, current.policyId)
-        return assess(
-            self._package,
-            pack.rows,
-            records.by_handle,
-            cut_off_day=pack.cut_off_day,
-            fresh_days=policy.fresh_days,
-            age_days_max=policy.age_days_max,
-        )
 
     def _reveal(self, round_id: int) -> None:
         stored = self._stored(round_id)
         hashes = chunk_hashes(stored.report)
         self._chain.send("ScoringRounds", "revealReport", [round_id, stored.salt, hashes], self._oracle)
 
+    def _is_turn_to_publish(self, round_id: int, current: Any) -> bool:
+        """Return whether those before this oracle had their time since the last chunk; one publisher is enough."""
+        oracles = sorted(self._chain.call("ScoringRounds", "oraclesOf", round_id), key=str.lower)
+        reports = {oracle: self._chain.call("ScoringRounds", "reportOf", round_id, oracle) for oracle in oracles}
+        agreeing = [oracle for oracle in oracles if reports[oracle][1] == current.reportHash]
+        now = time.monotonic()
+        published_count, since = self._progress.get(round_id, (-1, now))
+        if published_count != current.chunksPublished:
+            self._progress[round_id] = (current.chunksPublished, now)
+            since = now
+        return now - since >= agreeing.index(self._oracle.address) * PUBLISH_TURN_S
+
     def _publish(self, round_id: int) -> bool:
         """Publish the chunks that nobody has published; False when there was none."""
-        events = self._chain.events("ScoringRounds", "ScoresPublished", filters={"roundId": round_id})
-        published = {int(event.args["chunkIndex"]) for event in events}
         chunks = report_chunks(self._stored(round_id).report)
-        for index in range(len(chunks)):
-            if index not in published:
-                self._publish_chunk(round_id, index, chunks[index])
-        return len(published) < len(chunks)
+        missing = [index for index in range(len(chunks)) if not self._is_published(round_id, index)]
+        for index in missing:
+            self._publish_chunk(round_id, index, chunks[index])
+        return len(missing) > 0
+
+    def _is_published(self, round_id: int, index: int) -> bool:
+        return int(self._chain.call("ScoringRounds", "scoreChunkPointer", round_id, index), 16) != 0
 
     def _publish_chunk(self, round_id: int, index: int, chunk: bytes) -> None:
         try:
             self._chain.send("ScoringRounds", "publishScores", [round_id, index, chunk], self._oracle)
-        except ContractRefusedError as error:
-            if error.error != "ScoringAlreadyPublished":  # another oracle was faster
+        except ContractRefusedError:
+            if not self._is_published(round_id, index):  # otherwise another oracle was faster
                 raise
 
     def _stored(self, round_id: int) -> StoredReport:

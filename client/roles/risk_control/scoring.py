@@ -1,6 +1,8 @@
 """Asking the oracles for the scores of a pack. Source: docs/protocol.md, 7."""
 
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from client.model.manifest import ModelPackage
@@ -82,27 +84,69 @@ def open_round(
     return int(receipt.event("RoundOpened").args["roundId"])
 
 
-def wait_until_final(chain: ChainClient, round_id: int, *, timeout_s: float) -> bytes:
-    """Wait for the oracles; returns the agreed report hash.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OracleState:
+    """What one oracle did in a round."""
+
+    oracle: str
+    organisation: str
+    did: str
+    """silent, committed, revealed; once a report is agreed, agrees or dissents instead of revealed."""
+
+
+def oracle_states(chain: ChainClient, round_id: int) -> tuple[OracleState, ...]:
+    """Return what each oracle of a round did so far, in the order in which the round lists them."""
+    current = chain.call("ScoringRounds", "round", round_id)
+    states = []
+    for oracle in chain.call("ScoringRounds", "oraclesOf", round_id):
+        commitment, revealed = map(bytes, chain.call("ScoringRounds", "reportOf", round_id, oracle))
+        did = "committed" if any(commitment) else "silent"
+        if any(revealed):
+            did = "agrees" if revealed == bytes(current.reportHash) else "dissents"
+            did = "revealed" if current.status < AGREED else did
+        organisation = chain.call("Consortium", "organisationOf", oracle)
+        name = chain.call("Consortium", "organisation", organisation).name if organisation else "no member"
+        states.append(OracleState(oracle=oracle, organisation=name, did=did))
+    return tuple(states)
+
+
+def wait_until_final(
+    chain: ChainClient,
+    round_id: int,
+    *,
+    timeout_s: float,
+    report: Callable[[tuple[OracleState, ...]], None] = lambda _: None,
+) -> bytes:
+    """Wait for the oracles; returns the agreed report hash. `report` gets what they did, whenever that changes.
 
     Raises:
         UnavailableError: no quorum agreed in time; the round stays open and the same command continues it.
     """
     deadline = time.monotonic() + timeout_s
+    shown: tuple[OracleState, ...] = ()
     while True:
         current = chain.call("ScoringRounds", "round", round_id)
+        states = oracle_states(chain, round_id)
+        if states != shown:
+            shown = states
+            report(states)
         if current.status == FINAL:
             return bytes(current.reportHash)
         if time.monotonic() > deadline:
-            raise UnavailableError("oracles", _why_not_final(round_id, current, timeout_s))
+            raise UnavailableError("oracles", _why_not_final(round_id, current, states, timeout_s))
         time.sleep(_POLL_S)
 
 
-def _why_not_final(round_id: int, current: Any, timeout_s: float) -> str:
-    waited = f"round {round_id} is not final after {timeout_s:.0f} s"
+def states_text(states: Sequence[OracleState]) -> str:
+    """Return what the oracles did in one line."""
+    return ", ".join(f"{state.organisation} {state.did}" for state in states)
+
+
+def _why_not_final(round_id: int, current: Any, states: Sequence[OracleState], timeout_s: float) -> str:
+    waited = f"round {round_id} is not final after {timeout_s:.0f} s ({states_text(states)})"
     if current.status == AGREED:
         return f"{waited}: its report was agreed and nobody published it; wait longer, or ask anew with --new-round"
-    return f"{waited}: {current.commitCount} of {current.oracleCount} committed, no quorum; run the same command again"
+    return f"{waited}: no {current.quorum} reports agree; run the same command again, or ask anew with --new-round"
 
 
 def newest_round_of(chain: ChainClient, pack_id: int) -> int:
@@ -115,9 +159,3 @@ def newest_round_of(chain: ChainClient, pack_id: int) -> int:
             f"pack {pack_id}", got="no final scores", expected="some", remedy="`tranchain risk score`"
         )
     return final[-1]
-
-
-def reporters(chain: ChainClient, round_id: int) -> list[tuple[str, bytes]]:
-    """Return each oracle that revealed in a round with the hash of its report."""
-    events = chain.events("ScoringRounds", "ReportRevealed", filters={"roundId": round_id})
-    return [(event.args["oracle"], bytes(event.args["reportHash"])) for event in events]

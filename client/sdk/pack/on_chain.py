@@ -23,6 +23,14 @@ class ModelTables:
     """Margin of levels 1 to 10."""
 
 
+def round_block(chain: ChainClient, round_id: int) -> int:
+    """Return the block in which a scoring round was opened; it decides which credit records count."""
+    opened = next(chain.events("ScoringRounds", "RoundOpened", filters={"roundId": round_id}), None)
+    if opened is None:
+        raise InvalidInputError(f"round {round_id}", got="no such round", expected="an opened one")
+    return opened.block_number
+
+
 def read_report(chain: ChainClient, round_id: int, asset_count: int) -> bytes:
     """Return the agreed report of a final round, one byte an asset."""
     chunk_count = -(-asset_count // REPORT_CHUNK_SIZE)

@@ -19,7 +19,7 @@ from client.sdk.keystore import Identity
 from client.sdk.leaf import leaf
 from client.sdk.pack.asset_row import AssetRow
 from client.sdk.pack.blobs import PackedRow, decrypt_rows
-from client.sdk.pack.credit_record import CreditValues, merge_records, parse_record
+from client.sdk.pack.credit_record import CreditValues, merge_records, observed_day, parse_record
 from client.sdk.recipients import open_sealed
 
 
@@ -97,39 +97,59 @@ def check_root(root: bytes, leaves: Sequence[bytes], pack_id: int) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditRecords:
-    """What bureaus answered to a query, as far as it may still be read."""
+    """What bureaus answered to a query: the records that were not revoked as of a block."""
 
     by_handle: Mapping[bytes, CreditValues]
-    """One record per handle, merged where several bureaus have one."""
-    revoked_handles: frozenset[bytes]
-    """Subjects of whom at least one record was revoked since; it is not in `by_handle`."""
+    """One record per handle, merged where there are several."""
+    erased_handles: frozenset[bytes]
+    """Subjects of whom a record that counts was revoked after that block, so that nobody can read it any more; what
+    `by_handle` has of them is not all that counts."""
 
 
-def read_credit(chain: ChainClient, vault: BlobSource, identity: Identity, query_id: int) -> CreditRecords:
-    """Read, open and check every record that bureaus answered a query with.
+def read_credit(
+    chain: ChainClient, vault: BlobSource, identity: Identity, query_id: int, *, as_of_block: int | None = None
+) -> CreditRecords:
+    """Read, open and check every record that bureaus answered a query with and that counts.
 
-    Records revoked since are not used. Bureaus are preferred in ascending order of organisation.
+    Records revoked up to `as_of_block` (None: up to now) do not count. Records of a handle are merged in ascending
+    order of organisation, then newest first, then by batch and index: the same for every recipient.
 
     Raises:
-        RefusedError: the account is not a recipient of the query.
+        RefusedError: the account is not a recipient of the query, or the vault does not have a record that counts.
         TamperedError: a bundle or record is not what its bureau committed to.
     """
+    block = chain.head() if as_of_block is None else as_of_block
     query = chain.call("CreditFileRegistry", "query", query_id)
-    answers = list(chain.events("CreditFileRegistry", "CreditAnswered", filters={"queryId": query_id}))
-    answers.sort(key=lambda event: _organisation(chain, event.args["bureau"]))
-    records: dict[bytes, list[CreditValues]] = {}
-    revoked: set[bytes] = set()
+    answers = chain.events("CreditFileRegistry", "CreditAnswered", filters={"queryId": query_id}, last_block=block)
+    found: dict[bytes, list[_Found]] = {}
+    erased: set[bytes] = set()
     for event in answers:
+        organisation = _organisation(chain, event.args["bureau"], block)
         bundle = _bundle(chain, vault, identity, query_id, query, bytes(event.args["bundleRoot"]))
-        batches = _Batches(chain, bundle.entries)
-        live = [entry for entry in bundle.entries if not batches.is_revoked(entry)]
-        revoked.update(entry.handle for entry in bundle.entries if batches.is_revoked(entry))
+        then, now = _Batches(chain, bundle.entries, block), _Batches(chain, bundle.entries, None)
+        counting = [entry for entry in bundle.entries if not then.is_revoked(entry)]
+        erased.update(entry.handle for entry in counting if now.is_revoked(entry))
+        live = [entry for entry in counting if not now.is_revoked(entry)]
         blobs = vault.get_all([entry.blob_hash for entry in live])
         for entry, blob in zip(live, blobs, strict=True):
-            record = open_record(entry, blob, batch_root=batches.root_of(entry))
-            records.setdefault(entry.handle, []).append(parse_record(record))
-    merged = {handle: merge_records(found) for handle, found in records.items()}
-    return CreditRecords(by_handle=merged, revoked_handles=frozenset(revoked))
+            values = parse_record(open_record(entry, blob, batch_root=then.root_of(entry)))
+            found.setdefault(entry.handle, []).append(_Found(organisation, entry, values))
+    merged = {
+        handle: merge_records([each.values for each in sorted(records, key=_Found.rank)])
+        for handle, records in found.items()
+    }
+    return CreditRecords(by_handle=merged, erased_handles=frozenset(erased))
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    organisation: int
+    entry: BundleEntry
+    values: CreditValues
+
+    def rank(self) -> tuple[int, int, int, int]:
+        """Return what decides which record of a handle is preferred, the lowest first."""
+        return self.organisation, -observed_day(self.values), self.entry.batch_id, self.entry.index
 
 
 def _row_key(chain: ChainClient, vault: BlobSource, identity: Identity, pack_id: int, blob_hash: bytes) -> bytes:
@@ -155,15 +175,15 @@ def _bundle(
 
 
 class _Batches:
-    """Roots and revoked bits of the batches that some entries name, as the chain has them now."""
+    """Roots and revoked bits of the batches that some entries name, as of a block (None: the latest)."""
 
-    def __init__(self, chain: ChainClient, entries: Sequence[BundleEntry]) -> None:
+    def __init__(self, chain: ChainClient, entries: Sequence[BundleEntry], block: int | None) -> None:
         self._roots, self._revoked = {}, {}
         for batch_id in sorted({entry.batch_id for entry in entries}):
             batch = chain.call("CreditFileRegistry", "batch", batch_id)
             words = (batch.count + 255) // 256
             self._roots[batch_id] = bytes(batch.root)
-            self._revoked[batch_id] = chain.call("CreditFileRegistry", "revokedWords", batch_id, 0, words)
+            self._revoked[batch_id] = chain.call("CreditFileRegistry", "revokedWords", batch_id, 0, words, block=block)
 
     def root_of(self, entry: BundleEntry) -> bytes:
         return self._roots[entry.batch_id]
@@ -175,6 +195,6 @@ class _Batches:
         return bool(words[entry.index >> 8] >> (entry.index & 255) & 1)
 
 
-def _organisation(chain: ChainClient, account: str) -> int:
-    enrolled, _ = chain.call("Consortium", "account", account)
+def _organisation(chain: ChainClient, account: str, block: int) -> int:
+    enrolled, _ = chain.call("Consortium", "account", account, block=block)
     return int(enrolled.organisation)
