@@ -35,7 +35,7 @@ from chain_node.vault.limits import (
 from chain_node.vault.lots import make_lot
 from chain_node.vault.signed_request import parse_claim
 from chain_node.vault.typed_data import DeletionReceipt, PurgeReceipt
-from chain_node.vault.vault import Caller, Vault
+from chain_node.vault.vault import Caller, Vault, as_ethereum
 
 VERSION = "1"
 _log = structlog.get_logger("vault")
@@ -203,7 +203,7 @@ def _fields_of_vault(one: Confirmation) -> dict[str, Any]:
         else {
             "node_key": binding.node_key,
             "node_signature": binding.node_signature,
-            "vault_signature": binding.vault_signature,
+            "vault_signature": as_ethereum(binding.vault_signature),
         },
         "receipts": [_fields_of(signed) for signed in one.receipts],
     }

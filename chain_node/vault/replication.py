@@ -160,12 +160,12 @@ class Replication:
         """Ask every vault that is there for its receipts, as far as they are not here."""
         table = self._vault.peers
         for peer in self._peers.values():
-            if peer.binding is None or len(peer.receipts_asked) >= _ROOTS_ASKED_MAX:
+            if peer.binding is None or root in peer.receipts_asked or len(peer.receipts_asked) >= _ROOTS_ASKED_MAX:
                 continue
             vault = peer.binding.vault
             missing = sorted({index for index in indices if table.deletion(vault, root, index) is None})[:ASK_COUNT_MAX]
             if missing:
-                peer.receipts_asked[root] = peer.receipts_asked.get(root, frozenset()) | frozenset(missing)
+                peer.receipts_asked[root] = frozenset(missing)
                 self._say(peer, AskReceipts(root, tuple(missing)))
 
     def _guarded(self, peer: _Peer, step: Callable[[], None]) -> None:

@@ -274,12 +274,16 @@ class Vault:
         return receipt, self._sign(receipt_digest(self.domain, receipt))
 
     def _sign(self, digest: Hash32) -> bytes:
-        signature = sign_digest(self._private_key, digest)
-        return signature[:64] + bytes([signature[64] + ETHEREUM_V_OFFSET])
+        return as_ethereum(sign_digest(self._private_key, digest))
 
     def _tell(self) -> None:
         if self.follower is not None:
             self.follower.on_change()
+
+
+def as_ethereum(signature: bytes) -> bytes:
+    """A signature as Ethereum's tools and contracts take it."""
+    return signature[:64] + bytes([signature[64] + ETHEREUM_V_OFFSET])
 
 
 def _wrong_role(action: str, roles: str) -> VaultError:

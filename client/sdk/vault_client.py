@@ -1,33 +1,23 @@
-"""The vault as roles see it: blobs by hash over signed requests.
+"""The vaults as roles see them: blobs by hash over signed requests, one vault or several that replicate.
 
-Start with `VaultClient`. Source: docs/protocol.md, 9.
+Start with `VaultClient`. Source: docs/protocol.md, 9 and 11.
 """
 
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
-import cbor2
-import httpx
 from eth_account.signers.local import LocalAccount
 
 from client.sdk import signing
-from client.sdk.errors import (
-    ConfigError,
-    DecodeError,
-    InvalidInputError,
-    RefusedError,
-    RequestRefusedError,
-    TamperedError,
-    UnavailableError,
-)
-from client.sdk.hashing import address_bytes, address_text, keccak
+from client.sdk.errors import ConfigError, DecodeError, RefusedError, TamperedError, UnavailableError
+from client.sdk.hashing import address_bytes, keccak
 from client.sdk.lot import lot_digest
 from client.sdk.role import Role
-from client.sdk.signed_request import RequestScope, sign_request
+from client.sdk.vault_confirmation import VaultConfirmation, decode_confirmations
+from client.sdk.vault_endpoint import VaultEndpoint, VaultInfo
 
 ITEMS_MAX = 10_000
 REQUEST_SIZE_MAX = 64 * 2**20
@@ -37,7 +27,13 @@ _ITEM_OVERHEAD_SIZE = 1_200
 """Room for an item's other fields: 16 readers, roles, names."""
 _GET_COUNT_DEFAULT = 2_500
 _ATTEMPTS = 5
-_UNAVAILABLE_STATUSES = (429, 502, 503, 504)
+_PATIENCE_S = (0.1, 0.2, 0.4, 0.8, 1.5)
+"""Waits for a blob that is on its way from another vault."""
+_PERHAPS_ELSEWHERE = ("unknown", "unpublished", "tampered")
+"""Reasons that another vault may not have, and this one not for long."""
+_ASK_AGAIN = "answer_full"
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,18 +71,6 @@ Blob = RecordBlob | PackBlob
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VaultInfo:
-    """Which vault it is."""
-
-    vault_id: bytes
-    chain_id: int
-    registry: str
-    address: str
-    """The account that signs the vault's deletion receipts."""
-    version: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PutResult:
     """What a vault did with the blobs of a `put`."""
 
@@ -105,58 +89,45 @@ class Fetched:
 
 
 class VaultClient:
-    """One account's connection to one vault. Not for use by several threads at once."""
+    """One account's connection to one vault, or to several that replicate. Not for use by several threads at once.
 
-    def __init__(self, url: str, account: LocalAccount, *, chain_id: int, registry: str, timeout_s: float = 60.0):
-        """Use the vault at `url` (scheme, host, port); nothing is sent yet. The vault must serve the same registry."""
-        if not url.startswith(("http://", "https://")):
-            raise ConfigError("vault URL", got=url, expected="http:// or https://")
-        self._account, self._chain_id, self._registry = account, chain_id, address_text(registry)
-        self._http = httpx.Client(base_url=url.rstrip("/"), timeout=timeout_s)
+    Calls go to the first vault that answers. Blobs that it does not have are asked of the next ones, and waited for a
+    little: replication may be bringing them.
+    """
+
+    def __init__(self, urls: str, account: LocalAccount, *, chain_id: int, registry: str, timeout_s: float = 60.0):
+        """Use the vaults at these comma-separated URLs (scheme, host, port), all of one network; sends nothing yet."""
+        self._account, self._chain_id, self._registry = account, chain_id, registry
+        self._endpoints = [
+            VaultEndpoint(url.strip(), account, chain_id=chain_id, registry=registry, timeout_s=timeout_s)
+            for url in urls.split(",")
+            if url.strip()
+        ]
+        if not self._endpoints:
+            raise ConfigError("vault URL", got="nothing", expected="http:// or https://")
         self._jitter = random.Random()  # noqa: S311  # spreads retries; nothing secret
 
-    @cached_property
+    @property
     def info(self) -> VaultInfo:
-        """Which vault it is, asked once; RefusedError when it serves another chain or registry."""
-        response = self._retried(lambda: self._http.get("/vault/v1/info"))
-        try:
-            document = response.json()
-            info = VaultInfo(
-                vault_id=bytes.fromhex(document["vault_id"].removeprefix("0x")),
-                chain_id=int(document["chain_id"]),
-                registry=address_text(document["registry"]),
-                address=address_text(document["address"]),
-                version=str(document["version"]),
-            )
-        except (KeyError, TypeError, ValueError, AttributeError, InvalidInputError) as error:
-            raise DecodeError("vault info", got="another document", expected="that of docs/protocol.md, 9") from error
-        if (info.chain_id, info.registry) != (self._chain_id, self._registry):
-            raise RefusedError("this client", f"the vault serves chain {info.chain_id} with registry {info.registry}")
-        return info
+        """Which vault the first one is that answers; RefusedError when it serves another chain or registry."""
+        return self._first(lambda endpoint: endpoint.info)
 
     def put(self, blobs: Iterable[Blob]) -> PutResult:
         """Store blobs, in as many requests as the limits ask. Storing the same blob again is harmless."""
         stored = present = 0
         for items in _split(blobs):
-            answer = self._post("put", {"items": items, "signature": self._sign_lot(items)})
+            answer = self._ask("put", {"items": items, "signature": self._sign_lot(items)})
             stored += _integer(answer, "stored")
             present += _integer(answer, "present")
         return PutResult(stored=stored, present=present)
 
     def fetch(self, hashes: Sequence[bytes], *, per_request: int = _GET_COUNT_DEFAULT) -> Iterator[Fetched]:
         """Yield the answer for each hash in order; TamperedError for a blob that does not have its hash."""
+        waits = iter(_PATIENCE_S)
         for start in range(0, len(hashes), min(per_request, ITEMS_MAX)):
             part = list(hashes[start : start + min(per_request, ITEMS_MAX)])
-            answer = self._post("get", {"hashes": part})
-            blobs, reasons = answer.get("blobs"), answer.get("reasons")
-            if not (isinstance(blobs, list) and isinstance(reasons, list) and len(blobs) == len(reasons) == len(part)):
-                raise DecodeError("vault answer", got="another shape", expected="one blob or reason for each hash")
-            for blob_hash, blob, reason in zip(part, blobs, reasons, strict=True):
-                if blob is not None and (not isinstance(blob, bytes) or keccak(blob) != blob_hash):
-                    raise TamperedError(
-                        f"blob {blob_hash.hex()[:16]}…", got="other bytes", expected="the committed ones"
-                    )
-                yield Fetched(blob_hash=blob_hash, blob=blob, reason=None if blob is not None else str(reason))
+            found = self._fetch_somewhere(part, waits)
+            yield from (found[blob_hash] for blob_hash in part)
 
     def get(self, blob_hash: bytes) -> bytes:
         """Return one blob; RefusedError with the vault's reason when it gives none."""
@@ -172,20 +143,22 @@ class VaultClient:
         return blobs
 
     def purge(self, pack: int) -> int:
-        """Have the blobs of a withdrawn or closed pack deleted; returns how many were."""
-        return _integer(self._post("purge", {"pack": pack}), "purged")
+        """Have the blobs of a withdrawn or closed pack deleted; returns how many were at the vault that was asked."""
+        return _integer(self._ask("purge", {"pack": pack}), "purged")
 
-    def receipts(self, batch_root: bytes, indices: Sequence[int]) -> list[Any]:
-        """Return the vault's signed deletion receipts for records of a batch."""
-        answer = self._post("receipts", {"batch_root": batch_root, "indices": list(indices)})
-        receipts = answer.get("receipts")
-        if not isinstance(receipts, list):
-            raise DecodeError("vault answer", got="another shape", expected="a list of receipts")
-        return receipts
+    def confirm_records(self, batch_root: bytes, indices: Sequence[int]) -> list[VaultConfirmation]:
+        """Return what every vault says of records that were taken back; nothing of it is verified yet."""
+        answer = self._ask("confirmations", {"batch_root": batch_root, "indices": list(indices)})
+        return decode_confirmations(answer, count=len(indices))
+
+    def confirm_purge(self, pack: int) -> list[VaultConfirmation]:
+        """Return what every vault says of a purged pack; nothing of it is verified yet."""
+        return decode_confirmations(self._ask("confirmations", {"pack": pack}), count=1)
 
     def close(self) -> None:
-        """Close the connection."""
-        self._http.close()
+        """Close the connections."""
+        for endpoint in self._endpoints:
+            endpoint.close()
 
     def __enter__(self) -> "VaultClient":
         return self
@@ -198,51 +171,66 @@ class VaultClient:
         digest = lot_digest(self._account.address, items, chain_id=self._chain_id, registry=self._registry)
         return signing.sign_digest(self._account, digest)
 
-    def _post(self, call: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        path, body = f"/vault/v1/{call}", cbor2.dumps(request)
-        scope = RequestScope(chain_id=self._chain_id, registry=self._registry, service=self.info.vault_id)
+    def _fetch_somewhere(self, hashes: Sequence[bytes], waits: Iterator[float]) -> dict[bytes, Fetched]:
+        """Ask one vault after the other, and all again after each wait, while something is missing that may come."""
+        found: dict[bytes, Fetched] = {}
+        while True:
+            for endpoint in self._endpoints:
+                wanted = [each for each in hashes if each not in found or _may_come(found[each])]
+                if not wanted:
+                    return found
+                try:
+                    found |= _get(endpoint, wanted)
+                except UnavailableError:
+                    continue
+            wanted = [each for each in hashes if each not in found or _may_come(found[each])]
+            wait = next(waits, None) if wanted else None
+            if wait is None:
+                break
+            time.sleep(wait * self._jitter.uniform(0.9, 1.1))
+        if len(found) < len(set(hashes)):
+            found |= self._first(lambda endpoint: _get(endpoint, [each for each in hashes if each not in found]))
+        return found
 
-        def attempt() -> httpx.Response:
-            headers = sign_request(self._account, scope, path=path, body=body, now=int(time.time()))
-            return self._http.post(path, content=body, headers={**headers, "Content-Type": "application/cbor"})
+    def _ask(self, call: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        return self._first(lambda endpoint: endpoint.ask(call, request))
 
-        response = self._retried(attempt)
-        try:
-            answer = cbor2.loads(response.content)
-        except (cbor2.CBORError, ValueError) as error:
-            raise DecodeError("vault answer", got="other bytes", expected="CBOR") from error
-        if not isinstance(answer, dict):
-            raise DecodeError("vault answer", got=type(answer).__name__, expected="a map")
-        return answer
-
-    def _retried(self, attempt: Callable[[], httpx.Response]) -> httpx.Response:
-        """Try again while the vault is unavailable, each time signed anew; refusals are final."""
-        why = ""
+    def _first(self, ask: Callable[[VaultEndpoint], Answer]) -> Answer:
+        """Return the answer of the first vault that gives one, each call signed anew; refusals are final."""
+        failure = UnavailableError("the vault", "not asked")
         for number in range(1, _ATTEMPTS + 1):
-            try:
-                response = attempt()
-            except httpx.TransportError as error:
-                why = "no answer in time" if isinstance(error, httpx.TimeoutException) else "no connection"
-            else:
-                if response.status_code not in _UNAVAILABLE_STATUSES:
-                    return _accepted(response)
-                why = f"HTTP {response.status_code}"
+            for endpoint in self._endpoints:
+                try:
+                    return ask(endpoint)
+                except UnavailableError as error:
+                    failure = error
             if number < _ATTEMPTS:
                 time.sleep(0.1 * 2**number * self._jitter.uniform(0.5, 1.5))
-        raise UnavailableError("the vault", why)
+        raise failure
 
 
-def _accepted(response: httpx.Response) -> httpx.Response:
-    if response.is_success:
-        return response
-    code, message = "http", f"HTTP {response.status_code}"
-    try:
-        is_cbor = "cbor" in response.headers.get("content-type", "")
-        error = (cbor2.loads(response.content) if is_cbor else response.json())["error"]
-        code, message = str(error["code"]), str(error["message"])
-    except (ValueError, KeyError, TypeError, cbor2.CBORError):
-        pass
-    raise RequestRefusedError("the vault", message, status=response.status_code, code=code)
+def _get(endpoint: VaultEndpoint, hashes: Sequence[bytes]) -> dict[bytes, Fetched]:
+    """Return one vault's answer for each hash."""
+    found: dict[bytes, Fetched] = {}
+    part = list(hashes)
+    while part:
+        answer = endpoint.ask("get", {"hashes": part})
+        blobs, reasons = answer.get("blobs"), answer.get("reasons")
+        if not (isinstance(blobs, list) and isinstance(reasons, list) and len(blobs) == len(reasons) == len(part)):
+            raise DecodeError("vault answer", got="another shape", expected="one blob or reason for each hash")
+        for blob_hash, blob, reason in zip(part, blobs, reasons, strict=True):
+            if blob is not None and (not isinstance(blob, bytes) or keccak(blob) != blob_hash):
+                raise TamperedError(f"blob {blob_hash.hex()[:16]}…", got="other bytes", expected="the committed ones")
+            found[blob_hash] = Fetched(blob_hash=blob_hash, blob=blob, reason=None if blob is not None else str(reason))
+        full = [each for each in part if (found[each].reason or "").startswith(_ASK_AGAIN)]
+        if len(full) == len(part):
+            break  # not even one fits
+        part = full
+    return found
+
+
+def _may_come(fetched: Fetched) -> bool:
+    return fetched.reason is not None and fetched.reason.startswith(_PERHAPS_ELSEWHERE)
 
 
 def _split(blobs: Iterable[Blob]) -> Iterator[list[dict[str, Any]]]:
