@@ -15,12 +15,13 @@ from chain_node.consensus.qbft.quorum import compute_fault_bound, compute_quorum
 from chain_node.consensus.qbft.seals import recover_sealers
 from chain_node.consensus.qbft.validator_votes import ValidatorTally, tally_after, tally_of_genesis
 from chain_node.core.errors import InvalidBlockError, UnavailableError
-from chain_node.core.types import Address, Header, Height
+from chain_node.core.types import Address, Hash32, Header, Height
 from chain_node.execution import BlockContext, CallRequest, ExecutionEngine
 from chain_node.node.chain import Chain
 from chain_node.node.recent import Recent
 from chain_node.rpc import BlockFinality, ChainBlock
 from chain_node.storage import LateSeal
+from chain_node.txpool import CONSORTIUM
 
 _GET_VALIDATORS = bytes.fromhex("b7ab4db5")
 _CALL_GAS = 50_000_000
@@ -64,6 +65,8 @@ class Validators:
         self._seals = seals
         self._contract = chain.genesis.qbft.validator_contract
         self._sets: Recent[Height, tuple[Address, ...]] = Recent(1024)
+        self._answered: tuple[Hash32 | None, tuple[Address, ...]] | None = None
+        """What the Consortium answered last, with the storage root it answered by."""
         self._tally = ValidatorTally(())
         self._counted_height = Height(0)
         if self._contract is None:
@@ -72,6 +75,8 @@ class Validators:
     def after(self, head: ChainBlock) -> tuple[Address, ...]:
         """The set that decides the height after the head, ascending. Called for each new head, in order."""
         height = Height(head.height + 1)
+        if self._contract == CONSORTIUM:
+            return self._sets.get(height, lambda _: self._ask_consortium(head))
         if self._contract is not None:
             return self._sets.get(height, self._ask_contract)
         if head.height > self._counted_height:
@@ -129,6 +134,14 @@ class Validators:
             raise UnavailableError(f"the validator set of height {height}")
         context = self._chain.context_of(parent.header)
         return read_validators(self._chain.engine, parent.header, context, self._contract)
+
+    def _ask_consortium(self, head: ChainBlock) -> tuple[Address, ...]:
+        """Our own contract answers by its storage alone, so it is asked again only when that has changed."""
+        account = self._chain.state(head.header.state_root).account(CONSORTIUM)
+        storage_root = None if account is None else account.storage_root
+        if self._answered is None or self._answered[0] != storage_root:
+            self._answered = storage_root, self._ask_contract(Height(head.height + 1))
+        return self._answered[1]
 
     def _count_votes(self) -> None:
         """Votes in headers up to the head; an epoch's first block starts the count anew."""
