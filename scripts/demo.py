@@ -37,8 +37,13 @@ def run_main_job(demo: Demo) -> None:
     demo.run("tranchain", "registrar", "init", *key_file, "--scrypt-n", "4096", account="registrar", show=False)
     listen = ("--listen", demo.registrar.removeprefix("http://"), "--log", str(directory / "registrar.requests.log"))
     demo.start("registrar", "tranchain", "registrar", "serve", *key_file, *listen, account="registrar")
-    for oracle, auditor in AUDITOR_BY_ORACLE.items():
-        reader = ("--auditor", str(consortium.keystore(auditor)), "--db", str(directory / f"{oracle}.db"))
+    for oracle in demo.oracles:
+        reader = (
+            "--auditor",
+            str(consortium.keystore(AUDITOR_BY_ORACLE[oracle])),
+            "--db",
+            str(directory / f"{oracle}.db"),
+        )
         demo.start(oracle, "tranchain", "oracle", "serve", *reader, account=oracle)
 
     demo.say("Risk control invites the originator; the originator submits 6,069 loans")

@@ -26,7 +26,7 @@ def make_network(demo: Demo, endpoint_by_organisation: Mapping[str, str]) -> Pat
     """Each organisation's keys, certificates, member files and genesis; returns the genesis file, written last."""
     demo.say("A consortium of three institutions: each makes its node's keys; none ever sees another's")
     nodes = {name: init_node(demo, name, endpoint) for name, endpoint in endpoint_by_organisation.items()}
-    consortium = make_consortium(demo.directory, nodes)
+    consortium = make_consortium(demo.directory, nodes, oracles=demo.oracles)
     print("  (scripts/demo_consortium.py made a demo authority, 16 accounts, the certificates of accounts and nodes,")
     print("   and three signed member files: `tranchain admin certify`, `certify-node`, `member-file`)")
     members = [str(path) for path in consortium.member_files]
@@ -47,10 +47,10 @@ def init_node(demo: Demo, organisation: str, endpoint: str) -> DemoNode:
 
 def start_network(demo: Demo) -> None:
     """The first minute of a new consortium: its network is made and its three nodes start."""
-    ports = {name: find_port() for name in demo.rpc_by_organisation}
+    ports = {name: find_port() for name in demo.organisations}
     genesis = make_network(demo, {name: f"127.0.0.1:{port}" for name, port in ports.items()})
-    demo.say("Three nodes start, with TLS between them: validator, JSON-RPC and vault of each organisation")
-    for name in demo.rpc_by_organisation:
+    demo.say("The nodes start, with TLS between them: validator, JSON-RPC and vault of each organisation")
+    for name in demo.organisations:
         start_node(demo, name, genesis, ports[name])
     for name, url in demo.rpc_by_organisation.items():
         demo.wait_for(f"{url}/ready", NODE_NAMES[name])

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from demo_consortium import NODE_BY_ACCOUNT, DemoConsortium
+from demo_consortium import AUDITOR_BY_ORACLE, NODE_BY_ACCOUNT, ORGANISATION_BY_ACCOUNT, DemoConsortium
 
 ROOT = Path(__file__).resolve().parents[1]
 _STOP_S = 20
@@ -53,13 +53,23 @@ class Demo:
         return DemoConsortium(self.directory)
 
     @property
+    def organisations(self) -> list[str]:
+        """Those that run a node, and therefore an oracle."""
+        return list(self.rpc_by_organisation)
+
+    @property
+    def oracles(self) -> list[str]:
+        """Accounts of the oracles."""
+        return [name for name in AUDITOR_BY_ORACLE if ORGANISATION_BY_ACCOUNT[name] in self.rpc_by_organisation]
+
+    @property
     def rpc(self) -> str:
         """URL of the first organisation's node."""
         return next(iter(self.rpc_by_organisation.values()))
 
     def environment_of(self, account: str | None) -> Mapping[str, str]:
         """Environment of the commands of an account's holder: its own organisation's node comes first."""
-        own = self.rpc_by_organisation[NODE_BY_ACCOUNT[account]] if account else self.rpc
+        own = self.rpc_by_organisation.get(NODE_BY_ACCOUNT[account], self.rpc) if account else self.rpc
         others = [url for url in self.rpc_by_organisation.values() if url != own]
         return os.environ | {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
