@@ -149,8 +149,8 @@ class NodeServices(Protocol):
         """
         ...
 
-    def on_seals(self, seals: Sequence[LateSeal]) -> None:
-        """Late seals from a peer.
+    def on_seals(self, seals: Sequence[LateSeal]) -> Sequence[LateSeal]:
+        """Late seals from a peer; returns those that were found good and are to be passed on.
 
         Raises:
             InvalidInputError: one of them is of nobody who may seal.

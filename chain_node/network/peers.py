@@ -290,9 +290,9 @@ class Peers:
         seals = tuple(seal for seal in frame.seals if self._heard.is_new(seal.seal))
         if not seals:
             return
-        self._services.on_seals(seals)
-        for other in find_unreached(self._members(), peer):
-            other.link.send(LateSeals(seals))
+        good = tuple(self._services.on_seals(seals))
+        for other in find_unreached(self._members(), peer) if good else ():
+            other.link.send(LateSeals(good))
 
     def _collect_blocks(self, first: Height, count: int) -> tuple[bytes, ...]:
         last = min(first + min(count, BLOCKS_PER_FRAME_MAX) - 1, self._services.head().height)

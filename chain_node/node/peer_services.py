@@ -75,9 +75,9 @@ class PeerServices:
         """Transactions from a peer; returns those that were new here."""
         return [one for one in encoded if self._intake.take_from_peer(one)]
 
-    def on_seals(self, seals: Sequence[LateSeal]) -> None:
-        """Late seals from a peer."""
-        self._seals.add(seals)
+    def on_seals(self, seals: Sequence[LateSeal]) -> Sequence[LateSeal]:
+        """Late seals from a peer; returns those that were found good."""
+        return self._seals.add(seals)
 
     def on_links_changed(self, validators: tuple[Address, ...]) -> None:
         """The validators with which this node has a live link now."""

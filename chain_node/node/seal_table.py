@@ -56,19 +56,24 @@ class SealTable:
         with self._lock:
             return tuple(self._by_height.get(height, {}).values())
 
-    def add(self, seals: Sequence[LateSeal]) -> None:
+    def add(self, seals: Sequence[LateSeal]) -> list[LateSeal]:
         """Check seals that came from a peer and keep them; those for blocks to come are checked then.
+
+        Returns:
+            Those that are good. An unchecked seal is passed on by nobody, or its author would have others blamed.
 
         Raises:
             InvalidInputError: one is of nobody who may seal that block. What came before it was kept.
         """
         head = self._chain.head().height
+        good: list[LateSeal] = []
         for seal in seals:
             if head < seal.height <= head + SEALED_HEIGHTS_KEPT:
                 if len(self._early) < _EARLY_MAX:
                     self._early.append(seal)
-            elif seal.height > max(0, head - SEALED_HEIGHTS_KEPT):
-                self._check_and_keep(seal)
+            elif seal.height > max(0, head - SEALED_HEIGHTS_KEPT) and self._check_and_keep(seal):
+                good.append(seal)
+        return good
 
     def add_commit(self, commit: SignedCommit) -> None:
         """Keep the seal of a Commit, if it is for the block that was decided; its signature is known to be good."""
@@ -118,20 +123,22 @@ class SealTable:
             gathered, self._unwritten = self._unwritten, []
         self._store.put_seals(gathered)
 
-    def _check_and_keep(self, seal: LateSeal) -> None:
+    def _check_and_keep(self, seal: LateSeal) -> bool:
+        """Whether it is good and was not known."""
         block = self._chain.block_at(seal.height)
         if block is None or block.hash != seal.block_hash:
-            return
+            return False
         with self._lock:
             known = list(self._by_height.get(seal.height, {}).values())
         if any(one.seal == seal.seal for one in known):
-            return
+            return False
         signer = recover_address(digest_of(block, seal.round), seal.seal)
         if signer not in self._validators_of(seal.height):
             raise RemoteProtocolError(
                 f"seal of block {seal.height} by {describe(signer)}, no validator there", penalty=_FOREIGN_SEAL_PENALTY
             )
         self._keep(block, seal.round, signer, seal.seal)
+        return True
 
     def _keep(self, block: ChainBlock, round_number: Round, signer: Address, seal: bytes) -> None:
         """Keep a good seal of a validator whose seal of this block is not known in any round."""

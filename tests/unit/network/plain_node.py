@@ -126,8 +126,9 @@ class PlainNode:
         self.transactions += new
         return new
 
-    def on_seals(self, seals: Sequence[LateSeal]) -> None:
+    def on_seals(self, seals: Sequence[LateSeal]) -> Sequence[LateSeal]:
         self.heard_seals += seals
+        return seals
 
     def on_links_changed(self, validators: tuple[Address, ...]) -> None:
         self.link_changes.append(validators)
