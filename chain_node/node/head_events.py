@@ -75,6 +75,8 @@ class HeadEvents:
         self._rejected = Counter(
             "tranchain_messages_rejected", "Consensus messages dropped, by why", ["reason"], registry=metrics
         )
+        for reason in ("fault", "late"):
+            self._rejected.labels(reason)
         self._refused = Counter("tranchain_proposals_refused", "Proposals found invalid here", registry=metrics)
         self.last_refusal: Refusal | None = None
         """The newest proposal that was found invalid here."""

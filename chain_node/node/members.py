@@ -66,4 +66,4 @@ class Members:
         taken = signature[signature.index("(") + 1 : -1]
         data = keccak(signature.encode())[:4] + encode(taken.split(",") if taken else [], values)
         result = self._chain.call(self._chain.head(), CallRequest(to=CONSORTIUM, data=data, gas=_CALL_GAS))
-        return decode(types, result.return_data)
+        return decode(types, result.return_data if result.status else b"")

@@ -44,11 +44,13 @@ def read_nodes(urls: Sequence[str]) -> list[NodeView]:
 
 
 def findings_of(nodes: Sequence[NodeView]) -> list[tuple[str, Finding]]:
-    """What is not as it should be, with the node that says so; what only shows between nodes comes first."""
+    """What is not as it should be, with the nodes that say so; what only shows between nodes comes first."""
     seen = [(node.name, node.status, node.clock_ahead_ms) for node in nodes if node.status is not None]
-    found = [("", finding) for finding in compare(seen)]
-    found += [(name, finding) for name, status, _ in seen if status.diagnosis for finding in status.diagnosis.findings]
-    return found
+    names_by_finding: dict[Finding, list[str]] = {finding: [] for finding in compare(seen)}
+    for name, status, _ in seen:
+        for finding in status.diagnosis.findings if status.diagnosis else ():
+            names_by_finding.setdefault(finding, []).append(name)
+    return [(", ".join(names), finding) for finding, names in names_by_finding.items()]
 
 
 def is_well(nodes: Sequence[NodeView]) -> bool:

@@ -248,13 +248,12 @@ def _facts(status: NodeStatus) -> Table:
     table = Table.grid(padding=(0, 3))
     table.add_column(style=_QUIET)
     table.add_column()
-    finality = status.finality
-    needed = (
-        "more than one validator"
-        if finality.byzantine_quorum is None
-        else f"{finality.byzantine_quorum} of {len(status.validators)} seals"
-    )
-    table.add_row("final", Text.assemble(f"byzantine_final up to {_final_text(status)}", (f", needs {needed}", _QUIET)))
+    needed = status.finality.byzantine_quorum
+    if needed is None:
+        table.add_row("final", "crash_final only: nobody else seals")
+    else:
+        seals = f", needs {needed} of {len(status.validators)} seals"
+        table.add_row("final", Text.assemble(f"byzantine_final up to {_final_text(status)}", (seals, _QUIET)))
     pool = status.pool
     table.add_row("pool", f"{_number(pool.pending)} pending, {_number(pool.queued)} queued, {_size(pool.size_bytes)}")
     table.add_row("disk", f"{_size(status.disk.store_bytes)} used, {_size(status.disk.free_bytes)} free")

@@ -35,8 +35,12 @@ def _true(_call: Call) -> JsonValue:
     return True
 
 
-def _not_syncing(_call: Call) -> JsonValue:
-    return False
+def _syncing(call: Call) -> JsonValue:
+    status = call.backend.status()
+    if status.sync is None:
+        return False
+    head = to_quantity(status.head.number)
+    return {"startingBlock": head, "currentBlock": head, "highestBlock": to_quantity(status.sync.target)}
 
 
 def _no_accounts(_call: Call) -> JsonValue:
@@ -99,7 +103,7 @@ METHODS = {
     "net_version": Method(_net_version),
     "net_listening": Method(_true),
     "net_peerCount": Method(_peer_count),
-    "eth_syncing": Method(_not_syncing),
+    "eth_syncing": Method(_syncing),
     "eth_accounts": Method(_no_accounts),
     "eth_mining": Method(_mining),
     "eth_hashrate": Method(_zero),

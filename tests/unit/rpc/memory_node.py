@@ -14,7 +14,7 @@ from chain_node.core.codec import encode_block
 from chain_node.core.crypto import address_of, sign_digest
 from chain_node.core.genesis import parse_genesis
 from chain_node.core.hashing import keccak
-from chain_node.core.types import FIRST_ROUND, Address, Block, Transaction
+from chain_node.core.types import FIRST_ROUND, Address, Block, Height, Transaction
 from chain_node.node.block_maker import BlockMaker, BuildOrder
 from chain_node.node.chain import Chain, make_commit
 from chain_node.node.consensus_view import ConsensusView
@@ -28,7 +28,7 @@ from chain_node.node.overview import Overview, Sources, Surroundings
 from chain_node.node.peer_network import NoPeers
 from chain_node.node.seal_window import SealWindow
 from chain_node.node.validators import Validators
-from chain_node.rpc import Backend, ChainBlock, Dispatcher, Limits, NodeInfo, SubscriptionHub
+from chain_node.rpc import Backend, ChainBlock, Dispatcher, Limits, NodeInfo, Peer, SubscriptionHub
 from chain_node.rpc.node_status import DiskStatus
 from chain_node.storage import MemoryStore
 from chain_node.txpool import Pool
@@ -96,6 +96,9 @@ class MemoryNode:
             vault_id=None,
         )
         self.evidence = EvidenceLog()
+        self.heads = HeadEvents(self.intake, SubscriptionHub(), CollectorRegistry())
+        self.peers_ahead: int | None = None
+        """Height of the head of a peer that blocks are fetched from."""
         self.dispatcher = Dispatcher(
             Backend(
                 chain=self.chain,
@@ -122,15 +125,32 @@ class MemoryNode:
                 members=Members(self.chain),
                 pool=self.intake.pool,
                 evidence=self.evidence,
-                heads=HeadEvents(self.intake, SubscriptionHub(), CollectorRegistry()),
+                heads=self.heads,
                 state=self._state,
-                peers=lambda: (),
+                peers=self._peers,
                 records=lambda: (),
-                is_syncing=lambda: False,
+                is_syncing=lambda: self.peers_ahead is not None,
                 halt_reason=lambda: None,
                 clock_ms=lambda: self.now_ms,
             ),
         )
+
+    def _peers(self) -> tuple[Peer, ...]:
+        if self.peers_ahead is None:
+            return ()
+        peer = Peer(
+            tls_key_hash=b"\x01" * 32,
+            validator=None,
+            organisation=None,
+            endpoint="127.0.0.1:1",
+            client_version="test/v1",
+            is_outbound=True,
+            is_live=True,
+            height=Height(self.peers_ahead),
+            latency_ms=None,
+            misdeed_points=0,
+        )
+        return (peer,)
 
     def _state(self) -> State:
         head = head_event(self.chain.head(), self.validators, self.now_ms)
