@@ -194,8 +194,7 @@ class Checkers:
     def _on_late_seal(self, machine: Machine, seal: LateSeal) -> None:
         header = self._headers.get(seal.block_hash)
         if header is None:
-            self._found(f"{machine.name} passes on a seal of a block that nobody has: {_short(seal.block_hash)}")
-            return
+            return  # an invention of a liar's, passed on unchecked
         digest = _digest_in_round(header, seal.round)
         signer = recover_address(digest, seal.seal, is_low_s_required=False)
         if signer != machine.address:

@@ -38,6 +38,9 @@ LIVENESS_TIMEOUTS_LYING = 40
 """As above for each liar, whose turns may cost a whole timeout of the round reached: at most 2^5 base timeouts."""
 
 _TICK_MS = 250
+_FINALITY_HEIGHTS = 6
+"""Blocks below the head whose finality is asked for at each tick."""
+
 _MEMBERS_MAX = 10
 
 
@@ -80,7 +83,8 @@ class World:
         self.members = tuple(member_of(index) for index in range(_MEMBERS_MAX))
         self.genesis = _make_genesis(scenario)
         self._nodes = _Nodes()
-        self._final_heights: dict[int, int] = {}
+        self._final: dict[tuple[int, int], None] = {}
+        """(machine, height) of blocks that a machine calls final for good."""
         self._positions: dict[int, str] = {}
         self.engine = MemoryEngine(self._nodes, self.members, self.founders)
         self.is_safe_in_theory = len(scenario.liars) <= (scenario.validators - 1) // 3
@@ -266,16 +270,15 @@ class World:
         self.loop.call_later(_TICK_MS / 1000, self._tick)
 
     def _ask_finality(self, machine: Machine) -> None:
-        """Let a node say which of its blocks are final for good; blocks are asked for in order, each until it is."""
-        chain = machine.node.chain
-        height = self._final_heights.get(machine.index, 0) + 1
-        while height <= chain.head().height:
-            block = chain.block_at(Height(height))
-            if block is None or machine.node.validators.finality(block).finality != "byzantine_final":
-                return
-            self.checkers.on_final(machine, block.height, block.hash)
-            self._final_heights[machine.index] = height
-            height += 1
+        """Let a node say which of its newest blocks are final for good."""
+        head = machine.node.chain.head().height
+        for height in range(max(1, head - _FINALITY_HEIGHTS), head + 1):
+            block = machine.node.chain.block_at(Height(height))
+            if block is None or (machine.index, height) in self._final:
+                continue
+            if machine.node.validators.finality(block).finality == "byzantine_final":
+                self._final[machine.index, height] = None
+                self.checkers.on_final(machine, block.height, block.hash)
 
     def _check_finality_reached(self) -> None:
         """With enough honest validators, what was decided a while ago is final for good everywhere."""
@@ -284,9 +287,10 @@ class World:
         honest = [machine for machine in self.honest if machine.address in validators]
         if needed is None or len(honest) < needed:
             return
-        final = {m.name: self._final_heights.get(m.index, 0) for m in self.honest if self._is_known(m)}
-        if min(final.values()) < self.head.number - 3:
-            raise Violation(f"blocks are not final for good: {final} of {self.head.number}")
+        last = range(self.head.number - 3, self.head.number + 1)
+        for machine in self.honest:
+            if self._is_known(machine) and not any((machine.index, height) in self._final for height in last):
+                raise Violation(f"{machine.name} has no block of {last} that is final for good")
 
     def _make_genesis_commit(self) -> BlockCommit:
         initial = self.engine.initialise(self.genesis.alloc)
