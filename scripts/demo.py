@@ -82,7 +82,7 @@ def check_and_show(demo: Demo) -> None:
         mark = "=" if check["equal"] else "DIFFERS FROM"
         print(f"    {check['figure']}: {check['on_chain'][:60]} {mark} {check['recomputed'][:60]}")
     demo.say("What became of the loans (known today, never shown to the model)")
-    figures = print_report(demo.consortium, demo.rpc, verified["pack"], ROOT / EXAMPLES / "outcomes.csv")
+    figures = print_report(demo.consortium, demo.urls_of("trustee"), verified["pack"], ROOT / EXAMPLES / "outcomes.csv")
     picture = ROOT / "build" / "demo.png"
     save_picture(figures, picture)
     print(f"\n  picture: {picture.relative_to(ROOT)}")

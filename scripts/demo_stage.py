@@ -67,14 +67,17 @@ class Demo:
         """URL of the first organisation's node."""
         return next(iter(self.rpc_by_organisation.values()))
 
-    def environment_of(self, account: str | None) -> Mapping[str, str]:
-        """Environment of the commands of an account's holder: its own organisation's node comes first."""
+    def urls_of(self, account: str | None) -> str:
+        """The nodes that an account's holder uses: its own organisation's first, the others where that is dead."""
         own = self.rpc_by_organisation.get(NODE_BY_ACCOUNT[account], self.rpc) if account else self.rpc
-        others = [url for url in self.rpc_by_organisation.values() if url != own]
+        return ",".join([own, *(url for url in self.rpc_by_organisation.values() if url != own)])
+
+    def environment_of(self, account: str | None) -> Mapping[str, str]:
+        """Environment of the commands of an account's holder."""
         return os.environ | {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "TRANCHAIN_RPC": ",".join([own, *others]),
-            "TRANCHAIN_VAULT": self.rpc,
+            "TRANCHAIN_RPC": self.urls_of(account),
+            "TRANCHAIN_VAULT": self.urls_of(account),
             "TRANCHAIN_REGISTRAR": self.registrar,
             "TRANCHAIN_PASSWORD_FILE": str(self.consortium.password_file),
             "PYTHONUNBUFFERED": "1",

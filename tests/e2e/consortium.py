@@ -81,6 +81,11 @@ class Consortium:
         """The node that an account's holder talks to: its own, or for the originator the exchange's."""
         return self.nodes.get(NODE_BY_ACCOUNT[account], self.node)
 
+    def urls_of(self, account: str) -> str:
+        """That node, and the others for when it is dead."""
+        own = self.node_of(account)
+        return ",".join([own.url, *(node.url for node in self.nodes.values() if node is not own)])
+
     @property
     def registrar_url(self) -> str:
         return f"http://127.0.0.1:{self.registrar_port}"
@@ -91,18 +96,17 @@ class Consortium:
     def address(self, name: str) -> str:
         return self.identity(name).address
 
-    def chain(self, account: str | None = None) -> ChainClient:
-        """The chain at the first node, or at that of an account."""
-        return ChainClient((self.node_of(account) if account else self.node).url, REGISTRY)
+    def chain(self) -> ChainClient:
+        return ChainClient(self.node.url, REGISTRY)
 
     def vault(self, name: str) -> VaultClient:
-        chain = self.chain(name)
-        return VaultClient(chain.rpc_url, self.identity(name).account, chain_id=chain.chain_id, registry=REGISTRY)
+        chain = self.chain()
+        return VaultClient(self.urls_of(name), self.identity(name).account, chain_id=chain.chain_id, registry=REGISTRY)
 
     def options(self, account: str | Path | None) -> list[str]:
         """Common options of the command line for an account, or for a keystore file."""
-        node = self.node_of(account) if isinstance(account, str) else self.node
-        urls = ["--rpc", node.url, "--vault", node.url, "--password-file", str(self.members.password_file)]
+        nodes = self.urls_of(account) if isinstance(account, str) else self.node.url
+        urls = ["--rpc", nodes, "--vault", nodes, "--password-file", str(self.members.password_file)]
         if account is None:
             return urls
         keystore = self.members.keystore(account) if isinstance(account, str) else account
