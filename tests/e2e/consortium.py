@@ -96,8 +96,9 @@ class Consortium:
     def address(self, name: str) -> str:
         return self.identity(name).address
 
-    def chain(self) -> ChainClient:
-        return ChainClient(self.node.url, REGISTRY)
+    def chain(self, account: str | None = None) -> ChainClient:
+        """The chain as the first node has it, or the node of an account's holder."""
+        return ChainClient((self.node_of(account) if account else self.node).url, REGISTRY)
 
     def vault(self, name: str) -> VaultClient:
         chain = self.chain()
@@ -200,14 +201,15 @@ class Consortium:
         return {**os.environ, "PYTHONUNBUFFERED": "1"}
 
 
-def found_consortium(directory: Path, *, node_count: int = 1) -> Consortium:
+def found_consortium(directory: Path, *, node_count: int = 1, oracles: Sequence[str] = ()) -> Consortium:
     """Make keys and genesis, start the nodes, deploy, enrol the originator, activate the model, prove the keys.
 
-    With one node the bank bureau runs it, and risk control's oracle is the only one.
+    With one node the bank bureau runs it, and risk control's oracle is the only one unless others are named.
     """
+    oracles = oracles or (tuple(AUDITOR_BY_ORACLE) if node_count > 1 else ("oracle-c",))
     names = list(MEMBERS)[:node_count]
     papers = {name: _make_node(directory / f"node-{name}", name) for name in names}
-    members = make_consortium(directory, papers, oracles=tuple(AUDITOR_BY_ORACLE) if node_count > 1 else ("oracle-c",))
+    members = make_consortium(directory, papers, oracles=oracles)
     genesis = directory / "genesis.json"
     built = tranchain_node("genesis", *members.member_files, "--to", genesis, "--block-period-ms", "100")
     assert built.returncode == 0, built.stderr

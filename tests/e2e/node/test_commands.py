@@ -89,7 +89,31 @@ def test_export_of_a_running_node_is_refused_and_of_a_stopped_one_verifies(node:
     assert (verified["valid"], verified["blocks"]) == (True, exported["blocks"])
 
 
-@pytest.mark.parametrize("command", ["init", "genesis", "run", "vault", "export", "verify", "status"])
+def test_init_prints_what_the_member_file_says_of_the_node(tmp_path: Path) -> None:
+    line = ("init", "--data-dir", tmp_path, "--organisation", "Bank A", "--endpoint", "node.a.example:30303")
+    made = tranchain_node(*line)
+    assert made.returncode == 0, made.stderr
+    options = made.stdout.splitlines()[-1].partition(": ")[2].split()
+    assert options[::2] == ["--validator", "--node"]
+    renewed = json.loads(tranchain_node("tls-request", *line[1:], "--json").stdout)
+    assert renewed["node"] == options[3]
+    assert renewed["tls_request"] == str(tmp_path / "tls.csr")
+    rotated = json.loads(tranchain_node("tls-request", *line[1:], "--key", tmp_path / "next.key", "--json").stdout)
+    assert rotated["node"].startswith("node.a.example:30303:")
+    assert rotated["node"] != options[3]
+    again = tranchain_node(*line)
+    assert again.returncode == 1
+    assert "exists already" in again.stderr
+
+
+def test_init_with_half_of_what_tls_needs_is_refused(tmp_path: Path) -> None:
+    refused = tranchain_node("init", "--data-dir", tmp_path / "data", "--organisation", "Bank A")
+    assert refused.returncode == 1
+    assert "give both" in refused.stderr
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("command", ["init", "tls-request", "genesis", "run", "vault", "export", "verify", "status"])
 def test_help_of_every_command_has_an_example(command: str) -> None:
     shown = tranchain_node(command, "--help")
     assert shown.returncode == 0
