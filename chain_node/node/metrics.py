@@ -12,18 +12,11 @@ from typing import get_args
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from chain_node.network.traffic import Traffic
 from chain_node.node.standstill import blocks_behind
 from chain_node.rpc.node_status import NodeStatus, Severity, Standing
 
 Labels = tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Traffic:
-    """What has gone over all links in one direction in frames of one type, since the node started."""
-
-    frames: int
-    size_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +27,8 @@ class Counts:
     """Transactions that began to wait, by where they came from."""
     refused: Callable[[], Mapping[str, int]]
     """Transactions that were not taken, by class of reason."""
-    traffic: Callable[[], Mapping[tuple[str, str], Traffic]]
-    """By direction ("in", "out") and type of frame."""
+    traffic: Callable[[], Traffic | None]
+    """What went over the links; None for a node without peers."""
 
 
 class NodeCollector(Collector):
@@ -65,12 +58,25 @@ class NodeCollector(Collector):
         yield _counter(
             "tranchain_transactions_refused", "Transactions not taken, by reason", ("reason",), refused.items()
         )
-        traffic = sorted(counts.traffic().items())
-        names = ("direction", "frame")
-        frames = {labels: passed.frames for labels, passed in traffic}
-        yield _counter("tranchain_network_frames", "Frames over all links", names, frames.items())
-        sizes = {labels: passed.size_bytes for labels, passed in traffic}
-        yield _counter("tranchain_network_bytes", "Bytes of frames over all links", names, sizes.items())
+        traffic = counts.traffic()
+        if traffic is not None:
+            yield from _traffic(traffic)
+
+
+def _traffic(traffic: Traffic) -> Iterator[Metric]:
+    for name, meaning, received, sent in (
+        ("tranchain_network_frames", "Frames over all links", traffic.frames_received, traffic.frames_sent),
+        ("tranchain_network_bytes", "Bytes of frames over all links", traffic.bytes_received, traffic.bytes_sent),
+    ):
+        values = {("in", frame): count for frame, count in sorted(received.items())}
+        values |= {("out", frame): count for frame, count in sorted(sent.items())}
+        yield _counter(name, meaning, ("direction", "frame"), values.items())
+    for name, meaning, count in (
+        ("tranchain_links_refused", "Connections this node did not take", traffic.refusals.total()),
+        ("tranchain_dial_failures", "Attempts to connect that led to no link", traffic.dial_failures),
+        ("tranchain_link_overflows", "Links closed because the peer read too slowly", traffic.overflows),
+    ):
+        yield _counter(name, meaning, (), [((), count)])
 
 
 def _chain(status: NodeStatus) -> Iterator[Metric]:

@@ -128,7 +128,7 @@ def _behind(status: NodeStatus) -> Finding | None:
         return _fault(
             "behind",
             f"This node is {missing} blocks behind (its head is {status.head.number}) and fetches nothing.",
-            "Look in its log for sync_failed and for peers that were shut out; then restart the node.",
+            "Look in its log for peer_misdeed and peer_banned; then restart the node.",
         )
     return _note(
         "syncing",
@@ -192,7 +192,7 @@ def _no_peers(status: NodeStatus) -> Finding | None:
         "no_peers",
         f"This node has no link to anybody; {_list(_others(status))} should be there.",
         f"Does {status.network.listen} accept connections from them, and can it reach their endpoints (nc -vz HOST "
-        "PORT)? The log names refusals: link_refused, dial_failed.",
+        "PORT)? The log names refusals: refused_by_peer, peer_refused.",
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,11 +9,11 @@ from importlib.metadata import PackageNotFoundError, version
 from platform import python_version
 
 from prometheus_client import CollectorRegistry
-from starlette.routing import BaseRoute
 
 from chain_node.core.crypto import address_of
+from chain_node.core.genesis import Genesis
 from chain_node.core.types import Height, Transaction
-from chain_node.node.assembly import assemble
+from chain_node.node.assembly import Parts, assemble
 from chain_node.node.chain import Chain
 from chain_node.node.clock import now_ms
 from chain_node.node.config import NodeConfig
@@ -23,15 +22,16 @@ from chain_node.node.driver import Driver, Workers
 from chain_node.node.evidence import EvidenceLog
 from chain_node.node.fixed_addresses import CONTRACT_REGISTRY
 from chain_node.node.head_events import HeadEvents
-from chain_node.node.intake import Intake
+from chain_node.node.intake import Intake, NewTransaction
 from chain_node.node.keys import load_validator_key
 from chain_node.node.members import Members
 from chain_node.node.metrics import Counts, NodeCollector
 from chain_node.node.opening import EVIDENCE_FILE, VOTES_FILE, make_engine, open_store, read_genesis
 from chain_node.node.overview import Overview, Sources, Surroundings, measure_disk
-from chain_node.node.peer_network import NoPeers
+from chain_node.node.peering import Introduction, Peering, open_peering
 from chain_node.node.seal_table import SealTable
 from chain_node.node.seal_window import SealWindow
+from chain_node.node.vault_exchange import VaultLinks
 from chain_node.node.vault_reader import VaultReader
 from chain_node.node.votes import Votes
 from chain_node.rpc import (
@@ -61,6 +61,14 @@ class EmbeddedVault:
 
     vault: Vault
     blobs: BlobStore
+    links: VaultLinks | None
+    """To the vaults of other nodes; None for a node without peers."""
+
+    def close(self) -> None:
+        """Let go of thread and files."""
+        if self.links is not None:
+            self.links.close()
+        self.blobs.close()
 
 
 @dataclass(slots=True)
@@ -69,10 +77,9 @@ class Node:
 
     app: RPCApp
     driver: Driver
+    peering: Peering | None
     vault: EmbeddedVault | None
-    store: LmdbStore
-    votes: Votes
-    evidence_disk: FileDisk
+    files: Files
     seals: SealTable
     workers: Workers
     rpc_workers: ThreadPoolExecutor
@@ -84,11 +91,37 @@ class Node:
         self.workers.chain.shutdown()
         with suppress(StoreFullError):  # seals of others, for which their later ones vouch
             self.seals.write(is_last=True)
-        self.votes.close()
-        self.evidence_disk.close()
         if self.vault is not None:
-            self.vault.blobs.close()
+            self.vault.close()
+        if self.peering is not None:
+            self.peering.transport.close()
+        self.files.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What the node keeps in its data directory."""
+
+    store: LmdbStore
+    votes: Votes
+    evidence: FileDisk
+
+    def close(self) -> None:
+        """Close all of them."""
+        self.votes.close()
+        self.evidence.close()
         self.store.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """Chain, pool and consensus, without RPC and peers."""
+
+    chain: Chain
+    intake: Intake
+    evidence: EvidenceLog
+    heads: HeadEvents
+    parts: Parts
 
 
 def build_node(config: NodeConfig) -> Node:
@@ -100,24 +133,64 @@ def build_node(config: NodeConfig) -> Node:
     """
     private_key = load_validator_key(config.validator_key_path)
     genesis = read_genesis(config.genesis)
-    store = open_store(genesis, config.data_dir)
-    chain = Chain(genesis, store, make_engine(genesis, store))
-    evidence_disk = FileDisk(config.data_dir / EVIDENCE_FILE)
-    votes, evidence = Votes(config.data_dir / VOTES_FILE), EvidenceLog(evidence_disk)
+    files = Files(
+        open_store(genesis, config.data_dir),
+        Votes(config.data_dir / VOTES_FILE),
+        FileDisk(config.data_dir / EVIDENCE_FILE),
+    )
     hub, metrics = SubscriptionHub(), CollectorRegistry()
 
     def on_new(transaction: Transaction) -> None:
         dispatcher.filters.on_pending(transaction.hash)
         hub.on_pending(transaction)
-        parts.driver.on_transaction()
+        core.parts.driver.on_transaction()
 
-    intake = Intake(chain, Pool(), now_ms, on_new, lambda transaction: network.announce_transaction(transaction.raw))
+    core = _build_core(config, genesis, files, private_key, on_new=on_new, hub=hub, metrics=metrics)
+    vault = _embed_vault(config, core.chain) if config.vault else None
+    info = _describe_node(core.chain, private_key, vault)
+    peering = open_peering(config, _introduce(core.chain, info), core.parts, None if vault is None else vault.links)
+    rpc_workers = ThreadPoolExecutor(_RPC_THREADS, "rpc")
+    backend = _build_backend(config, core, info, peering, metrics)
+    dispatcher = Dispatcher(backend)
+    options = HTTPOptions(
+        readiness=lambda: _readiness(core.chain, core.parts.driver),
+        metrics=metrics,
+        allowed_origins=tuple(config.rpc_allowed_origins),
+        routes=() if vault is None else vault_routes(vault.vault),
+    )
+    return Node(
+        app=RPCApp(dispatcher, hub, options, rpc_workers),
+        driver=core.parts.driver,
+        peering=peering,
+        vault=vault,
+        files=files,
+        seals=core.parts.seals,
+        workers=core.parts.workers,
+        rpc_workers=rpc_workers,
+    )
+
+
+def _build_core(
+    config: NodeConfig,
+    genesis: Genesis,
+    files: Files,
+    private_key: bytes,
+    *,
+    on_new: NewTransaction,
+    hub: SubscriptionHub,
+    metrics: CollectorRegistry,
+) -> Core:
+    chain = Chain(genesis, files.store, make_engine(genesis, files.store))
+    evidence = EvidenceLog(files.evidence)
+    intake = Intake(
+        chain, Pool(), now_ms, on_new, lambda transaction: parts.driver.network.announce_transaction(transaction.raw)
+    )
     heads = HeadEvents(intake, hub, metrics)
     parts = assemble(
         chain=chain,
-        store=store,
+        store=files.store,
         intake=intake,
-        votes=votes,
+        votes=files.votes,
         evidence=evidence,
         heads=heads,
         private_key=private_key,
@@ -125,62 +198,59 @@ def build_node(config: NodeConfig) -> Node:
         build_budget_ms=config.build_budget_ms,
         workers=Workers(chain=ThreadPoolExecutor(1, "chain"), votes=ThreadPoolExecutor(1, "votes")),
     )
-    network = NoPeers()
-    rpc_workers = ThreadPoolExecutor(_RPC_THREADS, "rpc")
-    vault = _embed_vault(config, chain) if config.vault else None
-    consensus = ConsensusView(chain, parts.validators, evidence, network)
-    info = _describe_node(chain, private_key, vault)
+    return Core(chain, intake, evidence, heads, parts)
+
+
+def _build_backend(
+    config: NodeConfig, core: Core, info: NodeInfo, peering: Peering | None, metrics: CollectorRegistry
+) -> Backend:
+    parts, driver = core.parts, core.parts.driver
+    consensus = ConsensusView(core.chain, parts.validators, core.evidence, driver.network)
     overview = Overview(
         info,
-        _look_around(config),
+        Surroundings(
+            listen=config.p2p_listen,
+            certificate_expires=lambda: None if peering is None else peering.certificate_expires(),
+            disk=lambda: measure_disk(config.data_dir),
+        ),
         Sources(
-            chain=chain,
-            seals=SealWindow(chain, parts.validators, parts.seals.seals),
-            members=Members(chain),
-            pool=intake.pool,
-            evidence=evidence,
-            heads=heads,
-            state=lambda: parts.driver.state,
+            chain=core.chain,
+            seals=SealWindow(core.chain, parts.validators, parts.seals.seals),
+            members=Members(core.chain),
+            pool=core.intake.pool,
+            evidence=core.evidence,
+            heads=core.heads,
+            state=lambda: driver.state,
             peers=consensus.peers,
             records=parts.records.newest,
-            is_syncing=lambda: network.is_syncing,
-            halt_reason=lambda: parts.driver.halt_reason,
+            is_syncing=lambda: driver.network.is_syncing,
+            halt_reason=lambda: driver.halt_reason,
             clock_ms=now_ms,
         ),
     )
-    metrics.register(
-        NodeCollector(
-            overview.status,
-            Counts(taken=lambda: intake.taken, refused=lambda: intake.refused, traffic=dict),
-        )
+    counts = Counts(
+        taken=lambda: core.intake.taken,
+        refused=lambda: core.intake.refused,
+        traffic=dict if peering is None else peering.traffic,
     )
-    dispatcher = Dispatcher(
-        Backend(
-            chain=chain,
-            pool=intake,
-            consensus=consensus,
-            node=info,
-            status=overview.status,
-            limits=Limits(),
-            now_ms=now_ms,
-        )
+    metrics.register(NodeCollector(overview.status, counts))
+    return Backend(
+        chain=core.chain,
+        pool=core.intake,
+        consensus=consensus,
+        node=info,
+        status=overview.status,
+        limits=Limits(),
+        now_ms=now_ms,
     )
-    options = HTTPOptions(
-        readiness=lambda: _readiness(chain, parts.driver),
-        metrics=metrics,
-        allowed_origins=tuple(config.rpc_allowed_origins),
-        routes=_vault_routes(vault),
-    )
-    return Node(
-        app=RPCApp(dispatcher, hub, options, rpc_workers),
-        driver=parts.driver,
-        vault=vault,
-        store=store,
-        votes=votes,
-        evidence_disk=evidence_disk,
-        seals=parts.seals,
-        workers=parts.workers,
-        rpc_workers=rpc_workers,
+
+
+def _introduce(chain: Chain, info: NodeInfo) -> Introduction:
+    return Introduction(
+        chain_id=chain.chain_id,
+        genesis_hash=info.genesis_hash,
+        client_version=info.client_version,
+        validator=info.validator,
     )
 
 
@@ -195,18 +265,11 @@ def _describe_node(chain: Chain, private_key: bytes, vault: EmbeddedVault | None
     )
 
 
-def _look_around(config: NodeConfig) -> Surroundings:
-    return Surroundings(listen=None, certificate_expires=lambda: None, disk=lambda: measure_disk(config.data_dir))
-
-
 def _embed_vault(config: NodeConfig, chain: Chain) -> EmbeddedVault:
     blobs = BlobStore(config.data_dir / "vault")
     key = load_vault_key(config.data_dir / "vault.key")
-    return EmbeddedVault(Vault(blobs, VaultReader(chain), key, CONTRACT_REGISTRY), blobs)
-
-
-def _vault_routes(vault: EmbeddedVault | None) -> Sequence[BaseRoute]:
-    return () if vault is None else vault_routes(vault.vault)
+    vault = Vault(blobs, VaultReader(chain), key, CONTRACT_REGISTRY)
+    return EmbeddedVault(vault, blobs, None if config.p2p_listen is None else VaultLinks(vault, config.p2p_key_path))
 
 
 def _readiness(chain: Chain, driver: Driver) -> Readiness:
