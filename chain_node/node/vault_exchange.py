@@ -58,7 +58,8 @@ class VaultLinks:
         self._lock = threading.Lock()
         self._waiting: dict[bytes, tuple[int, int]] = {}
         """Count and bytes of the messages of a node that wait for the worker."""
-        self._fault_by_node: dict[bytes, InvalidInputError] = {}
+        self._fault_by_node: dict[bytes, InvalidInputError | None] = {}
+        """What a node did wrong, until it is told; None from then on: nothing further of it is handled."""
         self._is_pump_queued = False
         self._timer: asyncio.TimerHandle | None = None
         vault.follower = self
@@ -90,9 +91,11 @@ class VaultLinks:
         """
         node = record.tls_key_hash
         with self._lock:
-            fault = self._fault_by_node.get(node)
-            if fault is not None:
-                raise fault
+            if node in self._fault_by_node:
+                fault, self._fault_by_node[node] = self._fault_by_node[node], None
+                if fault is not None:
+                    raise fault
+                return
             count, size_bytes = self._waiting.get(node, (0, 0))
             count, size_bytes = count + 1, size_bytes + len(payload)
             if count > INBOX_COUNT_MAX or size_bytes > INBOX_SIZE_BYTES_MAX:

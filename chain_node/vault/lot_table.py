@@ -128,19 +128,33 @@ class LotTable:
                 has_more = cursor.next()
         return positions
 
-    def items(self, lot_id: Hash32, positions: Sequence[int] | None = None) -> Iterator[Placed]:
-        """The items of a lot that are here, ascending, or those at some positions."""
-        for position in sorted(self.held_positions(lot_id)) if positions is None else positions:
-            at = position.to_bytes(4, "big")
-            with self._environment.begin() as transaction:
-                blob_hash = transaction.get(lot_id + at, db=self._table["lot_items"])
-                raw = (
-                    None
-                    if blob_hash is None
-                    else transaction.get(blob_hash + lot_id + at, db=self._table["placements"])
-                )
-            if blob_hash is not None and raw is not None:
-                yield Placed(position, Hash32(bytes(blob_hash)), decode_context(cbor2.loads(raw)))
+    def items(self, lot_id: Hash32) -> Iterator[Placed]:
+        """The items of a lot that are here, ascending."""
+        with self._environment.begin() as transaction, transaction.cursor(db=self._table["lot_items"]) as cursor:
+            has_more = cursor.set_range(lot_id)
+            while has_more and cursor.key()[:32] == lot_id:
+                placed = self._placed(transaction, bytes(cursor.key()), bytes(cursor.value()))
+                if placed is not None:
+                    yield placed
+                has_more = cursor.next()
+
+    def items_at(self, lot_id: Hash32, positions: Sequence[int]) -> list[Placed]:
+        """Those of the items at some positions that are here."""
+        found = []
+        with self._environment.begin() as transaction:
+            for position in positions:
+                key = lot_id + position.to_bytes(4, "big")
+                blob_hash = transaction.get(key, db=self._table["lot_items"])
+                placed = None if blob_hash is None else self._placed(transaction, key, bytes(blob_hash))
+                if placed is not None:
+                    found.append(placed)
+        return found
+
+    def _placed(self, transaction: lmdb.Transaction, key: bytes, blob_hash: bytes) -> Placed | None:
+        raw = transaction.get(blob_hash + key, db=self._table["placements"])
+        if raw is None:
+            return None
+        return Placed(int.from_bytes(key[32:], "big"), Hash32(blob_hash), decode_context(cbor2.loads(raw)))
 
 
 def encode_context(context: RecordContext | PackContext) -> list[object]:

@@ -28,8 +28,6 @@ from chain_node.vault.messages import (
 from chain_node.vault.purge_order import decode_order
 from chain_node.vault.vault import Vault
 
-_ITEM_SIZE_BYTES_MAX = 8_000
-"""The other fields of an item: 256 readers of 21 bytes, roles, a batch root."""
 _log = structlog.get_logger("vault")
 
 
@@ -114,9 +112,7 @@ class Offering:
     def _items(self, node: bytes, question: AskItems, audience: Audience) -> Items:
         lots = self._vault.store.lots
         lot = lots.find(question.lot_id)
-        placed_at = (
-            {} if lot is None else {one.position: one for one in lots.items(question.lot_id, question.positions)}
-        )
+        placed_at = {one.position: one for one in lots.items_at(question.lot_id, question.positions)}
         pieces: list[ItemPiece] = []
         size_bytes = 0
         for position in question.positions:
@@ -129,7 +125,7 @@ class Offering:
             offset = question.offset if not pieces else 0
             piece = blob[offset : offset + ITEMS_SIZE_BYTES_TARGET]
             is_whole = len(piece) == len(blob)
-            size_bytes += len(piece) + _ITEM_SIZE_BYTES_MAX
+            size_bytes += len(piece) + _overhead_bytes(placed.context)
             if pieces and (not is_whole or size_bytes > ITEMS_SIZE_BYTES_TARGET):
                 break
             pieces.append(ItemPiece(position=position, context=placed.context, size_bytes=len(blob), piece=piece))
@@ -163,3 +159,10 @@ class Offering:
         if blob is not None and len(blob) > ITEMS_SIZE_BYTES_TARGET:
             self._open[node] = (placed.blob_hash, blob)
         return blob
+
+
+def _overhead_bytes(context: RecordContext | PackContext) -> int:
+    """At most what an item's other fields take in a message."""
+    if isinstance(context, RecordContext):
+        return 72
+    return 80 + 21 * len(context.readers) + 2 * len(context.roles)
