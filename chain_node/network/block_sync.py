@@ -16,6 +16,7 @@ from chain_node.core.limits import HEIGHTS_AHEAD_MAX
 from chain_node.core.types import Block, Height
 from chain_node.network.api import NodeServices
 from chain_node.network.frames import BLOCKS_PER_FRAME_MAX, Blocks, GetBlocks
+from chain_node.network.misdeeds import MISDEED_POINTS_MAX, penalty_of
 from chain_node.network.peer import Peer
 
 _PATIENCE_SECONDS = 0.3
@@ -34,7 +35,7 @@ _IMPORT_BLOCKS_MAX = 8
 """Blocks decoded and imported in one go; other work of the node comes in between."""
 
 
-BAD_BLOCK_PENALTY, NO_ANSWER_PENALTY, UNASKED_PENALTY = 100, 10, 20
+_NO_ANSWER_PENALTY, _UNASKED_PENALTY = 10, 20
 
 
 @dataclass(slots=True, eq=False)
@@ -108,7 +109,7 @@ class BlockSync:
             InvalidInputError: nobody asked, or it is no answer.
         """
         if frame.number > self._book.last_number:
-            raise RemoteProtocolError(f"blocks for question {frame.number}, never asked", penalty=UNASKED_PENALTY)
+            raise RemoteProtocolError(f"blocks for question {frame.number}, never asked", penalty=_UNASKED_PENALTY)
         probe = self._book.probes.get(frame.number)
         if probe is not None and probe.peer is peer:
             del self._book.probes[frame.number]
@@ -120,7 +121,7 @@ class BlockSync:
         if len(frame.encoded) > asked.count:
             self._give_up(asked)
             raise RemoteProtocolError(
-                f"{len(frame.encoded)} blocks, {asked.count} were asked for", penalty=UNASKED_PENALTY
+                f"{len(frame.encoded)} blocks, {asked.count} were asked for", penalty=_UNASKED_PENALTY
             )
         asked.timer.cancel()
         if not frame.encoded:
@@ -196,7 +197,7 @@ class BlockSync:
         silent = next((one for one in self._book.ranges if one.number == number and one.encoded is None), None)
         if silent is None:
             return
-        silent.peer.link.punish(f"no answer to GetBlocks in {_ANSWER_SECONDS:.0f} s", NO_ANSWER_PENALTY)
+        silent.peer.link.punish(f"no answer to GetBlocks in {_ANSWER_SECONDS:.0f} s", _NO_ANSWER_PENALTY)
         self._give_up(silent)
 
     def _give_up(self, failed: _Range) -> None:
@@ -247,7 +248,7 @@ class BlockSync:
                 await asyncio.sleep(0)
         except InvalidInputError as error:
             if not self._suspect(current):
-                current.peer.link.punish(f"bad block: {error}", BAD_BLOCK_PENALTY)
+                current.peer.link.punish(f"bad block: {error}", penalty_of(error))
             current.peer.rests_until = asyncio.get_running_loop().time() + _REST_SECONDS
             self._forget_from(current)
 
@@ -269,11 +270,11 @@ class BlockSync:
 
     def _judge(self, probe: _Probe, encoded: tuple[bytes, ...]) -> None:
         if len(encoded) != 1:
-            raise RemoteProtocolError(f"no block {probe.height} after it was announced", penalty=UNASKED_PENALTY)
+            raise RemoteProtocolError(f"no block {probe.height} after it was announced", penalty=_UNASKED_PENALTY)
         theirs = decode_block(encoded[0])
         if theirs.header.number != probe.height:
             raise RemoteProtocolError(
-                f"block {theirs.header.number}, expected {probe.height}", penalty=BAD_BLOCK_PENALTY
+                f"block {theirs.header.number}, expected {probe.height}", penalty=MISDEED_POINTS_MAX
             )
         self._services.on_conflict(theirs)
 

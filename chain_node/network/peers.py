@@ -6,7 +6,7 @@ Everything happens on the event loop, timed by the loop's own clock, so that a s
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -78,10 +78,18 @@ class Identity:
 class Peers:
     """Implements `LinkListener` over the services of one node."""
 
-    def __init__(self, identity: Identity, services: NodeServices, vault: VaultExchange | None = None) -> None:
+    def __init__(
+        self,
+        identity: Identity,
+        services: NodeServices,
+        vault: VaultExchange | None = None,
+        on_records: Callable[[Sequence[NodeRecord]], None] = lambda _: None,
+    ) -> None:
+        """`on_records` hears of node records that are others than before."""
         self._identity = identity
         self._services = services
         self._vault = vault
+        self._on_records = on_records
         self._peer_by_key: dict[TlsKeyHash, Peer] = {}
         self._records: Sequence[NodeRecord] = ()
         self._record_by_key: dict[TlsKeyHash, NodeRecord] = {}
@@ -335,6 +343,7 @@ class Peers:
             return False
         self._records = records
         self._record_by_key = {record.tls_key_hash: record for record in records}
+        self._on_records(records)
         return True
 
     def _greet(self, peer: Peer) -> None:

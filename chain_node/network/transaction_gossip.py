@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from chain_node.core.errors import InvalidInputError
 from chain_node.network.api import NodeServices
 from chain_node.network.frames import TRANSACTIONS_PER_FRAME_MAX, Transactions
+from chain_node.network.misdeeds import penalty_of
 from chain_node.network.peer import Peer
 from chain_node.network.relay import find_unreached
 
@@ -25,7 +26,6 @@ _QUEUE_COUNT_MAX = 20_000
 """Transactions of all peers that wait to be decoded; more are dropped."""
 
 _FRAME_SIZE_BYTES_MAX = 1024 * 1024
-_BAD_TRANSACTION_PENALTY = 20
 
 
 class TransactionGossip:
@@ -72,7 +72,7 @@ class TransactionGossip:
         try:
             new = self._services.on_transactions(encoded)
         except InvalidInputError as error:
-            source.link.punish(f"bad transaction: {error}", _BAD_TRANSACTION_PENALTY)
+            source.link.punish(f"bad transaction: {error}", penalty_of(error))
             self._incoming = deque(entry for entry in self._incoming if entry[0] is not source)
             new = ()
         for peer in find_unreached(self._peers(), source) if new else ():

@@ -130,6 +130,11 @@ class Driver:
         """What the machine knows between two events; frozen, so it may be read from any thread."""
         return self._state
 
+    @property
+    def network(self) -> PeerNetwork:
+        """The other nodes."""
+        return self._network
+
     def join(self, network: PeerNetwork) -> None:
         """Talk to these other nodes from now on. Called before `run`."""
         self._network = network
@@ -234,6 +239,7 @@ class Driver:
             _log.debug("message_late", author=effect.author.hex(), reason=effect.reason)
 
     async def _build(self, effect: fx.BuildBlock) -> None:
+        await asyncio.sleep(max(0, effect.timestamp_min * 1000 - self._clock_ms()) / 1000)
         base_fee = compute_base_fee(effect.parent, self._chain.genesis) or 0
         order = BuildOrder(
             parent=effect.parent,

@@ -56,24 +56,24 @@ class SealTable:
         with self._lock:
             return tuple(self._by_height.get(height, {}).values())
 
-    def add(self, seals: Sequence[LateSeal]) -> list[LateSeal]:
+    def add(self, seals: Sequence[LateSeal]) -> tuple[LateSeal, ...]:
         """Check seals that came from a peer and keep them; those for blocks to come are checked then.
 
         Returns:
-            Those that are good. An unchecked seal is passed on by nobody, or its author would have others blamed.
+            Those that are good and were not known.
 
         Raises:
             InvalidInputError: one is of nobody who may seal that block. What came before it was kept.
         """
         head = self._chain.head().height
-        good: list[LateSeal] = []
+        good = []
         for seal in seals:
             if head < seal.height <= head + SEALED_HEIGHTS_KEPT:
                 if len(self._early) < _EARLY_MAX:
                     self._early.append(seal)
             elif seal.height > max(0, head - SEALED_HEIGHTS_KEPT) and self._check_and_keep(seal):
                 good.append(seal)
-        return good
+        return tuple(good)
 
     def add_commit(self, commit: SignedCommit) -> None:
         """Keep the seal of a Commit, if it is for the block that was decided; its signature is known to be good."""
@@ -124,30 +124,26 @@ class SealTable:
         self._store.put_seals(gathered)
 
     def _check_and_keep(self, seal: LateSeal) -> bool:
-        """Whether it is good and was not known."""
         block = self._chain.block_at(seal.height)
         if block is None or block.hash != seal.block_hash:
-            return False
-        with self._lock:
-            known = list(self._by_height.get(seal.height, {}).values())
-        if any(one.seal == seal.seal for one in known):
             return False
         signer = recover_address(digest_of(block, seal.round), seal.seal)
         if signer not in self._validators_of(seal.height):
             raise RemoteProtocolError(
                 f"seal of block {seal.height} by {describe(signer)}, no validator there", penalty=_FOREIGN_SEAL_PENALTY
             )
-        self._keep(block, seal.round, signer, seal.seal)
-        return True
+        return self._keep(block, seal.round, signer, seal.seal)
 
-    def _keep(self, block: ChainBlock, round_number: Round, signer: Address, seal: bytes) -> None:
+    def _keep(self, block: ChainBlock, round_number: Round, signer: Address, seal: bytes) -> bool:
         """Keep a good seal of a validator whose seal of this block is not known in any round."""
         if signer not in self._validators_of(block.height) or signer in recover_sealers(block.header):
-            return
+            return False
         kept = StoredSeal(height=block.height, block_hash=block.hash, round=round_number, signer=signer, seal=seal)
         with self._lock:
-            if self._by_height.setdefault(block.height, {}).setdefault(signer, kept) is kept:
+            is_new = self._by_height.setdefault(block.height, {}).setdefault(signer, kept) is kept
+            if is_new:
                 self._unwritten.append(kept)
+        return is_new
 
 
 def digest_of(block: ChainBlock, round_number: Round) -> Hash32:

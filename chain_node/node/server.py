@@ -101,6 +101,8 @@ async def _serve(node: Node, listener: socket.socket) -> None:
     _log.info("node_started", rpc=f"http://{host}:{port}", height=head.height, hash=head.hash.hex())
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(node.driver.run()), group.create_task(_stop_when_failed(node))]
+        if node.peering is not None:
+            tasks.append(group.create_task(node.peering.transport.run()))
         if node.vault is not None:
             tasks.append(group.create_task(follow_forever(node.vault.vault)))
         await server.serve(sockets=[listener])

@@ -231,7 +231,7 @@ def _build_backend(
     counts = Counts(
         taken=lambda: core.intake.taken,
         refused=lambda: core.intake.refused,
-        traffic=dict if peering is None else peering.traffic,
+        traffic=lambda: None if peering is None else peering.transport.traffic,
     )
     metrics.register(NodeCollector(overview.status, counts))
     return Backend(
