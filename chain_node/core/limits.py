@@ -54,6 +54,9 @@ ROUND_TIMEOUT_EXPONENT_MAX = 5
 RESEND_MS = 2_000
 """What a validator said in a round is sent again after this time, and again, until the round ends."""
 
+PROPOSAL_RESEND_SIZE_BYTES_MAX = 1024 * 1024
+"""Proposals with more bytes of transactions are said again only to a validator that comes back."""
+
 MESSAGE_SIZE_BYTES_MAX = 2 * BLOCK_SIZE_BYTES_MAX
 """One encoded consensus message; the largest holds a block and its justification."""
 

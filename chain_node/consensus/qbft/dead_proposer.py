@@ -10,23 +10,21 @@ from dataclasses import replace
 from chain_node.consensus.qbft.effects import Effects, SendToValidators
 from chain_node.consensus.qbft.events import LinksChanged
 from chain_node.consensus.qbft.message_log import round_of
-from chain_node.consensus.qbft.messages import UnsignedMessage, UnsignedProposal
 from chain_node.consensus.qbft.state import State
-from chain_node.consensus.qbft.voting import ask_for_round
+from chain_node.consensus.qbft.voting import ask_for_round, find_own_proposal
 from chain_node.core.types import Round
 
 
 def upon_links_changed(state: State, event: LinksChanged) -> tuple[State, Effects]:
     """Remember whom this node is linked with, and say the round's messages again to whoever has come.
 
-    The proposal is among them: who was away when it was made has no other way to it. What follows for the round is
-    for `skip_dead_proposers`.
+    The proposal is among them, whatever its size. What follows for the round is for `skip_dead_proposers`.
     """
     is_somebody_new = any(validator not in state.links for validator in event.validators)
     state = replace(state, links=event.validators)
     if not is_somebody_new or state.is_committed:
         return state, ()
-    return state, tuple(SendToValidators(message) for message in (*_own_proposal(state), *state.own_messages))
+    return state, tuple(SendToValidators(message) for message in (*find_own_proposal(state), *state.own_messages))
 
 
 def skip_dead_proposers(state: State, effects: Effects) -> tuple[State, Effects]:
@@ -43,13 +41,6 @@ def skip_dead_proposers(state: State, effects: Effects) -> tuple[State, Effects]
         state, skipped = ask_for_round(state, Round(state.round + 1))
         effects += skipped
     return state, effects
-
-
-def _own_proposal(state: State) -> tuple[UnsignedMessage, ...]:
-    if state.proposal is None or state.proposal.message.author != state.identity:
-        return ()
-    own = state.proposal.message
-    return (UnsignedProposal(payload=own.payload, round_changes=own.round_changes, prepares=own.prepares),)
 
 
 def _is_waiting_in_vain(state: State) -> bool:

@@ -99,7 +99,10 @@ class BuildBlock:
     parent_hash: Hash32
     """Its hash."""
     timestamp_min: int
-    """The block's time is the greater of this and the clock, in whole seconds since 1970."""
+    """The block's time is the greater of this and the clock, in whole seconds since 1970.
+
+    It is not built before: others refuse a block that is ahead of their clocks.
+    """
     extra_data: bytes
     """Goes into the header as it is."""
 

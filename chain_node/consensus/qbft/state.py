@@ -64,7 +64,7 @@ class State:
     justification: tuple[SignedRoundChange, ...] = ()
     """Round changes that justify the block now being built."""
     own_messages: tuple[UnsignedMessage, ...] = ()
-    """What this node said in the current round and says again on a timer: all but its proposal."""
+    """What this node said in the current round and says again on a timer; its proposal is in `proposal`."""
     lock: PreparedCertificate | None = None
     """The highest prepared block of this height; durable."""
     votes: tuple[SignedVote, ...] = ()

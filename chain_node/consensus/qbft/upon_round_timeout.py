@@ -5,10 +5,10 @@ from __future__ import annotations
 from chain_node.consensus.qbft.effects import Effects, SendToValidators
 from chain_node.consensus.qbft.events import ResendTimerFired, RoundTimerFired
 from chain_node.consensus.qbft.message_log import round_of
-from chain_node.consensus.qbft.messages import Message
+from chain_node.consensus.qbft.messages import Message, UnsignedProposal
 from chain_node.consensus.qbft.state import State
-from chain_node.consensus.qbft.voting import ask_for_round, start_resend_timer, start_round_timer
-from chain_node.core.limits import ROUND_MAX
+from chain_node.consensus.qbft.voting import ask_for_round, find_own_proposal, start_resend_timer, start_round_timer
+from chain_node.core.limits import PROPOSAL_RESEND_SIZE_BYTES_MAX, ROUND_MAX
 from chain_node.core.types import FIRST_ROUND, Round
 
 
@@ -41,11 +41,17 @@ def _has_quorum_come(state: State) -> bool:
 
 
 def upon_resend_timeout(state: State, event: ResendTimerFired) -> tuple[State, Effects]:
-    """Say the round's votes and round change again: one that got lost must not cost the whole timeout.
+    """Say the round's messages again: one that got lost must not cost the whole timeout.
 
-    A proposal is not repeated here, for its size, but when a link comes up.
+    A large proposal is not repeated here, only when a link comes up; nor one that a quorum has prepared.
     """
     if (event.height, event.round) != (state.height, state.round) or state.is_committed:
         return state, ()
-    repeated = tuple(SendToValidators(message) for message in state.own_messages)
+    proposals = () if state.is_commit_sent else find_own_proposal(state)
+    small = tuple(one for one in proposals if _size_bytes(one) <= PROPOSAL_RESEND_SIZE_BYTES_MAX)
+    repeated = tuple(SendToValidators(message) for message in (*small, *state.own_messages))
     return state, (*repeated, start_resend_timer(state))
+
+
+def _size_bytes(proposal: UnsignedProposal) -> int:
+    return sum(len(transaction.raw) for transaction in proposal.payload.block.transactions)

@@ -22,6 +22,7 @@ from chain_node.consensus.qbft.messages import (
     RoundChangePayload,
     UnsignedCommit,
     UnsignedMessage,
+    UnsignedProposal,
     UnsignedRoundChange,
 )
 from chain_node.consensus.qbft.record import PreparedCertificate, SignedVote
@@ -34,6 +35,14 @@ from chain_node.core.types import ZERO_HASH, Block, Hash32, Round
 def find_own_vote(state: State, kind: int) -> SignedVote | None:
     """What this node signed of this kind in the current round, before a restart or since."""
     return next((vote for vote in state.votes if (vote.kind, vote.round) == (kind, state.round)), None)
+
+
+def find_own_proposal(state: State) -> tuple[UnsignedProposal, ...]:
+    """What this node proposed in the current round and accepted itself: one proposal or none."""
+    if state.proposal is None or state.proposal.message.author != state.identity:
+        return ()
+    own = state.proposal.message
+    return (UnsignedProposal(payload=own.payload, round_changes=own.round_changes, prepares=own.prepares),)
 
 
 def say(

@@ -311,7 +311,8 @@ class Network:
             case BuildBlock():
                 block = self.build(node, effect)
                 event = BlockBuilt(effect.height, effect.round, block)
-                self._push(self.now_ms + self._build_delay_ms, node.address, event)
+                at_ms = max(self.now_ms + self._build_delay_ms, effect.timestamp_min * 1000)
+                self._push(at_ms, node.address, event)
             case ValidateBlock():
                 reason = self._invalidity(node, effect.block)
                 answer = BlockValidated(effect.height, effect.round, effect.digest, reason)

@@ -7,13 +7,23 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from eth_account import Account
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chain_node.consensus.qbft.effects import PersistVote, SendToValidators, StartRoundTimer
-from chain_node.consensus.qbft.events import BlockBuilt, BlockTimerFired, LinksChanged, RoundTimerFired
-from chain_node.consensus.qbft.messages import UnsignedProposal, UnsignedRoundChange
+from chain_node.consensus.qbft.events import (
+    BlockBuilt,
+    BlockTimerFired,
+    LinksChanged,
+    ResendTimerFired,
+    RoundTimerFired,
+)
+from chain_node.consensus.qbft.messages import PreparePayload, UnsignedCommit, UnsignedProposal, UnsignedRoundChange
 from chain_node.consensus.qbft.state import State
+from chain_node.core.codec import decode_transaction
+from chain_node.core.limits import PROPOSAL_RESEND_SIZE_BYTES_MAX
+from chain_node.core.types import Block
 from tests.unit.consensus.bench import (
     VALIDATORS,
     act,
@@ -33,6 +43,11 @@ from tests.unit.consensus.network import Network, assert_agreement, assert_no_do
 
 BLOCK = block_of(0)
 BASE_TIMEOUT_MS = 4000
+TRANSACTION = bytes(
+    Account.from_key(b"\x05" * 32)
+    .sign_transaction({"chainId": 1337, "nonce": 0, "gas": 21_000, "gasPrice": 0, "value": 0, "data": b""})
+    .raw_transaction
+)
 
 
 def links(*indexes: int) -> LinksChanged:
@@ -173,6 +188,33 @@ def test_validator_that_comes_back_is_told_the_proposal_and_the_votes_again() ->
     assert len(said) == 2
     assert of_kind(effects, PersistVote) == []
     assert after == replace(state, links=tuple(authors(1, 2)))
+
+
+def proposing_state(block: Block) -> State:
+    state = run(state_of(0), BlockTimerFired(1), BlockBuilt(1, 0, block), proposal(0, block))
+    return run(state, validated(block))
+
+
+def said_again(state: State) -> list[type]:
+    _, effects = act(state, ResendTimerFired(1, 0))
+    return [type(effect.message) for effect in of_kind(effects, SendToValidators)]
+
+
+def test_proposal_is_said_again_until_a_quorum_has_prepared_it() -> None:
+    """What a validator dropped for want of room must not cost the round."""
+    state = proposing_state(BLOCK)
+    assert said_again(state) == [UnsignedProposal, PreparePayload]
+    state = run(state, *(prepare(author, BLOCK) for author in (0, 1, 2)))
+    assert said_again(state) == [PreparePayload, UnsignedCommit]
+
+
+def test_large_proposal_is_said_again_only_to_a_validator_that_comes_back() -> None:
+    raw = bytes(PROPOSAL_RESEND_SIZE_BYTES_MAX + 1)
+    transaction = replace(decode_transaction(TRANSACTION), raw=raw)
+    state = proposing_state(Block(BLOCK.header, (transaction,)))
+    assert said_again(state) == [PreparePayload]
+    _, effects = act(state, links(1))
+    assert [type(effect.message) for effect in of_kind(effects, SendToValidators)] == [UnsignedProposal, PreparePayload]
 
 
 def test_nobody_is_told_anything_again_when_a_link_is_lost() -> None:

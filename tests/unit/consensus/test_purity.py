@@ -14,7 +14,7 @@ ALLOWED_PACKAGES = {
     "chain_node/consensus": {"chain_node.core", "chain_node.consensus"},
 }
 ALLOWED_MODULES = {
-    *("__future__", "collections.abc", "dataclasses", "itertools", "json", "typing"),
+    *("__future__", "collections.abc", "dataclasses", "functools", "itertools", "json", "typing"),
     "coincurve",
     "eth_hash.backends.pysha3",
 }
