@@ -60,7 +60,8 @@ class SealTable:
         """Check seals that came from a peer and keep them; those for blocks to come are checked then.
 
         Returns:
-            Those that are good and were not known.
+            Those that are good and were not known. An unchecked seal is passed on by nobody, or its author would have
+            others blamed.
 
         Raises:
             InvalidInputError: one is of nobody who may seal that block. What came before it was kept.
