@@ -99,7 +99,7 @@ def kill_and_rejoin(demo: Demo) -> None:
     vote = ("tranchain", "admin", "propose", "CreditFileRegistry", "setMinimumSubjects", "[100]")
     demo.run(*vote, "--description", "Decided with one node down", *governors, account="governor-c")
     made, seconds = others[0].head() - before, time.monotonic() - begun
-    print(f"  {made} blocks without {name}: a vote of all members, sent through the next node, in {seconds:.1f} s")
+    print(f"  {made} blocks without {name}: a vote of three members, sent through the next node, in {seconds:.1f} s")
     demo.say(f"{VICTIM}'s node comes back")
     begun = time.monotonic()
     demo.start_again(name)
