@@ -53,7 +53,7 @@ class Client:
         self._world.loop.call_later(0.1, self._tick)
 
     def _tell(self, raw: bytes) -> None:
-        nodes = [machine for machine in self._world.machines if machine.is_up]
+        nodes = [machine for machine in self._world.machines if machine.is_responsive]
         if not nodes:
             return
         machine = self._rng.choice(nodes)

@@ -18,11 +18,12 @@ _SECTOR_SIZE_BYTES = 64
 class SimulatedFile:
     """A `Disk` (chain_node.storage.disk): survives its users, keeps what was synced, and any part of what was not."""
 
-    def __init__(self, crash_point: CrashPoint, *, keeps_its_word: bool = True) -> None:
+    def __init__(self, crash_point: CrashPoint, check_room: Callable[[], None], *, keeps_its_word: bool = True) -> None:
         """`keeps_its_word` false is the disk of a validator without memory: a crash takes all that was ever synced."""
         self.durable = b""
         self._pending = b""
         self._crash_point = crash_point
+        self._check_room = check_room
         self._keeps_its_word = keeps_its_word
 
     def close(self) -> None:
@@ -34,6 +35,7 @@ class SimulatedFile:
 
     def append(self, data: bytes) -> None:
         """Add at the end."""
+        self._check_room()
         self._crash_point("append")
         self._pending += data
         self._crash_point("appended")
@@ -50,6 +52,7 @@ class SimulatedFile:
 
     def replace(self, content: bytes) -> None:
         """Put other content in place of all."""
+        self._check_room()
         self._crash_point("replace")
         self.durable = self._pending = content
         self._crash_point("replaced")
@@ -83,14 +86,22 @@ class SimulatedFile:
 class SimulatedStore(MemoryStore):
     """A chain store whose writes happen wholly or not at all, like those of the one on disk."""
 
-    def __init__(self, genesis: BlockCommit, crash_point: CrashPoint, on_commit: Callable[[BlockCommit], None]) -> None:
+    def __init__(
+        self,
+        genesis: BlockCommit,
+        crash_point: CrashPoint,
+        check_room: Callable[[], None],
+        on_commit: Callable[[BlockCommit], None],
+    ) -> None:
         super().__init__()
+        self._check_room = check_room
         super().commit_block(genesis)
         self._crash_point = crash_point
         self._on_commit = on_commit
 
     def commit_block(self, commit: BlockCommit) -> None:
         """Store a block."""
+        self._check_room()
         self._crash_point("commit")
         super().commit_block(commit)
         self._on_commit(commit)
@@ -98,6 +109,7 @@ class SimulatedStore(MemoryStore):
 
     def put_seals(self, seals: Sequence[LateSeal]) -> None:
         """Add late seals."""
+        self._check_room()
         self._crash_point("put seals")
         super().put_seals(seals)
         self._crash_point("seals put")

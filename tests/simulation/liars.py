@@ -28,10 +28,11 @@ from chain_node.consensus.qbft.messages import (
     UnsignedRoundChange,
 )
 from chain_node.consensus.qbft.signing import sign_message
+from chain_node.core.codec import decode_block, encode_block
 from chain_node.core.crypto import sign_digest
 from chain_node.core.hashing import keccak
 from chain_node.core.types import ZERO_HASH, Block, Hash32, Height, Round
-from chain_node.network.frames import ConsensusMessage, Frame, Goodbye, LateSeal, LateSeals
+from chain_node.network.frames import Blocks, ConsensusMessage, Frame, Goodbye, LateSeal, LateSeals, Status
 from tests.simulation.scenario import Liar
 
 if TYPE_CHECKING:
@@ -154,6 +155,68 @@ class _Equivocator(LyingTongue):
     def _twin(self, digest: Hash32) -> Hash32:
         """The digest of the other block; of a block by somebody else an invented one."""
         return self._twins.get(digest, keccak(digest))
+
+
+class _TwoTongues(_Equivocator):
+    """Says both to everybody: what is signed twice is evidence."""
+
+    def __init__(self, machine: Machine) -> None:
+        super().__init__(machine)
+        self.victims = tuple(range(10))
+
+    def say(self, link: SimulatedLink, message: Message) -> Sequence[Message]:
+        return (message, *super().say(link, message)) if self.rng.random() < 0.5 else (message,)
+
+
+class _Splitter(LyingTongue):
+    """Every message reaches some only: others lock, or do not, as it likes."""
+
+    def say(self, link: SimulatedLink, message: Message) -> Sequence[Message]:
+        return (message,) if self.rng.random() < 0.5 else ()
+
+
+class _LateSpeaker(LyingTongue):
+    """Says everything, up to three seconds later."""
+
+    def say(self, link: SimulatedLink, message: Message) -> Sequence[Message]:
+        frame = ConsensusMessage.of(message)
+        self.machine.world.loop.call_later(self.rng.random() * 3, link.send_as_is, frame)
+        return ()
+
+    def seals_for(self, link: SimulatedLink, frame: LateSeals) -> Sequence[Frame]:
+        self.machine.world.loop.call_later(self.rng.random() * 3, link.send_as_is, frame)
+        return ()
+
+
+class _BadServer(LyingTongue):
+    """Votes as it should, but lies about its head, and spoils the blocks that others ask it for."""
+
+    def frames_for(self, link: SimulatedLink, frame: Frame) -> Sequence[Frame]:
+        if isinstance(frame, Status):
+            height = Height(max(0, frame.height + self.rng.choice((-1, 0, 0, 1, 5, 100))))
+            return (replace(frame, height=height, head_hash=self.rng.choice((frame.head_hash, keccak(b"no block")))),)
+        if isinstance(frame, Blocks):
+            return self._spoil(frame)
+        return (frame,)
+
+    def _spoil(self, frame: Blocks) -> Sequence[Frame]:
+        fate = self.rng.randrange(6)
+        if fate == 0 or not frame.encoded:
+            return ()
+        if fate == 1:
+            return (replace(frame, encoded=()),)
+        if fate == 2:
+            return (replace(frame, encoded=frame.encoded[: len(frame.encoded) // 2]),)
+        if fate == 3:
+            return (replace(frame, encoded=frame.encoded * 2),)
+        if fate == 4:
+            return (replace(frame, encoded=(*frame.encoded[:-1], self._without_seals(frame.encoded[-1]))),)
+        return (frame,)
+
+    def _without_seals(self, encoded: bytes) -> bytes:
+        block = decode_block(encoded)
+        extra = replace(decode_extra_data(block.header.extra_data), seals=())
+        return encode_block(Block(replace(block.header, extra_data=encode_extra_data(extra)), block.transactions))
 
 
 class _WrongRoot(_Equivocator):
@@ -282,6 +345,10 @@ class _Replayer(_Busy):
 _TONGUES: dict[Liar, Callable[[Machine], LyingTongue]] = {
     "silent": LyingTongue,
     "equivocator": _Equivocator,
+    "two_tongues": _TwoTongues,
+    "splitter": _Splitter,
+    "late_speaker": _LateSpeaker,
+    "bad_server": _BadServer,
     "forger": _Forger,
     "wrong_root": _WrongRoot,
     "bad_seals": _BadSeals,

@@ -12,6 +12,7 @@ from chain_node.core.crypto import address_of
 from chain_node.network.api import NodeRecord, TlsKeyHash
 from chain_node.network.frames import Frame, Goodbye, Hello
 from chain_node.node.opening import VOTES_FILE
+from chain_node.storage import StoreFullError
 from chain_node.storage.api import BlockCommit
 from tests.simulation.checkers import DurableVotes
 from tests.simulation.disk import SimulatedFile, SimulatedStore
@@ -76,6 +77,8 @@ class Machine:
         drift_ppm = scenario.drifts_ppm[index] if index < len(scenario.drifts_ppm) else 0
         self.clock = Clock(lambda: world.loop.now_us, skew_ms, drift_ppm)
         self.forgets_votes = scenario.forgets_votes
+        self.is_disk_full = False
+        self.slow_by_ms = 0
         self.files: dict[str, SimulatedFile] = {}
         self.durable_votes = DurableVotes()
         self.store = self._new_store()
@@ -84,6 +87,8 @@ class Machine:
         self.life = Incarnation(self.name)
         self.life.is_alive = False
         self.lives = 0
+        self.rounds_seen: list[int] = []
+        """Rounds it was found in."""
         self.links_made = 0
         """In all its lives."""
         self.node: SimulatedNode
@@ -96,6 +101,11 @@ class Machine:
     def is_up(self) -> bool:
         """Whether it has power."""
         return self.life.is_alive
+
+    @property
+    def is_responsive(self) -> bool:
+        """Whether it has power and does not stand still."""
+        return self.life.is_alive and self.life.frozen_until_us <= self.world.loop.now_us
 
     def start(self) -> None:
         """Start the node from what the disks hold."""
@@ -148,16 +158,21 @@ class Machine:
     def open_file(self, name: str) -> SimulatedFile:
         """A file of the data directory."""
         if name not in self.files:
-            self.files[name] = SimulatedFile(self.crash_point, keeps_its_word=not self.forgets_votes)
+            self.files[name] = SimulatedFile(self.crash_point, self.check_room, keeps_its_word=not self.forgets_votes)
         return self.files[name]
 
     def votes_on_disk(self) -> bytes:
         """Durable bytes of the vote record."""
         return self.files[VOTES_FILE].durable if VOTES_FILE in self.files else b""
 
+    def check_room(self) -> None:
+        """Refuse a write while the disk is full."""
+        if self.is_disk_full:
+            raise StoreFullError(self.name, "full for a while")
+
     def work_duration_us(self) -> int:
         """How long the next piece of work takes."""
-        return self.rng.randrange(*_WORK_US)
+        return self.rng.randrange(*_WORK_US) + self.slow_by_ms * 1000
 
     def enter(self, function: Callable[..., _T], *args: object) -> _T:
         """Call code of this machine's node as part of its present life."""
@@ -240,4 +255,4 @@ class Machine:
         def on_commit(commit: BlockCommit) -> None:
             self.world.on_commit(self, commit)
 
-        return SimulatedStore(self.world.genesis_commit, self.crash_point, on_commit)
+        return SimulatedStore(self.world.genesis_commit, self.crash_point, self.check_room, on_commit)

@@ -31,13 +31,13 @@ class Result:
 
 def play(scenario: Scenario) -> Outcome:
     """Run a scenario; raises `Violation`, or whatever else went wrong in it."""
-    with _ready():
+    with ready():
         return World(scenario).run()
 
 
 def play_traced(scenario: Scenario) -> tuple[list[str], str]:
     """Run a scenario and keep its trace; gives the lines and how it ended."""
-    with _ready():
+    with ready():
         world = World(scenario, is_traced=True)
         try:
             return world.trace, str(world.run())
@@ -66,7 +66,7 @@ def run_seeds(seeds: range, jobs: int) -> Iterator[Result]:
 
 
 @contextmanager
-def _ready() -> Iterator[None]:
+def ready() -> Iterator[None]:
     """Silence the nodes' logs, and take the shortcuts that change no answer."""
     before = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL), processors=[_drop])

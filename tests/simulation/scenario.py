@@ -8,21 +8,25 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from tests.simulation.engine import ADD_RECORD, ADD_VALIDATOR, REMOVE_VALIDATOR
 
-Liar = Literal["silent", "equivocator", "forger", "wrong_root", "bad_seals", "flooder", "replayer", "withholder"]
-LIARS: tuple[Liar, ...] = (
+Liar = Literal[
     "silent",
     "equivocator",
+    "two_tongues",
     "forger",
     "wrong_root",
     "bad_seals",
     "flooder",
     "replayer",
     "withholder",
-)
+    "splitter",
+    "late_speaker",
+    "bad_server",
+]
+LIARS: tuple[Liar, ...] = get_args(Liar)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +93,35 @@ class Governance:
     machine: int
 
 
-Event = Crash | Partition | ClockJump | Governance
+@dataclass(frozen=True, slots=True)
+class DiskFull:
+    """A machine's disk takes nothing for a while."""
+
+    at_ms: int
+    machine: int
+    until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Slow:
+    """Every piece of a machine's work with blocks and disk takes so much longer for a while."""
+
+    at_ms: int
+    machine: int
+    until_ms: int
+    by_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """A machine stands still for a while, then goes on as if nothing had been; its links stay open."""
+
+    at_ms: int
+    machine: int
+    until_ms: int
+
+
+Event = Crash | Partition | ClockJump | Governance | DiskFull | Slow | Freeze
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +218,8 @@ def _draw_events(
     if rng.random() < 0.2:
         by_ms = rng.choice((-60_000, -3_000, -1_500, 1_500, 3_000, 60_000))
         events.append(ClockJump(rng.randrange(end_ms), rng.randrange(machines), by_ms))
+    for _ in range(rng.choice((0, 0, 0, 1, 2))):
+        events.append(_draw_trouble(rng, machines, end_ms))
     if followers and rng.random() < 0.7:
         events += _draw_governance(rng, validators, end_ms)
     if rng.random() < 0.1:
@@ -218,6 +252,17 @@ def _draw_partition(rng: random.Random, machines: int, end_ms: int) -> Partition
         to_group=tuple(sorted(order[cut:])),
         is_two_way=rng.random() < 0.7,
     )
+
+
+def _draw_trouble(rng: random.Random, machines: int, end_ms: int) -> DiskFull | Slow | Freeze:
+    at_ms, machine = rng.randrange(end_ms), rng.randrange(machines)
+    until_ms = min(end_ms, at_ms + rng.choice((500, 3_000, 10_000)))
+    kind = rng.randrange(3)
+    if kind == 0:
+        return DiskFull(at_ms, machine, until_ms)
+    if kind == 1:
+        return Slow(at_ms, machine, until_ms, rng.choice((50, 400, 1_500)))
+    return Freeze(at_ms, machine, until_ms)
 
 
 def _draw_governance(rng: random.Random, joiner: int, end_ms: int) -> list[Event]:

@@ -17,8 +17,11 @@ import coincurve
 
 from chain_node.core import crypto
 from chain_node.network import frames
+from chain_node.storage import vote_record
 
 _KNOWN_MAX = 200_000
+_COMPACTION_SIZE_BYTES = 20_000
+"""No simulation lasts until a vote record is as large as it may grow; so it may grow less."""
 
 
 class _KnownSignatures:
@@ -88,5 +91,6 @@ def shortcuts() -> Iterator[None]:
         patch.object(crypto, "PrivateKey", _PrivateKey),
         patch.object(crypto, "PublicKey", _PublicKey),
         patch.object(frames, "decode_message", _decode_message_once),
+        patch.object(vote_record, "COMPACTION_SIZE_BYTES", _COMPACTION_SIZE_BYTES),
     ):
         yield

@@ -73,7 +73,7 @@ def test_file_keeps_what_was_synced_and_any_part_of_the_rest() -> None:
     synced, rest = b"synced" * 20, bytes(range(1, 200))
     survivors = set()
     for seed in range(50):
-        file = SimulatedFile(lambda _: None)
+        file = SimulatedFile(lambda _: None, lambda: None)
         file.append(synced)
         file.sync()
         file.append(rest)

@@ -32,6 +32,7 @@ class Incarnation:
     def __init__(self, name: str) -> None:
         self.name = name
         self.is_alive = True
+        self.frozen_until_us = 0
         self.tasks: dict[asyncio.Task[Any], None] = {}
         self.context = contextvars.copy_context()
         self.context.run(OWNER.set, self)
@@ -170,8 +171,11 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     def _advance(self, deadline_us: int) -> bool:
         """Make the next timer ready, moving the clock; false if there is none up to the deadline."""
         while self._timers and self._timers[0][0] <= deadline_us:
-            when_us, _, handle = heapq.heappop(self._timers)
-            if _is_due(handle):
+            when_us, sequence, handle = heapq.heappop(self._timers)
+            owner = handle._context.get(OWNER)
+            if owner is not None and owner.frozen_until_us > when_us:
+                heapq.heappush(self._timers, (owner.frozen_until_us, sequence, handle))
+            elif not handle._cancelled and (owner is None or owner.is_alive):
                 self.now_us = max(self.now_us, when_us)
                 self._ready.append(handle)
                 return True
@@ -184,11 +188,6 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self.steps += 1
         with suppress(PowerLost):
             handle._context.run(handle._callback, *handle._args)
-
-
-def _is_due(handle: asyncio.TimerHandle) -> bool:
-    owner = handle._context.get(OWNER)
-    return not handle._cancelled and (owner is None or owner.is_alive)
 
 
 def _work(future: asyncio.Future[_T], func: Callable[..., _T], args: tuple[Any, ...]) -> None:

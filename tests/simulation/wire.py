@@ -218,7 +218,7 @@ class Wire:
 
     def _try_to_connect(self, dialler: Machine, target: Machine) -> bool:
         is_cut = self.is_blocked(dialler.index, target.index) or self.is_blocked(target.index, dialler.index)
-        if is_cut or not target.is_up or dialler.shuns(target) or target.shuns(dialler):
+        if is_cut or not target.is_responsive or dialler.shuns(target) or target.shuns(dialler):
             return False
         hello_there, hello_here = dialler.hello(), target.hello()
         judged_there = target.judge(dialler, hello_there)
@@ -253,7 +253,9 @@ class Wire:
 
     def _arrive(self, end: SimulatedLink, data: bytes) -> None:
         """A frame has come to one end of a link; a closed end, or another life, answers with a reset."""
-        if end.is_usable:
+        if end.is_usable and end.life.frozen_until_us > self.loop.now_us:
+            self.loop.call_at(end.life.frozen_until_us / 1e6, self._arrive, end, data, context=self.context)
+        elif end.is_usable:
             end.life.context.run(self._hand_over, end, data)
         elif end.machine.is_up:
             self.reset(end, "connection reset")

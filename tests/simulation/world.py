@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from chain_node.consensus.qbft.extra_data import EMPTY_VANITY, ExtraData, encode_extra_data
@@ -23,7 +23,18 @@ from tests.simulation.clients import Client
 from tests.simulation.engine import MemoryEngine
 from tests.simulation.liars import make_liar
 from tests.simulation.machine import Machine, member_of
-from tests.simulation.scenario import FAIR, ClockJump, Crash, Event, Governance, Partition, Scenario
+from tests.simulation.scenario import (
+    FAIR,
+    ClockJump,
+    Crash,
+    DiskFull,
+    Event,
+    Freeze,
+    Governance,
+    Partition,
+    Scenario,
+    Slow,
+)
 from tests.simulation.virtual_loop import VirtualLoop
 from tests.simulation.wire import Wire, describe_frame
 
@@ -86,6 +97,8 @@ class World:
         self._final: dict[tuple[int, int], None] = {}
         """(machine, height) of blocks that a machine calls final for good."""
         self._positions: dict[int, str] = {}
+        self.first_times_ms: dict[int, int] = {}
+        """When the first machine had the block of a height."""
         self.engine = MemoryEngine(self._nodes, self.members, self.founders)
         self.is_safe_in_theory = len(scenario.liars) <= (scenario.validators - 1) // 3
         self.checkers = Checkers(
@@ -126,6 +139,7 @@ class World:
     def on_commit(self, machine: Machine, commit: BlockCommit) -> None:
         """A machine's store has a new block."""
         self._nodes.node_by_hash.update(commit.nodes)
+        self.first_times_ms.setdefault(commit.height, self.loop.now_us // 1000)
         self.note(f"{machine.name} has block {commit.height} {commit.block_hash.hex()[:8]}")
         self.checkers.on_commit(machine, commit)
         header = self.checkers.header_of(commit.block_hash)
@@ -189,11 +203,22 @@ class World:
                 pairs += [(target, source) for source, target in pairs] if event.is_two_way else []
                 for source, target in pairs:
                     self.wire.block(source, target)
-                self.loop.call_later((event.until_ms - event.at_ms) / 1000, self._reunite, pairs)
+                self._at(event.until_ms, lambda: self._reunite(pairs))
             case ClockJump():
                 self.machines[event.machine].clock.offset_ms += event.by_ms
+            case DiskFull():
+                self.machines[event.machine].is_disk_full = True
+                self._at(event.until_ms, lambda: setattr(self.machines[event.machine], "is_disk_full", False))
+            case Slow():
+                self.machines[event.machine].slow_by_ms = event.by_ms
+                self._at(event.until_ms, lambda: setattr(self.machines[event.machine], "slow_by_ms", 0))
+            case Freeze():
+                self.machines[event.machine].life.frozen_until_us = event.until_ms * 1000
             case Governance():
                 self.clients[0].orders.append(bytes((event.action, event.machine)))
+
+    def _at(self, time_ms: int, action: Callable[[], None]) -> None:
+        self.loop.call_at(time_ms / 1000, action)
 
     def _arm(self, event: Crash) -> None:
         machine = self.machines[event.machine]
@@ -226,6 +251,7 @@ class World:
                 self.machines[event.machine].clock.offset_ms -= event.by_ms
         for machine in self.machines:
             machine.steps_to_crash = None
+            machine.is_disk_full, machine.slow_by_ms = False, 0
             self._revive(machine)
         self.clients[0].is_busy = True
 
@@ -263,6 +289,7 @@ class World:
             position = _position_of(driver.state)
             if self._positions.get(machine.index) != position:
                 self._positions[machine.index] = position
+                machine.rounds_seen.append(driver.state.round)
                 self.note(f"{machine.name} at {position}")
             if machine.liar is None:
                 self.checkers.check_bounds(machine, driver.state, driver._events.qsize())
