@@ -22,7 +22,8 @@ from pathlib import Path
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from client.model.manifest import DEFAULT_MODEL, FILES, MANIFEST, raw_fields_of
+from client.model.committed import DEFAULT_MODEL
+from client.model.manifest import FILES, MANIFEST, raw_fields_of
 from client.model.training import card, export, pipeline
 from client.model.training.assessment import Assessment, assess
 from client.model.training.data import LoanSet, load_loans

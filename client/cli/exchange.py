@@ -15,9 +15,8 @@ from client.cli.finality import (
     settle,
 )
 from client.cli.session import session_of
-from client.model.manifest import DEFAULT_MODEL, ModelPackage
+from client.model.committed import DEFAULT_MODEL
 from client.roles.exchange import issuance
-from client.roles.exchange.verification import verify_product
 from client.sdk.errors import InvalidInputError, TamperedError
 from client.sdk.keystore import unlock
 from client.sdk.pack.reader import read_pack
@@ -113,6 +112,9 @@ def verify(
 
     Example: tranchain --keystore trustee.json exchange verify LC-2011-1
     """
+    from client.model.manifest import ModelPackage  # here, as other commands need not wait for numpy
+    from client.roles.exchange.verification import verify_product
+
     session = session_of(context)
     package = ModelPackage.load(model)
     product, checks = verify_product(session.chain, session.vault, session.identity, package, name)

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from client.cli.session import Session, session_of
-from client.model.manifest import DEFAULT_MODEL, ModelPackage
+from client.model.committed import DEFAULT_MODEL
+from client.model.manifest import ModelPackage
 from client.roles.oracle.service import OracleService, Step
 from client.roles.oracle.store import ReportStore
 from client.sdk.database import open_engine

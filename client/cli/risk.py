@@ -9,7 +9,7 @@ import typer
 from client.cli.amounts import parse_ppm, parse_ten
 from client.cli.screening_report import report_of
 from client.cli.session import Session, session_of
-from client.model.manifest import DEFAULT_MODEL, ModelPackage
+from client.model.committed import DEFAULT_MODEL
 from client.roles.risk_control import query as queries
 from client.roles.risk_control import scoring, screening
 from client.roles.risk_control.forgetting import confirm_deletion, forget_pack
@@ -265,6 +265,8 @@ def propose_model(
 
     Example: tranchain risk model propose
     """
+    from client.model.manifest import ModelPackage  # here, as other commands need not wait for numpy
+
     session = session_of(context)
     package = ModelPackage.load(directory)
     valid_until = session.chain.block_second() + valid_days * 86_400

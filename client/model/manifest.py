@@ -24,6 +24,7 @@ from client.model.calibration import (
     monotone_pd_ppm,
     scores_of,
 )
+from client.model.committed import DEFAULT_MODEL
 from client.model.errors import ArtifactError
 from client.model.executor_numpy import Executor, NumpyExecutor
 from client.model.executor_onnx import OnnxExecutor
@@ -37,10 +38,6 @@ NETWORK: Final = "network.cbor"
 FEATURE_SPEC: Final = "feature_spec.cbor"
 MODEL_CARD: Final = "model_card.md"
 FILES: Final = (MODEL, NETWORK, FEATURE_SPEC, MODEL_CARD)
-
-ARTIFACTS: Final = Path(__file__).parent / "artifacts"
-"""Where the packages that come with the project are."""
-DEFAULT_MODEL: Final = ARTIFACTS / "lendingclub_v1"
 
 THREADS: Final = 2
 """Blocks scored at the same time; numpy and onnxruntime release the interpreter lock."""

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from client.sdk.pack.assessment import AGED as AGED_BIT
 from client.sdk.pack.on_chain import read_reasons, read_report
 from client.sdk.pack.reader import read_pack
+from client.sdk.pack.report import AGED as AGED_BIT
 from client.sdk.screening import Reason
 from scripts.demo_consortium import ORIGINATOR
 from tests.e2e.consortium import Consortium

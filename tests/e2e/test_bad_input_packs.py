@@ -7,9 +7,9 @@ import pytest
 from client.sdk.attestation import AttestationDomain, attest, compute_chunk_hash
 from client.sdk.errors import ContractRefusedError, RefusedError
 from client.sdk.hashing import keccak
-from client.sdk.pack.assessment import NO_RECORD
 from client.sdk.pack.on_chain import read_reasons, read_report
 from client.sdk.pack.reader import read_credit, read_pack
+from client.sdk.pack.report import NO_RECORD
 from client.sdk.pack.status import PackStatus
 from client.sdk.screening import Reason
 from scripts.demo_consortium import ORIGINATOR

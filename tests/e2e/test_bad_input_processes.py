@@ -15,7 +15,8 @@ import orjson
 import pytest
 from eth_abi.abi import encode as abi_encode
 
-from client.model.manifest import DEFAULT_MODEL, ModelPackage
+from client.model.committed import DEFAULT_MODEL
+from client.model.manifest import ModelPackage
 from client.roles.oracle.service import OracleService
 from client.roles.oracle.store import ReportStore
 from client.sdk.database import open_engine

@@ -7,12 +7,14 @@ from typing import Any
 
 from eth_utils.abi import function_signature_to_4byte_selector, get_abi_input_types
 
-from client.model.manifest import DEFAULT_MODEL, ModelPackage
+from client.model.committed import DEFAULT_MODEL
+from client.model.manifest import ModelPackage
 from client.model.schema import CREDIT_FIELDS, CREDIT_KEYS
 from client.sdk.artifacts import load_artifact
-from client.sdk.pack.assessment import AGED, NO_RECORD, assess
+from client.sdk.pack.assessment import assess
 from client.sdk.pack.on_chain import read_assets, read_policy, read_reasons, read_report, read_tables
 from client.sdk.pack.reader import PackFile, read_pack
+from client.sdk.pack.report import AGED, NO_RECORD
 from client.sdk.pack.status import PackStatus
 from client.sdk.screening import Asset, Reason, bring_down, screen
 from client.sdk.table_mapping import load_mapping

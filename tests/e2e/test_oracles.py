@@ -11,16 +11,18 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from client.model.manifest import DEFAULT_MODEL, ModelPackage
+from client.model.committed import DEFAULT_MODEL
+from client.model.manifest import ModelPackage
 from client.roles.oracle import service
 from client.roles.oracle.service import OracleService, Step
 from client.roles.oracle.store import ReportStore
 from client.roles.risk_control import scoring
 from client.roles.risk_control.query import closed_query_of
 from client.sdk.database import open_engine
-from client.sdk.pack.assessment import NO_RECORD, assess, report_hash
+from client.sdk.pack.assessment import assess
 from client.sdk.pack.on_chain import read_policy, round_block
 from client.sdk.pack.reader import read_credit, read_pack
+from client.sdk.pack.report import NO_RECORD, report_hash
 from client.sdk.screening import Policy
 from scripts.demo_consortium import AUDITOR_BY_ORACLE
 from tests.e2e.consortium import REGISTRY, Consortium, found_consortium

@@ -15,7 +15,7 @@ from client.sdk.chain import ChainClient
 from client.sdk.errors import TranchainError
 from client.sdk.hashing import keccak
 from client.sdk.keystore import Identity
-from client.sdk.pack.assessment import assess, report_hash
+from client.sdk.pack.assessment import assess
 from client.sdk.pack.asset_row import bucket_bytes, principal_class, region_groups
 from client.sdk.pack.on_chain import (
     brought_down_before,
@@ -27,6 +27,7 @@ from client.sdk.pack.on_chain import (
     round_block,
 )
 from client.sdk.pack.reader import PackFile, read_credit, read_pack
+from client.sdk.pack.report import report_hash
 from client.sdk.screening import Asset, Reason, ScreeningResult, bring_down, decode_assets, screen
 from client.sdk.vault_client import VaultClient
 

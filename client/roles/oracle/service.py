@@ -20,9 +20,10 @@ from client.sdk.chain import ChainClient
 from client.sdk.errors import ContractRefusedError, InvalidInputError, RefusedError, TamperedError
 from client.sdk.hashing import keccak
 from client.sdk.keystore import Identity
-from client.sdk.pack.assessment import assess, report_chunks, report_hash
+from client.sdk.pack.assessment import assess
 from client.sdk.pack.on_chain import read_policy, round_block
 from client.sdk.pack.reader import read_credit, read_pack
+from client.sdk.pack.report import report_chunks, report_hash
 from client.sdk.vault_client import VaultClient
 
 RETRY_S = 5.0

@@ -3,14 +3,16 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from client.model.manifest import ModelPackage
 from client.sdk.chain import ChainClient
 from client.sdk.errors import InvalidInputError, UnavailableError
 from client.sdk.keystore import Identity
 from client.sdk.pack.on_chain import policy_struct, read_policy
 from client.sdk.screening import Policy
+
+if TYPE_CHECKING:
+    from client.model.manifest import ModelPackage
 
 ACTIVE = 2
 """Status of a model that scores."""
@@ -21,7 +23,7 @@ FINAL = 3
 _POLL_S = 0.2
 
 
-def propose_model(chain: ChainClient, identity: Identity, package: ModelPackage, *, valid_until: int) -> int:
+def propose_model(chain: ChainClient, identity: Identity, package: "ModelPackage", *, valid_until: int) -> int:
     """Put a model package forward; returns its id. A vote of the members activates it."""
     calibration = b"".join(
         total.to_bytes(4, "big") + defaults.to_bytes(4, "big")

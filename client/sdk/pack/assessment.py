@@ -12,16 +12,9 @@ from numpy.typing import NDArray
 
 from client.model.arithmetic import Int64Array
 from client.model.records import columns_of
-from client.sdk.hashing import keccak
 from client.sdk.pack.asset_row import AssetRow
 from client.sdk.pack.credit_record import CreditValues, observed_day
-
-NO_RECORD = 0
-"""Report byte of an asset whose borrower has no usable record."""
-AGED = 0x80
-"""Bit of a report byte: the record is older than the fresh limit of the policy, and still usable."""
-REPORT_CHUNK_SIZE = 16_384
-"""Bytes of a report that one transaction publishes."""
+from client.sdk.pack.report import AGED, NO_RECORD
 
 
 class ScoringModel(Protocol):
@@ -59,13 +52,3 @@ def assess(
         )
         report[usable] = model.score(columns) | np.where(aged, AGED, 0).astype(np.uint8)
     return report.tobytes()
-
-
-def report_chunks(report: bytes) -> list[bytes]:
-    """Cut a report into the chunks that are published."""
-    return [report[start : start + REPORT_CHUNK_SIZE] for start in range(0, len(report), REPORT_CHUNK_SIZE)]
-
-
-def report_hash(report: bytes) -> bytes:
-    """Return what oracles agree on: the hash of the hashes of the chunks."""
-    return keccak(b"".join(keccak(chunk) for chunk in report_chunks(report)))

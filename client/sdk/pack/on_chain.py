@@ -6,7 +6,7 @@ from typing import Any
 
 from client.sdk.chain import ChainClient
 from client.sdk.errors import InvalidInputError
-from client.sdk.pack.assessment import REPORT_CHUNK_SIZE
+from client.sdk.pack.report import REPORT_CHUNK_SIZE
 from client.sdk.screening import Asset, Mode, Policy, Reason, Tally, decode_assets
 
 ASSETS_PER_CHUNK = 256

@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from client.model.arithmetic import Int64Array
+from client.model.committed import DEFAULT_MODEL
 from client.model.errors import ArtifactError, FeatureRangeError, RecordShapeError, SpecError
 from client.model.executor_numpy import Executor, NumpyExecutor
 from client.model.executor_onnx import OnnxExecutor
-from client.model.manifest import DEFAULT_MODEL, MODEL, ModelPackage
+from client.model.manifest import MODEL, ModelPackage
 from client.model.network import Network
 from client.model.schema import FIELDS, MISSING
 from client.model.training.export import onnx_bytes

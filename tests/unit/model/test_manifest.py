@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from eth_hash.auto import keccak
 
+from client.model.committed import DEFAULT_MODEL
 from client.model.errors import ArtifactError
-from client.model.manifest import DEFAULT_MODEL, FEATURE_SPEC, FILES, MANIFEST, MODEL, ModelPackage
+from client.model.manifest import FEATURE_SPEC, FILES, MANIFEST, MODEL, ModelPackage
 
 Change = Callable[[dict[str, Any]], None]
 

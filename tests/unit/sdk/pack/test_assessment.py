@@ -5,17 +5,12 @@ import pytest
 from numpy.typing import NDArray
 
 from client.model.arithmetic import Int64Array
-from client.model.manifest import DEFAULT_MODEL, ModelPackage
+from client.model.committed import DEFAULT_MODEL
+from client.model.manifest import ModelPackage
 from client.model.records import columns_of
 from client.sdk.hashing import keccak
-from client.sdk.pack.assessment import (
-    AGED,
-    NO_RECORD,
-    REPORT_CHUNK_SIZE,
-    assess,
-    report_chunks,
-    report_hash,
-)
+from client.sdk.pack.assessment import assess
+from client.sdk.pack.report import AGED, NO_RECORD, REPORT_CHUNK_SIZE, report_chunks, report_hash
 from tests.unit.sdk.pack.samples import record, row
 
 CUT_OFF = 15_339
