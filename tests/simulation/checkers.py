@@ -76,6 +76,8 @@ class _Watch:
 
     signed: dict[VoteKey, bytes] = field(default_factory=dict)
     """What it signed; never two values for one key."""
+    durable: dict[VoteKey, None] = field(default_factory=dict)
+    """What was found durable when it was first sent; a decided height may be compacted away since."""
     seen: dict[bytes, None] = field(default_factory=dict)
     """Messages already looked at."""
     sends: dict[tuple[int, int], _Sends] = field(default_factory=dict)
@@ -210,8 +212,10 @@ class Checkers:
         known = watch.signed.setdefault(key, value)
         if known != value:
             self._found(f"double vote: {machine.name} signed {_short(value)} and {_short(known)} for {_say(key)}")
-        if machine.durable_votes.read(machine.votes_on_disk()).get(key) != value:
+        durable = machine.durable_votes.read(machine.votes_on_disk())
+        if key not in watch.durable and durable.get(key) != value:
             self._found(f"{machine.name} sent {_short(value)} for {_say(key)} before its record was durable")
+        watch.durable[key] = None
 
     def _check_count(self, machine: Machine, peer: Machine, message: Message, watch: _Watch) -> None:
         """Each round, each repetition and each link that comes up may cost a message of every kind, no more."""
