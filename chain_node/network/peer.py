@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from chain_node.core.types import Address, Hash32, Height
 from chain_node.network.api import Link, NodeRecord, TlsKeyHash
 
+_LAG_BLOCKS_MAX = 2
+"""News of a peer's head may be that old although it keeps up."""
+
 
 @dataclass(slots=True, eq=False)
 class Peer:
@@ -29,6 +32,8 @@ class Peer:
     links: frozenset[bytes] = frozenset()
     """TLS key hashes of the nodes it has live links with; looked up, never iterated."""
     is_live: bool = True
+    voted_height: int = 0
+    """Highest height it has sent a consensus message for."""
     doubted_hash: Hash32 | None = None
     """The last head of it that contradicted our chain; it is asked for once."""
     rests_until: float = 0.0
@@ -43,6 +48,11 @@ class Peer:
     def validator(self) -> Address | None:
         """The validator it is, if it is one."""
         return None if self.record is None else self.record.validator
+
+
+    def is_behind(self, height: Height) -> bool:
+        """Whether it has a way to go to a height, and so cannot take part in deciding what comes after."""
+        return max(self.height, self.voted_height) + _LAG_BLOCKS_MAX < height
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

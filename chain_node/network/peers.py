@@ -12,6 +12,7 @@ from hashlib import sha256
 
 import structlog
 
+from chain_node.consensus.qbft.message_log import height_of
 from chain_node.consensus.qbft.messages import Message
 from chain_node.core.types import Address, Hash32, Height
 from chain_node.network.api import Link, NodeRecord, NodeServices, TlsKeyHash, VaultExchange
@@ -161,6 +162,7 @@ class Peers:
         """The head has moved: judge all links by the newest records, tell the others, see who is ahead."""
         self._judge_again()
         self._status_soon()
+        self._tell_validators()
         self._sync.on_news()
 
     # What the links tell
@@ -276,6 +278,7 @@ class Peers:
     def _on_status(self, peer: Peer, status: Status) -> None:
         peer.height, peer.head_hash = status.height, status.head_hash
         peer.links = frozenset(status.links)
+        self._tell_validators()
         self._on_peer_head(peer)
 
     def _on_peer_head(self, peer: Peer) -> None:
@@ -289,6 +292,8 @@ class Peers:
         if not self._heard.is_new(_key_of(frame)):
             return
         message = frame.decode()
+        if message.author == peer.validator:
+            peer.voted_height = max(peer.voted_height, height_of(message))
         for other in find_unreached(self._members(), peer):
             if other.validator != message.author:
                 other.link.send(frame)
@@ -405,7 +410,13 @@ class Peers:
 
     def _on_links_changed(self) -> None:
         self._status_soon()
-        linked = {peer.validator for peer in self._members() if peer.is_live} - {None, self._identity.validator}
+        self._tell_validators()
+
+    def _tell_validators(self) -> None:
+        """Tell the consensus with whom it can decide: a validator that is far behind is as good as not there."""
+        height = self._services.head().height
+        able = [peer.validator for peer in self._members() if peer.is_live and not peer.is_behind(height)]
+        linked = set(able) - {None, self._identity.validator}
         validators = tuple(sorted(validator for validator in linked if validator is not None))
         if validators != self._live_validators:
             self._live_validators = validators

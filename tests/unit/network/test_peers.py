@@ -186,6 +186,39 @@ def test_silent_link_is_not_live_after_a_second_and_a_half() -> None:
     play(scene())
 
 
+def test_validator_that_is_far_behind_does_not_count_until_it_has_caught_up() -> None:
+    async def scene() -> None:
+        one, two = make_nodes(2)
+        one.grow(50)
+        join(one, two)
+        assert one.link_changes == []
+        await asyncio.sleep(1)
+        assert two.height == 50
+        assert one.link_changes == [(record_of(1).validator,)]
+        one.grow(2)
+        assert len(one.link_changes) == 1
+        one.grow(1)
+        assert one.link_changes[1:] == [()]
+
+    play(scene())
+
+
+def test_vote_for_the_next_height_shows_that_a_validator_keeps_up() -> None:
+    async def scene() -> None:
+        key = b"\x01" * 32
+        one, two = make_nodes(2)
+        one.records = (record_of(0), replace(record_of(1), validator=address_of(key)))
+        _, to_one = join(one, two)
+        one.grow(3)
+        assert one.link_changes == [(address_of(key),), ()]
+        to_one.send(prepare(key))
+        await asyncio.sleep(0.01)
+        one.grow(0)
+        assert one.link_changes[2:] == [(address_of(key),)]
+
+    play(scene())
+
+
 def test_link_on_which_nothing_comes_is_closed() -> None:
     async def scene() -> None:
         one, two = make_nodes(2)
