@@ -24,7 +24,7 @@ from chain_node.network.link import Allowance, OutgoingQueue
 from chain_node.network.misdeeds import FloodError, SlowFrameError, penalty_of
 from chain_node.network.peer_book import PeerBook
 from chain_node.network.tls_session import TlsBrokenError, TlsSession
-from chain_node.network.traffic import Traffic, TransportLimits
+from chain_node.network.traffic import Refusal, Traffic, TransportLimits
 
 _log = structlog.get_logger("network")
 
@@ -59,7 +59,7 @@ class Owner(Protocol):
         """This node's own key."""
         ...
 
-    def admit(self, connection: Connection) -> str | None:
+    def admit(self, connection: Connection) -> Refusal | None:
         """Why a connection that was just made is not taken, or None."""
         ...
 
@@ -216,7 +216,7 @@ class Connection(asyncio.Protocol):
         match self.phase:
             case Phase.HANDSHAKE | Phase.HELLO if now >= self._deadline:
                 what = "no TLS handshake" if self.phase is Phase.HANDSHAKE else "no Hello"
-                self._refuse(f"{what} within {self._owner.limits.handshake_seconds:.0f} s")
+                self._refuse(f"{what} within {self._owner.limits.handshake_seconds:g} s", Refusal.SILENT)
             case Phase.HELLO | Phase.OPEN:
                 self._check_open(now)
             case Phase.CLOSING if now >= self._deadline:
@@ -234,9 +234,9 @@ class Connection(asyncio.Protocol):
         if self._reader.is_partial and now - self._partial_since > partial_seconds:
             self._break_off(SlowFrameError(partial_seconds))
         elif now - self._heard_at > limits.idle_seconds:
-            self._close("idle", Goodbye(f"nothing came for {limits.idle_seconds:.0f} s"))
+            self._close("idle", Goodbye(f"nothing came for {limits.idle_seconds:g} s"))
         elif self._is_write_paused and now - self._written_at > limits.stall_seconds:
-            self._close(f"it reads nothing for {limits.stall_seconds:.0f} s", None)
+            self._close(f"it reads nothing for {limits.stall_seconds:g} s", None)
 
     def abort(self) -> None:
         """Drop the socket at once."""
@@ -270,9 +270,9 @@ class Connection(asyncio.Protocol):
         if self.dialled is not None:
             self._owner.book.on_met(self.dialled, key_hash, is_own=is_own)
         if is_own:
-            self._refuse("this is the node itself", is_loud=False)
+            self._refuse("this is the node itself", Refusal.OWN)
         elif self._owner.book.is_banned(key_hash, now):
-            self._refuse("banned for misdeeds, for minutes")
+            self._refuse("banned for misdeeds, for minutes", Refusal.BANNED)
         elif self.dialled is not None:
             self.send(self._owner.listener.make_hello())
 
@@ -281,7 +281,7 @@ class Connection(asyncio.Protocol):
         if self.phase is Phase.OPEN:
             self._close(error.reason, None)
         else:
-            self._refuse(error.reason, is_ours=not error.is_their_refusal)
+            self._refuse(error.reason, None if error.is_their_refusal else Refusal.TLS)
 
     def _read_frames(self) -> None:
         try:
@@ -326,7 +326,7 @@ class Connection(asyncio.Protocol):
         owner = self._owner
         verdict = owner.listener.judge(self.tls_key_hash, hello)
         if isinstance(verdict, Goodbye):
-            self._refuse(verdict.reason)
+            self._refuse(verdict.reason, Refusal.JUDGED)
             return
         self.record = verdict
         if self.dialled is None:
@@ -340,7 +340,7 @@ class Connection(asyncio.Protocol):
         if self.phase is Phase.OPEN:
             self._close(f"the peer says: {goodbye.reason}", None)
         else:
-            self._refuse(f"it refuses us: {goodbye.reason}", is_ours=False)
+            self._refuse(f"it refuses us: {goodbye.reason}", None)
 
     # Going out
 
@@ -361,14 +361,17 @@ class Connection(asyncio.Protocol):
 
     # The end
 
-    def _refuse(self, reason: str, *, is_ours: bool = True, is_loud: bool = True) -> None:
-        """End it before it is a link; `is_ours`: this node refuses the other, not the other this one."""
+    def _refuse(self, reason: str, refusal: Refusal | None) -> None:
+        """End it before it is a link; None: the other refuses this node."""
         self.is_refused = True
-        if is_ours:
-            self._owner.traffic.refusals[reason.partition(":")[0]] += 1
-        event = "peer_refused" if is_ours else "refused_by_peer"
-        (_log.warning if is_loud else _log.debug)(event, **self._who(), reason=reason)
-        self._close(reason, Goodbye(reason) if is_ours else None)
+        log = _log.debug if refusal is Refusal.OWN else _log.warning
+        if refusal is None:
+            log("refused_by_peer", **self._who(), reason=reason)
+            self._close(reason, None)
+            return
+        self._owner.traffic.refusals[refusal] += 1
+        log("peer_refused", **self._who(), reason=reason)
+        self._close(reason, Goodbye(reason))
 
     def _break_off(self, error: InvalidInputError) -> None:
         """The stream cannot be read on: punish and close."""
@@ -380,7 +383,7 @@ class Connection(asyncio.Protocol):
     def _ban(self, reason: str) -> None:
         seconds = self._owner.book.limits.ban_seconds
         _log.error("peer_banned", **self._who(), reason=reason, seconds=seconds)
-        self._close(f"banned: {reason}", Goodbye(f"banned for {seconds:.0f} s: {reason}"))
+        self._close(f"banned: {reason}", Goodbye(f"banned for {seconds:g} s: {reason}"))
 
     def _close(self, reason: str, goodbye: Goodbye | None) -> None:
         """Stop being a link; with a Goodbye the socket stays until the peer has had the time to read it."""

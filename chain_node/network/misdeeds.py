@@ -57,7 +57,7 @@ class SlowFrameError(RemoteProtocolError):
     """A frame was begun and not finished in time."""
 
     def __init__(self, seconds: float) -> None:
-        super().__init__(f"a frame not finished after {seconds:.0f} s", penalty=_SLOW_FRAME_PENALTY)
+        super().__init__(f"a frame not finished after {seconds:g} s", penalty=_SLOW_FRAME_PENALTY)
 
 
 class FloodError(RemoteProtocolError):

@@ -17,6 +17,7 @@ from chain_node.core.errors import ConfigError
 from chain_node.network.api import NodeRecord, TlsKeyHash
 from chain_node.network.link import TokenBucket
 from chain_node.network.misdeeds import BAN_SECONDS, MISDEED_POINTS_MAX, POINTS_FADED_PER_SECOND
+from chain_node.network.traffic import Refusal
 
 _BACKOFF_DOUBLINGS_MAX = 20
 _KEYS_MAX = 10_000
@@ -144,6 +145,11 @@ class PeerBook:
         entry.due_at = now + delay
         return delay
 
+    def failure_count(self, endpoint: str) -> int:
+        """Failures in a row."""
+        entry = self._entries.get(endpoint)
+        return 0 if entry is None else entry.failure_count
+
     def on_lost(self, endpoint: str, now: float, *, lasted_seconds: float) -> None:
         """The link that the attempt led to is closed."""
         entry = self._entries.get(endpoint)
@@ -182,7 +188,7 @@ class PeerBook:
 
     # Who may knock
 
-    def refuse_accept(self, address: str, now: float) -> str | None:
+    def refuse_accept(self, address: str, now: float) -> Refusal | None:
         """Why a new connection from an address is not taken; None: it is, and counted until `on_left`."""
         name = _group_of(address)
         if len(self._doorway_by_address) >= _ADDRESSES_MAX:
@@ -193,12 +199,12 @@ class PeerBook:
             bucket = TokenBucket(per_second=limits.accepts_per_second, burst=limits.accepts_burst, now=now)
             door = self._doorway_by_address[name] = _Doorway(bucket)
         if self._stranger_count >= limits.strangers_max or door.stranger_count >= limits.strangers_per_address_max:
-            return "too many handshakes at once"
+            return Refusal.STRANGERS
         if door.connection_count >= limits.connections_per_address_max:
-            return "too many connections from one address"
+            return Refusal.CONNECTIONS
         if door.accepts.take(1, now) > 0:
             door.accepts.take(-1, now)
-            return "connections come too fast from one address"
+            return Refusal.PACE
         door.stranger_count += 1
         door.connection_count += 1
         self._stranger_count += 1

@@ -17,6 +17,10 @@ _RECORD_SIZE_BYTES = 16 * 1024
 """Plain text of one TLS record, at most."""
 
 
+_UNKNOWN_ISSUER_CODES = frozenset((18, 19, 20, 21))
+"""Source: OpenSSL x509_vfy.h, X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT and the three after it."""
+
+
 class TlsBrokenError(UnavailableError):
     """The handshake failed or the stream is no TLS any more; an alert for the peer may wait to be sent."""
 
@@ -134,7 +138,8 @@ class TlsSession:
 
 def _explain(error: ssl.SSLError) -> TlsBrokenError:
     if isinstance(error, ssl.SSLCertVerificationError):
-        return TlsBrokenError(f"its certificate: {error.verify_message}", is_their_refusal=False)
+        hint = "; no authority in our file has issued it" if error.verify_code in _UNKNOWN_ISSUER_CODES else ""
+        return TlsBrokenError(f"its certificate: {error.verify_message}{hint}", is_their_refusal=False)
     reason = (error.reason or str(error)).lower().replace("_", " ")
     if " alert " in reason:
         alert = reason.partition(" alert ")[2]

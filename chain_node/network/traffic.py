@@ -5,9 +5,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from chain_node.network.frames import Priority
 from chain_node.network.link import QUEUE_COUNT_MAX, QUEUE_SIZE_BYTES_MAX, RATE_BY_PRIORITY, Rate
+
+
+class Refusal(StrEnum):
+    """Why a connection did not become a link, for counting; the log says more."""
+
+    STRANGERS = "too many handshakes at once"
+    CONNECTIONS = "too many connections from one address"
+    PACE = "connections come too fast from one address"
+    TLS = "no TLS or a bad certificate"
+    SILENT = "no Hello in time"
+    OWN = "the node itself"
+    BANNED = "banned"
+    JUDGED = "not admitted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +66,8 @@ class Traffic:
     """With TLS."""
     wire_bytes_sent: int = 0
     """With TLS."""
-    refusals: Counter[str] = field(default_factory=Counter)
-    """Connections this node did not take, by reason."""
+    refusals: Counter[Refusal] = field(default_factory=Counter)
+    """Connections this node did not take."""
     dial_failures: int = 0
     """Attempts that led to no link."""
     overflows: int = 0

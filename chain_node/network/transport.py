@@ -21,7 +21,7 @@ from chain_node.network.framing import FrameEncoder
 from chain_node.network.peer_book import PeerBook, parse_endpoint
 from chain_node.network.tls_identity import TlsFiles, TlsIdentity, load_tls_identity
 from chain_node.network.tls_session import TlsSession, make_tls_context
-from chain_node.network.traffic import Traffic, TransportLimits
+from chain_node.network.traffic import Refusal, Traffic, TransportLimits
 
 _log = structlog.get_logger("network")
 _BACKLOG = 128
@@ -84,7 +84,7 @@ class Transport:
         self.book.learn(records, self.tls_key_hash)
 
     def close(self) -> None:
-        """Give the port back; `run` does it at its end."""
+        """Give the port back; `run` does it at its end, if it was begun."""
         if self._socket is not None:
             self._socket.close()
 
@@ -114,7 +114,7 @@ class Transport:
 
     # Owner of connections
 
-    def admit(self, connection: Connection) -> str | None:
+    def admit(self, connection: Connection) -> Refusal | None:
         """Why a connection that was just made is not taken, or None."""
         if not connection.is_outbound:
             refusal = self.book.refuse_accept(connection.address, asyncio.get_running_loop().time())
@@ -179,7 +179,8 @@ class Transport:
                     port=address[1],
                 )
         except (OSError, UnicodeError) as error:  # UnicodeError: a host name that IDNA cannot encode
-            _log.debug("dial_failed", endpoint=endpoint, reason=str(error) or "no answer")
+            log = _log.debug if self.book.failure_count(endpoint) else _log.warning
+            log("peer_unreachable", endpoint=endpoint, reason=str(error) or "no answer in time")
             self._on_dial_failed(endpoint, loop.time(), is_refused=False)
 
     def _on_dial_failed(self, endpoint: str, now: float, *, is_refused: bool) -> None:

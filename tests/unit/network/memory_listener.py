@@ -66,6 +66,7 @@ class MemoryListener:
 class Node:
     transport: Transport
     listener: MemoryListener
+    task: asyncio.Task[None]
 
     @property
     def endpoint(self) -> str:
@@ -87,13 +88,14 @@ async def running(
     transport = Transport(listener=listener, tls=files, listen=("127.0.0.1", port), book=book, limits=limits)
     task = asyncio.get_running_loop().create_task(transport.run())
     try:
-        yield Node(transport, listener)
+        yield Node(transport, listener, task)
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+        transport.close()
 
 
 async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
     async with asyncio.timeout(seconds):
-        while not condition():
+        while not condition():  # noqa: ASYNC110  # any condition, not an event
             await asyncio.sleep(0.005)
