@@ -148,6 +148,22 @@ class BlobStore:
             self.lots.add(transaction, part.lot, dict(zip(part.positions, placed, strict=True)))
             return len(fresh)
 
+    def make_way(self, owner: Owner, items: Sequence[Item]) -> int:
+        """Forget what others put in the places, or with the bytes, of records that are this owner's by the chain."""
+        with self.transaction() as transaction:
+            foreign: dict[Hash32, Entry] = {}
+            for item in items:
+                if isinstance(item.context, RecordContext):
+                    held = transaction.get(_record_key(item.context), db=self.table["records"], default=b"")
+                    for blob_hash in (keccak(item.blob), Hash32(bytes(held))):
+                        raw = transaction.get(blob_hash, db=self.table["blobs"]) if blob_hash else None
+                        if raw is not None and (entry := _decode_entry(raw)).owner.organisation != owner.organisation:
+                            foreign[blob_hash] = entry
+            for blob_hash, entry in foreign.items():
+                self._drop_place(transaction, blob_hash, entry.context)
+            self._forget(transaction, list(foreign))
+            return len(foreign)
+
     def find(self, blob_hash: Hash32) -> Entry | None:
         """The entry of a blob, still sealed."""
         with self.environment.begin() as transaction:
@@ -247,6 +263,14 @@ class BlobStore:
         """Number of blobs held."""
         with self.environment.begin() as transaction:
             return int(transaction.stat(db=self.table["blobs"])["entries"])
+
+    def _drop_place(
+        self, transaction: lmdb.Transaction, blob_hash: Hash32, context: RecordContext | PackContext
+    ) -> None:
+        if isinstance(context, RecordContext):
+            transaction.delete(_record_key(context), db=self.table["records"])
+        else:
+            transaction.delete(context.pack.to_bytes(32, "big") + blob_hash, db=self.table["packs"])
 
     def _insert(self, transaction: lmdb.Transaction, owner: Owner, fresh: dict[Hash32, Item]) -> None:
         slots = self._take_slots(transaction, len(fresh))

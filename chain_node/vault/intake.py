@@ -97,7 +97,7 @@ class Intake:
         """Store items, all at once if that is possible; gives why some were not."""
         owner = Owner(lot.account, writer.organisation)
         try:
-            self._vault.store.put(owner, list(items.values()), LotPart(lot, list(items)))
+            self._vault.keep(owner, list(items.values()), LotPart(lot, list(items)))
         except StoreFullError:
             raise
         except VaultError as error:

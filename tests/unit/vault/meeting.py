@@ -15,6 +15,7 @@ from chain_node.core.errors import InvalidInputError
 from chain_node.core.hashing import keccak
 from chain_node.vault.app import create_app
 from chain_node.vault.blob_store import BlobStore
+from chain_node.vault.entitlement import Entitlement
 from chain_node.vault.messages import VaultMessage, decode_message, encode_message
 from chain_node.vault.replication import Replication
 from chain_node.vault.vault import Vault
@@ -81,15 +82,18 @@ class Meeting:
     clock: Clock = field(default_factory=Clock)
     sites: list[Site] = field(default_factory=list)
     queue: deque[tuple[Site, Site, bytes]] = field(default_factory=deque)
+    numbers_used: int = 0
     links: set[tuple[int, int]] = field(default_factory=set)
     changed: list[Site] = field(default_factory=list)
 
     def add(self, organisation: int, number: int | None = None, chain: MemoryChain | None = None) -> Site:
         """A node of an organisation; a number that was used before finds its store and keys again."""
-        number = len(self.sites) + 1 if number is None else number
+        self.numbers_used += number is None
+        number = self.numbers_used if number is None else number
         store = BlobStore(self.directory / str(number))
         chain = self.chain if chain is None else chain
         app = create_app(store, chain, bytes([100 + number]) * 32, REGISTRY)
+        app.state.vault.entitlement = Entitlement(app.state.vault.view, self.clock)
         key = derive_private_key(1_000 + number, SECP256R1())
         node_key = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         binding = app.state.vault.bind(node_key, lambda data: key.sign(data, ECDSA(SHA256())))
