@@ -470,7 +470,7 @@ def test_round_that_no_quorum_has_come_to_is_not_given_up() -> None:
     state = run(state_of(3), BlockTimerFired(1), RoundTimerFired(1, 0))
     for _ in range(3):
         assert act(state, RoundTimerFired(1, 1)) == (state, (StartRoundTimer(1, 1, 8000),))
-    state = run(state, UNPREPARED[0])
+    state = run(state, UNPREPARED[0], commit(1, BLOCK, 0), commit(2, BLOCK, 0))
     assert run(state, RoundTimerFired(1, 1)).round == 1
     for evidence in (UNPREPARED[1], prepare(1, BLOCK, 1), commit(1, BLOCK, 4)):
         assert run(state, evidence, RoundTimerFired(1, 1)).round == 2
