@@ -156,11 +156,16 @@ def _member(document: dict[str, Any]) -> MemberFile:
         organisation=str(document["organisation"]),
         governor=address_text(document["governor"]),
         validator=address_text(validator) if validator else None,
-        node=MemberNode(host=node["host"], port=int(node["port"]), tls_spki_sha256=node["tls_spki_sha256"])
-        if node
-        else None,
+        node=_node(node) if node else None,
         accounts=tuple(_account(each) for each in document["accounts"]),
     )
+
+
+def _node(document: dict[str, Any]) -> MemberNode:
+    node = MemberNode(
+        host=str(document["host"]), port=int(document["port"]), tls_spki_sha256=str(document["tls_spki_sha256"])
+    )
+    return read_node(f"{node.endpoint}:{node.tls_spki_sha256}", name="member file: node")
 
 
 def _account(document: dict[str, Any]) -> MemberAccount:

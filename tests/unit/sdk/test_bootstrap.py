@@ -6,6 +6,7 @@ from eth_account import Account
 from client.roles.admin.bootstrap import created_address, lay_foundation
 from client.sdk.chain import ChainClient
 from client.sdk.errors import InvalidInputError
+from client.sdk.member_file import MemberFile, MemberNode, parse_member_file, sign_member_file
 from tests.unit.sdk.conftest import members_of
 
 
@@ -46,3 +47,28 @@ def test_foundation_with_a_member_twice_is_refused(ready):
     chain, members, deployer = ready
     with pytest.raises(InvalidInputError, match="A twice"):
         lay_foundation(chain, [*members, members[0]], deployer)
+
+
+def test_foundation_records_validators_and_nodes_with_their_members(ready):
+    chain, (first, second, third), deployer = ready
+    node = MemberNode(host="::1", port=30303, tls_spki_sha256="5f" * 32)
+    validator = created_address(deployer.address, 99)
+    members = [first, dataclasses.replace(second, validator=validator, node=node), third]
+    foundation = lay_foundation(chain, members, deployer)
+    consortium = chain.contract_at("Consortium", foundation.consortium)
+    assert chain.call(consortium, "getValidators") == [validator]
+    assert chain.call(consortium, "validatorOrganisation", validator) == 2
+    (listed,) = chain.call(consortium, "nodes")
+    assert (bytes(listed.tlsKeyHash), listed.validator) == (bytes.fromhex("5f" * 32), validator)
+    assert (listed.organisation, listed.endpoint) == (2, "[::1]:30303")
+
+
+@pytest.mark.parametrize(
+    "change", [{"tls_spki_sha256": "5f"}, {"tls_spki_sha256": "zz" * 32}, {"port": 0}, {"port": 65_536}, {"host": ""}]
+)
+def test_member_file_with_a_node_that_cannot_be_is_refused(change):
+    governor = Account.create()
+    node = dataclasses.replace(MemberNode(host="a.example", port=30303, tls_spki_sha256="5f" * 32), **change)
+    member = MemberFile(organisation="A", governor=governor.address, validator=None, node=node, accounts=())
+    with pytest.raises(InvalidInputError, match="expected HOST:PORT:KEYHASH"):
+        parse_member_file(sign_member_file(member, governor), authority=None)
