@@ -8,16 +8,10 @@ import typer
 from client.cli.amounts import parse_day
 from client.cli.session import session_of
 from client.roles.originator import closing
-from client.roles.originator.registrar_client import RegistrarClient
-from client.roles.originator.store import SubmissionStore
-from client.roles.originator.submission import PackSubmission, PackTerms
-from client.roles.originator.tape import read_loans
-from client.sdk.database import open_engine
 from client.sdk.errors import InvalidInputError
 from client.sdk.hashing import keccak
 from client.sdk.pack.reader import read_pack
 from client.sdk.pack.status import PackStatus
-from client.sdk.table_mapping import load_mapping
 
 app = typer.Typer(name="pack", help="Packs of loans, as their originator sees them.", no_args_is_help=True)
 
@@ -49,6 +43,13 @@ def submit(
     Example: tranchain pack submit loans.csv --pack 1 --consents consents.csv --mapping mapping_loans.toml
     --registrar http://127.0.0.1:8700 --cut-off 2011-12-31 --closing 2012-01-15
     """
+    from client.roles.originator.registrar_client import RegistrarClient  # here: polars and SQLAlchemy take 0.4 s
+    from client.roles.originator.store import SubmissionStore
+    from client.roles.originator.submission import PackSubmission, PackTerms
+    from client.roles.originator.tape import read_loans
+    from client.sdk.database import open_engine
+    from client.sdk.table_mapping import load_mapping
+
     session = session_of(context)
     loans, bad = read_loans(tape, consents, mapping=load_mapping(mapping), skip_bad_rows=skip_bad_rows)
     if bad:

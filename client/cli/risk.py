@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,14 +14,15 @@ from client.roles.risk_control import query as queries
 from client.roles.risk_control import scoring, screening
 from client.roles.risk_control.forgetting import confirm_deletion, forget_pack
 from client.roles.risk_control.invitation import invite as invite_pack
-from client.roles.risk_control.store import PackKeyStore
 from client.sdk.consent import Purpose
-from client.sdk.database import open_engine
 from client.sdk.errors import InvalidInputError
 from client.sdk.pack.on_chain import read_policy
 from client.sdk.pack.reader import read_pack
 from client.sdk.pack.status import PackStatus, check_status
 from client.sdk.screening import Mode, Policy
+
+if TYPE_CHECKING:
+    from client.roles.risk_control.store import PackKeyStore
 
 app = typer.Typer(name="risk", help="Risk control: invite, query, score, screen.", no_args_is_help=True)
 model_app = typer.Typer(help="Model versions.", no_args_is_help=True)
@@ -284,7 +285,10 @@ def show_model(context: typer.Context, model: Annotated[int, typer.Argument(help
     session.console.result(_model(session, model), title=f"Model {model}")
 
 
-def _pack_keys(session: Session, db: str) -> PackKeyStore:
+def _pack_keys(session: Session, db: str) -> "PackKeyStore":
+    from client.roles.risk_control.store import PackKeyStore  # here, as other commands need not wait for SQLAlchemy
+    from client.sdk.database import open_engine
+
     chain = session.chain
     return PackKeyStore(open_engine(db), session.identity, chain_id=chain.chain_id, registry=chain.registry)
 

@@ -4,15 +4,18 @@ Source: docs/protocol.md, 5 and 9; docs/personal_data.md.
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from client.roles.risk_control.store import PackKeyStore
 from client.sdk.chain import ChainClient, Receipt
 from client.sdk.keystore import Identity
 from client.sdk.pack.status import PackStatus, check_status
 from client.sdk.vault_client import VaultClient
 
+if TYPE_CHECKING:
+    from client.roles.risk_control.store import PackKeyStore
 
-def forget_pack(chain: ChainClient, vault: VaultClient, store: PackKeyStore, pack_id: int) -> int:
+
+def forget_pack(chain: ChainClient, vault: VaultClient, store: "PackKeyStore", pack_id: int) -> int:
     """Purge the blobs of a withdrawn or closed pack and destroy its key; returns how many blobs were purged.
 
     Raises:

@@ -1,6 +1,7 @@
 """Inviting a pack: a new pack key, sealed to those who map handles. Source: docs/protocol.md, 5; docs/adr/0004."""
 
-from client.roles.risk_control.store import PackKeyStore
+from typing import TYPE_CHECKING
+
 from client.sdk.chain import ChainClient
 from client.sdk.encryption_keys import KeyDirectory
 from client.sdk.handle import key_commitment, new_pack_key
@@ -10,10 +11,15 @@ from client.sdk.recipients import sealable_with
 from client.sdk.role import Role
 from client.sdk.vault_client import PackBlob, VaultClient
 
+if TYPE_CHECKING:
+    from client.roles.risk_control.store import PackKeyStore
+
 _HANDLE_MAPPERS = (Role.BUREAU, Role.REGISTRAR)
 
 
-def invite(chain: ChainClient, vault: VaultClient, identity: Identity, store: PackKeyStore, *, originator: str) -> int:
+def invite(
+    chain: ChainClient, vault: VaultClient, identity: Identity, store: "PackKeyStore", *, originator: str
+) -> int:
     """Invite an originator to submit a pack; returns the pack id.
 
     Raises:
