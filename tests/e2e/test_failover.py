@@ -11,6 +11,7 @@ import pytest
 
 from client.roles.admin import governance
 from client.sdk.chain import ChainClient, ContractCall
+from client.sdk.finality import FinalityLevel, await_finality
 from scripts.demo_consortium import MEMBERS
 from tests.e2e.consortium import REGISTRY, Consortium, found_consortium
 from tests.e2e.node_kit import NodeProcess
@@ -43,6 +44,29 @@ def kill_in_turn(nodes: list[NodeProcess], is_over: threading.Event) -> None:
         is_over.wait(1.0)
         node.start()
         number += 1
+
+
+def test_block_is_byzantine_final_with_three_nodes_crash_final_with_two_and_later_more(three: Consortium) -> None:
+    nodes = [three.nodes[name] for name in MEMBERS]
+    chain = ChainClient(",".join(node.url for node in nodes), REGISTRY)
+    account = three.identity("governor-b").account
+    first, second, third, fourth = proposals(chain, "finality", 0, 4)
+    [receipt] = chain.send_many([first], account)
+    final = await_finality(chain, receipt, timeout_s=20)
+    assert (final.level, len(final.signers), final.seals_needed) == (FinalityLevel.BYZANTINE, 3, 3)
+    nodes[2].kill()
+    try:
+        [receipt] = chain.send_many([second], account)
+        less = await_finality(chain, receipt, timeout_s=2)
+        assert (less.level, less.why_not) == (FinalityLevel.CRASH, "2 of the 3 seals that it takes")
+        assert await_finality(chain, receipt, wanted=FinalityLevel.CRASH, timeout_s=2).why_not == ""
+    finally:
+        nodes[2].start()
+    deadline = time.monotonic() + 20
+    while nodes[2].height() < receipt.block_number and time.monotonic() < deadline:
+        time.sleep(0.1)
+    list(chain.send_many([third, fourth], account))
+    assert await_finality(chain, receipt, timeout_s=20).level is FinalityLevel.BYZANTINE
 
 
 def test_stream_of_transactions_is_in_the_chain_once_whatever_node_is_killed(three: Consortium) -> None:
