@@ -17,8 +17,8 @@ from chain_node.core.types import Address, Hash32
 SIGNATURE_SIZE_BYTES = 65
 CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 HALF_CURVE_ORDER = CURVE_ORDER // 2
-_RECOVERED_MAX = 8_192
-"""Signatures remembered: a transaction comes by gossip, then in a proposal; a seal in a Commit, then in a header."""
+_RECOVERED_MAX = 4_096
+"""Signatures remembered: a seal comes in a Commit, then in a header, and is asked for again."""
 
 
 @lru_cache(maxsize=_RECOVERED_MAX)

@@ -6,6 +6,7 @@ EIP-2681 (nonce bound).
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from chain_node.core import rlp
@@ -17,6 +18,12 @@ from chain_node.core.types import AccessList, Address, Hash32, Transaction
 
 LEGACY, ACCESS_LIST, FEE_CAP = 0, 1, 2
 _FIRST_LIST_BYTE = 0xC0
+
+_REMEMBERED_MAX = 4_096
+"""Transactions remembered: one comes by gossip or RPC, and soon again in a proposal."""
+
+_REMEMBERED_SIZE_BYTES_MAX = 2_048
+"""Larger ones are decoded anew, so that the memory of all is bounded."""
 
 
 class _Common(NamedTuple):
@@ -45,6 +52,15 @@ def decode_transaction(raw: bytes) -> Transaction:
         DecodeError: not the canonical encoding of a transaction.
         InvalidTransactionError: unknown type, bad signature, or fee caps that contradict one another.
     """
+    return _decode_remembered(raw) if len(raw) <= _REMEMBERED_SIZE_BYTES_MAX else _decode(raw)
+
+
+@lru_cache(maxsize=_REMEMBERED_MAX)
+def _decode_remembered(raw: bytes) -> Transaction:
+    return _decode(raw)
+
+
+def _decode(raw: bytes) -> Transaction:
     if not raw:
         raise DecodeError(offset=0, expected="a transaction")
     first = raw[0]
