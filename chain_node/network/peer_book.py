@@ -233,13 +233,13 @@ class PeerBook:
 
 def parse_endpoint(endpoint: str) -> tuple[str, int] | None:
     """Host and port of HOST:PORT ([HOST]:PORT for IPv6); None when it is not of that form."""
-    host, _, port = endpoint.rpartition(":")
-    is_bracketed = host.startswith("[") and host.endswith("]")
+    name, _, port = endpoint.rpartition(":")
+    host = name[1:-1] if name.startswith("[") and name.endswith("]") else name
     if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65_536:
         return None
-    if (":" in host and not is_bracketed) or any(c.isspace() or not c.isprintable() for c in host):
+    if (":" in host and host == name) or any(c.isspace() or not c.isprintable() for c in host):
         return None
-    return host.strip("[]"), int(port)
+    return host, int(port)
 
 
 def _group_of(address: str) -> str:

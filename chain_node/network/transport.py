@@ -178,7 +178,7 @@ class Transport:
                     host=address[0],
                     port=address[1],
                 )
-        except (OSError, UnicodeError) as error:  # UnicodeError: a host name that IDNA cannot encode
+        except (OSError, ValueError) as error:  # ValueError: a host name that cannot be one; a member chose it
             log = _log.debug if self.book.failure_count(endpoint) else _log.warning
             log("peer_unreachable", endpoint=endpoint, reason=str(error) or "no answer in time")
             self._on_dial_failed(endpoint, loop.time(), is_refused=False)

@@ -179,6 +179,7 @@ def test_book_remembers_a_bounded_number_of_addresses() -> None:
         ("host:65536", None),
         ("host", None),
         (":80", None),
+        ("[]:80", None),
         ("a b:80", None),
         ("host:٣", None),
         ("x\n:80", None),

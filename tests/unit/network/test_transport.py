@@ -152,6 +152,33 @@ def test_transport_learns_endpoints_of_new_members(tmp_path: Path, run) -> None:
     run(main())
 
 
+@pytest.mark.parametrize(
+    "host",
+    [
+        "a..b",
+        "x" * 250,
+        ".",
+        "*",
+        "☃",
+        "a%b",
+        "-",
+        "[::g]",
+        "[fe80::1%nothing]",
+        "256.1.1.1",
+        "1",
+        "%",
+    ],
+)
+def test_transport_endpoint_that_a_member_made_up_does_no_harm(tmp_path: Path, run, host: str) -> None:
+    async def main() -> None:
+        async with running(write_files(tmp_path, Authority.create())) as node:
+            node.transport.refresh([record_of(TlsKeyHash(b"?" * 32), f"{host}:9")])
+            await until(lambda: node.transport.traffic.dial_failures or node.task.done())
+            assert not node.task.done()
+
+    run(main())
+
+
 def test_transport_uses_a_renewed_certificate_and_a_second_authority_without_restart(tmp_path: Path, run) -> None:
     """The consortium changes its authority: first both are trusted, then certificates change, one after another."""
     old, new = Authority.create("Old"), Authority.create("New")
