@@ -191,7 +191,7 @@ def test_main_job_in_containers_survives_down_and_up(compose: Compose) -> None:
 def test_others_go_on_without_a_killed_node_which_comes_back(compose: Compose, victim: str) -> None:
     left = [node for node in NODES if node != victim]
     before = compose.height(left[0])
-    compose.ask("kill", "--signal", "SIGKILL", victim)
+    compose.ask("kill", victim)
     assert vote(compose, f"without {victim}")["is_executed"]
     assert compose.height(left[0]) >= before + 3
     assert compose.run("exec", "-T", victim, "true").returncode != 0, "the victim runs"
