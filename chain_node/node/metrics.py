@@ -110,7 +110,8 @@ def _validators(status: NodeStatus) -> Iterator[Metric]:
 
 
 def _links(status: NodeStatus) -> Iterator[Metric]:
-    links: dict[Labels, float] = {}
+    others = [validator for validator in status.validators if not validator.is_self]
+    links: dict[Labels, float] = {(validator.organisation_name or "",): 0 for validator in others}
     latency: dict[Labels, float] = {}
     for peer in status.peers:
         labels = (peer.organisation_name or "",)
