@@ -108,7 +108,7 @@ def _prepare(
         str | None,
         typer.Option(envvar="TRANCHAIN_REGISTRY", help="ContractRegistry; default 0x…7C03, that of our genesis."),
     ] = None,
-    vault: Annotated[str | None, typer.Option(envvar="TRANCHAIN_VAULT", help="URL of a vault.")] = None,
+    vault: Annotated[str | None, typer.Option(envvar="TRANCHAIN_VAULT", help="URLs of vaults, with commas.")] = None,
     keystore: Annotated[
         Path | None, typer.Option(envvar="TRANCHAIN_KEYSTORE", help="Keystore file of the acting account.")
     ] = None,

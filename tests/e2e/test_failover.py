@@ -6,13 +6,14 @@ Real nodes on loopback; the stream of transactions is proposals, of which each h
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from client.roles.admin import governance
 from client.sdk.chain import ChainClient, ContractCall
 from client.sdk.finality import FinalityLevel, await_finality
-from scripts.demo_consortium import MEMBERS
+from scripts.demo_consortium import AUDITOR_BY_ORACLE, MEMBERS
 from tests.e2e.consortium import REGISTRY, Consortium, found_consortium
 from tests.e2e.node_kit import NodeProcess
 
@@ -94,3 +95,32 @@ def test_stream_of_transactions_is_in_the_chain_once_whatever_node_is_killed(thr
     made = [event.args["description"] for event in chain.events("Consortium", "ProposalCreated")]
     assert sorted(each for each in made if each.startswith("stream")) == sorted(described)
     assert any("going on with" in line for line in warnings), warnings
+
+
+def wait_for_line(log: Path, words: str, times: int = 1) -> None:
+    deadline = time.monotonic() + 30
+    while log.read_text().count(words) < times:
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.1)
+
+
+def test_daemon_goes_on_with_the_next_node_and_with_its_own_when_that_is_back(three: Consortium) -> None:
+    first, second, third = (three.nodes[name] for name in MEMBERS)
+    urls = {"oracle-a": f"{first.url},{second.url}", "oracle-b": first.url}
+    logs = {name: three.directory / f"{name}.log" for name in urls}
+    for name, rpc in urls.items():
+        reader, database = three.members.keystore(AUDITOR_BY_ORACLE[name]), three.directory / f"{name}.db"
+        options = ("--auditor", str(reader), "--db", str(database), "--poll-ms", "100", "--rpc", rpc)
+        three.start_daemon(name, name, "oracle", "serve", *options)
+        wait_for_line(logs[name], "serves")
+    first.kill()
+    wait_for_line(logs["oracle-a"], f"no connection; going on with 127.0.0.1:{second.port}")
+    wait_for_line(logs["oracle-b"], "error: the node is not available: no connection")
+    first.start()
+    wait_for_line(logs["oracle-b"], "no connection; it answers again")
+    second.kill()
+    wait_for_line(logs["oracle-a"], f"no connection; going on with 127.0.0.1:{first.port}")
+    second.start()
+    assert third.is_running
+    assert [three.stop_daemon(name) for name in urls] == [0, 0]
+    assert all("Traceback" not in log.read_text() for log in logs.values())
