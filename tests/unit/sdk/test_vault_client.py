@@ -146,3 +146,93 @@ def test_purge_and_receipts_give_what_the_vault_says(vault):
 def test_url_that_is_none_is_a_configuration_error():
     with pytest.raises(ConfigError, match="vault URL"):
         VaultClient("localhost", ACCOUNT, chain_id=CHAIN_ID, registry=REGISTRY)
+
+
+@pytest.fixture
+def two():
+    with (
+        serve_vault() as (first_url, first),
+        serve_vault() as (second_url, second),
+        VaultClient(f"{first_url}, {second_url}", ACCOUNT, chain_id=CHAIN_ID, registry=REGISTRY) as client,
+    ):
+        yield client, first, second
+
+
+def test_put_goes_to_the_first_vault_only(two):
+    client, first, second = two
+    client.put(_records(3))
+    assert (len(first.blobs), len(second.blobs)) == (3, 0)
+
+
+def test_put_goes_to_the_next_vault_while_the_first_is_busy(two, quick):
+    client, first, second = two
+    first.busy_answers = 100
+    client.put(_records(3))
+    assert (len(first.blobs), len(second.blobs)) == (0, 3)
+
+
+def test_put_goes_on_at_the_next_vault_when_the_first_is_gone():
+    with (
+        serve_vault() as (url, server),
+        VaultClient(f"http://127.0.0.1:1,{url}", ACCOUNT, chain_id=CHAIN_ID, registry=REGISTRY) as client,
+    ):
+        client.put(_records(2))
+        assert client.get_all([keccak(each.blob) for each in _records(2)]) == [each.blob for each in _records(2)]
+        assert len(server.blobs) == 2
+
+
+def test_blobs_missing_at_one_vault_are_asked_of_the_next(two, quick):
+    client, first, second = two
+    first.blobs = {keccak(b"a"): b"a"}
+    second.blobs = {keccak(b"b"): b"b"}
+    assert client.get_all([keccak(b"b"), keccak(b"a")]) == [b"b", b"a"]
+    assert [(call, items) for call, _, items in second.requests] == [("get", 1)]
+
+
+def test_blob_that_replication_brings_is_waited_for(two, monkeypatch):
+    client, first, _ = two
+    waits = []
+
+    def bring(seconds):
+        waits.append(seconds)
+        if len(waits) == 2:
+            first.blobs[keccak(b"late")] = b"late"
+
+    monkeypatch.setattr(vault_client.time, "sleep", bring)
+    assert client.get(keccak(b"late")) == b"late"
+    assert 0 < sum(waits) < 1
+
+
+def test_blob_that_never_comes_is_refused_after_a_bounded_wait(two, monkeypatch):
+    client, _, _ = two
+    waits = []
+    monkeypatch.setattr(vault_client.time, "sleep", waits.append)
+    with pytest.raises(RefusedError, match="unknown"):
+        client.get(keccak(b"never"))
+    assert 2 < sum(waits) < 4
+
+
+def test_answers_that_are_full_are_asked_for_again_until_all_is_there(vault, monkeypatch):
+    client, server = vault
+    get = server.get
+
+    def at_most_two(request):
+        answer = get({"hashes": request["hashes"][:2]})
+        rest = len(request["hashes"]) - 2
+        return {
+            "blobs": answer["blobs"] + [None] * rest,
+            "reasons": answer["reasons"] + ["answer_full: ask again"] * rest,
+        }
+
+    client.put(_records(5))
+    monkeypatch.setattr(server, "get", at_most_two)
+    assert len(client.get_all([keccak(each.blob) for each in _records(5)])) == 5
+
+
+def test_all_vaults_gone_is_unavailable(quick):
+    urls = "http://127.0.0.1:1,http://127.0.0.1:2"
+    with (
+        VaultClient(urls, ACCOUNT, chain_id=CHAIN_ID, registry=REGISTRY) as client,
+        pytest.raises(UnavailableError, match="no connection"),
+    ):
+        client.put(_records(1))
