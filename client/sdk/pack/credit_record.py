@@ -3,7 +3,8 @@
 Source: docs/protocol.md, 5 and 7.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from client.model.schema import CREDIT_FIELDS, SCHEMA_VERSION
 from client.sdk import canonical
@@ -44,6 +45,27 @@ def observed_day(values: CreditValues) -> int:
     if day is None:
         raise DecodeError("credit record: observed_day", got="nothing", expected="a day")
     return day
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundRecord:
+    """A record of a borrower, and where it was found."""
+
+    organisation: int
+    """That of the bureau."""
+    batch_id: int
+    index: int
+    values: CreditValues
+
+    @property
+    def preference(self) -> tuple[int, int, int, int]:
+        """What orders the records of one borrower, the preferred one lowest: no two are equal."""
+        return self.organisation, -observed_day(self.values), self.batch_id, self.index
+
+
+def merge_found(records: Iterable[FoundRecord]) -> CreditValues:
+    """Return one record of all that were found of a borrower, in whatever order they came."""
+    return merge_records([each.values for each in sorted(records, key=lambda each: each.preference)])
 
 
 def merge_records(records: Sequence[CreditValues]) -> CreditValues:

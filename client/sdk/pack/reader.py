@@ -19,7 +19,7 @@ from client.sdk.keystore import Identity
 from client.sdk.leaf import leaf
 from client.sdk.pack.asset_row import AssetRow
 from client.sdk.pack.blobs import PackedRow, decrypt_rows
-from client.sdk.pack.credit_record import CreditValues, merge_records, observed_day, parse_record
+from client.sdk.pack.credit_record import CreditValues, FoundRecord, merge_found, parse_record
 from client.sdk.recipients import open_sealed
 
 
@@ -121,7 +121,7 @@ def read_credit(
     block = chain.head() if as_of_block is None else as_of_block
     query = chain.call("CreditFileRegistry", "query", query_id)
     answers = chain.events("CreditFileRegistry", "CreditAnswered", filters={"queryId": query_id}, last_block=block)
-    found: dict[bytes, list[_Found]] = {}
+    found: dict[bytes, list[FoundRecord]] = {}
     erased: set[bytes] = set()
     for event in answers:
         organisation = _organisation(chain, event.args["bureau"], block)
@@ -133,23 +133,10 @@ def read_credit(
         blobs = vault.get_all([entry.blob_hash for entry in live])
         for entry, blob in zip(live, blobs, strict=True):
             values = parse_record(open_record(entry, blob, batch_root=then.root_of(entry)))
-            found.setdefault(entry.handle, []).append(_Found(organisation, entry, values))
-    merged = {
-        handle: merge_records([each.values for each in sorted(records, key=_Found.rank)])
-        for handle, records in found.items()
-    }
+            record = FoundRecord(organisation=organisation, batch_id=entry.batch_id, index=entry.index, values=values)
+            found.setdefault(entry.handle, []).append(record)
+    merged = {handle: merge_found(records) for handle, records in found.items()}
     return CreditRecords(by_handle=merged, erased_handles=frozenset(erased))
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    organisation: int
-    entry: BundleEntry
-    values: CreditValues
-
-    def rank(self) -> tuple[int, int, int, int]:
-        """Return what decides which record of a handle is preferred, the lowest first."""
-        return self.organisation, -observed_day(self.values), self.entry.batch_id, self.entry.index
 
 
 def _row_key(chain: ChainClient, vault: BlobSource, identity: Identity, pack_id: int, blob_hash: bytes) -> bytes:

@@ -5,7 +5,14 @@ from hypothesis import strategies as st
 from client.model.schema import CREDIT_FIELDS, SCHEMA_VERSION
 from client.sdk import canonical
 from client.sdk.errors import DecodeError
-from client.sdk.pack.credit_record import encode_record, merge_records, observed_day, parse_record
+from client.sdk.pack.credit_record import (
+    FoundRecord,
+    encode_record,
+    merge_found,
+    merge_records,
+    observed_day,
+    parse_record,
+)
 from tests.unit.sdk.pack.samples import record
 
 RECORDS = st.tuples(
@@ -97,3 +104,31 @@ def test_merged_value_is_one_of_the_bureaus_and_no_better_than_any_adverse_one(
             assert merged[index] == max(known)
         if known and field.adverse == "low":
             assert merged[index] == min(known)
+
+
+def found(organisation: int, batch_id: int, index: int, **fields: int | None) -> FoundRecord:
+    return FoundRecord(organisation=organisation, batch_id=batch_id, index=index, values=record(**fields))
+
+
+@given(st.permutations(range(4)))
+def test_records_found_in_any_order_are_merged_to_the_same(order: list[int]) -> None:
+    records = [
+        found(1, 9, 7, observed_day=15_000, open_accounts=None, total_accounts=11),
+        found(2, 1, 0, observed_day=15_300, open_accounts=4, total_accounts=12),
+        found(2, 3, 0, observed_day=15_200, open_accounts=5),
+        found(2, 3, 1, observed_day=15_200, open_accounts=6),
+    ]
+    merged = merge_found([records[place] for place in order])
+    assert (merged[INDEX["open_accounts"]], merged[INDEX["total_accounts"]]) == (4, 11)
+    assert merged == merge_found(records)
+
+
+def test_record_is_preferred_by_organisation_then_newest_then_batch_then_index() -> None:
+    ascending = [
+        found(1, 9, 9, observed_day=14_000),
+        found(2, 9, 9, observed_day=15_001),
+        found(2, 1, 5, observed_day=15_000),
+        found(2, 1, 6, observed_day=15_000),
+        found(2, 2, 0, observed_day=15_000),
+    ]
+    assert sorted(reversed(ascending), key=lambda each: each.preference) == ascending
