@@ -14,6 +14,7 @@ import structlog
 
 from chain_node.consensus.qbft.message_log import height_of
 from chain_node.consensus.qbft.messages import Message
+from chain_node.core.errors import RemoteProtocolError, describe
 from chain_node.core.types import Address, Hash32, Height
 from chain_node.network.api import Link, NodeRecord, NodeServices, TlsKeyHash, VaultExchange
 from chain_node.network.block_sync import BlockSync
@@ -64,6 +65,9 @@ _MEMORY_COUNT_MAX = 20_000
 _DOWNLOAD_LINKS_MAX = 8
 """Nodes that cannot be judged yet, at the same time."""
 
+_UNKNOWN_AUTHOR_PENALTY = 5
+"""Anybody can make up keys and sign with them; an honest node passes on little of that, by bad luck."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
@@ -94,6 +98,8 @@ class Peers:
         self._peer_by_key: dict[TlsKeyHash, Peer] = {}
         self._records: Sequence[NodeRecord] = ()
         self._record_by_key: dict[TlsKeyHash, NodeRecord] = {}
+        self._validators: frozenset[Address] = frozenset()
+        """Validators of the members' nodes; looked up, never iterated."""
         self._live_validators: tuple[Address, ...] = ()
         self._heard = Heard(self._now, memory_seconds=_MEMORY_SECONDS, count_max=_MEMORY_COUNT_MAX)
         self._sync = BlockSync(services, self._all)
@@ -294,9 +300,17 @@ class Peers:
         message = frame.decode()
         if message.author == peer.validator:
             peer.voted_height = max(peer.voted_height, height_of(message))
-        for other in find_unreached(self._members(), peer):
-            if other.validator != message.author:
-                other.link.send(frame)
+        if message.author in self._validators:
+            for other in find_unreached(self._members(), peer):
+                if other.validator != message.author:
+                    other.link.send(frame)
+        elif height_of(message) <= self._services.head().height + 1:
+            raise RemoteProtocolError(
+                f"a message by {describe(message.author)}, no validator of a member's node",
+                penalty=_UNKNOWN_AUTHOR_PENALTY,
+            )
+        # Otherwise its author may have become one since. It is passed on by nobody who cannot judge it, or a liar
+        # would have others blamed.
         self._services.on_message(message)
 
     def _on_late_seals(self, peer: Peer, frame: LateSeals) -> None:
@@ -348,6 +362,7 @@ class Peers:
             return False
         self._records = records
         self._record_by_key = {record.tls_key_hash: record for record in records}
+        self._validators = frozenset(record.validator for record in records if record.validator is not None)
         self._on_records(records)
         return True
 

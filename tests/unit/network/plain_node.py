@@ -10,6 +10,7 @@ from chain_node.consensus.qbft.extra_data import EMPTY_VANITY, ExtraData, encode
 from chain_node.consensus.qbft.hashes import block_hash
 from chain_node.consensus.qbft.messages import Message
 from chain_node.core.codec import encode_block
+from chain_node.core.crypto import address_of
 from chain_node.core.errors import InvalidBlockError, InvalidTransactionError
 from chain_node.core.hashing import keccak
 from chain_node.core.types import EMPTY_OMMERS_HASH, FIRST_ROUND, ZERO_HASH, Address, Block, Hash32, Header, Height
@@ -20,6 +21,8 @@ from tests.unit.network.memory_link import MemoryLink, connect
 
 _EXTRA = encode_extra_data(ExtraData(vanity=EMPTY_VANITY, validators=(), vote=None, round=FIRST_ROUND, seals=()))
 BAD_TRANSACTION = b"bad"
+VALIDATOR_KEY = b"\x01" * 32
+"""Of the node with index 0."""
 GENESIS_HASH = Hash32(b"\x01" * 32)
 
 
@@ -51,7 +54,7 @@ GENESIS = make_block(ZERO_HASH, 0)
 def record_of(index: int) -> NodeRecord:
     return NodeRecord(
         tls_key_hash=TlsKeyHash(keccak(b"node %d" % index)),
-        validator=Address(bytes((index + 1,)) * 20),
+        validator=address_of(bytes((index + 1,)) * 32),
         organisation=index + 1,
         endpoint=f"127.0.0.1:{20_000 + index}",
     )

@@ -20,14 +20,13 @@ from chain_node.network.frames import (
     Status,
     Transactions,
 )
-from tests.unit.network.plain_node import BAD_TRANSACTION, PlainNode, join, make_nodes, record_of
+from tests.unit.network.plain_node import BAD_TRANSACTION, VALIDATOR_KEY, PlainNode, join, make_nodes, record_of
 from tests.unit.network.quick_loop import play
 
 
-def prepare(key: bytes = b"\x01" * 32) -> ConsensusMessage:
-    return ConsensusMessage.of(
-        sign_message(key, PreparePayload(height=Height(1), round=Round(0), digest=Hash32(b"\x05" * 32)))
-    )
+def prepare(key: bytes = VALIDATOR_KEY, height: int = 1) -> ConsensusMessage:
+    payload = PreparePayload(height=Height(height), round=Round(0), digest=Hash32(b"\x05" * 32))
+    return ConsensusMessage.of(sign_message(key, payload))
 
 
 def late_seal() -> LateSeal:
@@ -205,7 +204,7 @@ def test_validator_that_is_far_behind_does_not_count_until_it_has_caught_up() ->
 
 def test_vote_for_the_next_height_shows_that_a_validator_keeps_up() -> None:
     async def scene() -> None:
-        key = b"\x01" * 32
+        key = b"\x09" * 32
         one, two = make_nodes(2)
         one.records = (record_of(0), replace(record_of(1), validator=address_of(key)))
         _, to_one = join(one, two)
@@ -241,7 +240,7 @@ def test_consensus_message_is_passed_on_once_to_those_it_has_not_reached() -> No
             peer.link.send(message)
         await asyncio.sleep(0.3)
         assert [len(node.messages) for node in (one, two, three, four)] == [0, 1, 1, 1]
-        assert two.messages[0].author == address_of(b"\x01" * 32)
+        assert two.messages[0].author == address_of(VALIDATOR_KEY)
 
     play(scene())
 
@@ -269,6 +268,32 @@ def test_message_that_cannot_be_read_is_a_misdeed_and_goes_no_further() -> None:
         await asyncio.sleep(0.1)
         assert two.messages == three.messages == []
         assert len(to_two.other.misdeeds) == 1
+
+    play(scene())
+
+
+def test_message_signed_with_a_key_of_nobody_is_a_misdeed_of_who_sends_it() -> None:
+    async def scene() -> None:
+        one, two, three = make_nodes(3)
+        to_two, to_one = join(one, two)
+        join(two, three)
+        to_two.send(prepare(b"\x66" * 32))
+        await asyncio.sleep(0.1)
+        assert two.messages == three.messages == []
+        assert len(to_one.misdeeds) == 1
+
+    play(scene())
+
+
+def test_message_for_a_height_far_ahead_may_be_of_a_validator_not_known_yet() -> None:
+    async def scene() -> None:
+        one, two, three = make_nodes(3)
+        to_two, to_one = join(one, two)
+        join(two, three)
+        to_two.send(prepare(b"\x66" * 32, height=2))
+        await asyncio.sleep(0.1)
+        assert (len(two.messages), to_one.misdeeds) == (1, [])
+        assert three.messages == [], "who cannot judge it does not pass it on"
 
     play(scene())
 
