@@ -96,7 +96,7 @@ class NodePool(JSONBaseProvider):
 
     @property
     def _service(self) -> str:
-        return "the node" if len(self.endpoints) == 1 else "every node"
+        return "the node" if len(self.endpoints) == 1 else "the chain"
 
     def _node_in_use(self) -> Endpoint:
         with self._lock:

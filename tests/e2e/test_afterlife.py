@@ -51,7 +51,7 @@ def test_product_is_verified_and_deletion_confirmed_after_a_record_was_erased(
     verified = consortium.ask("trustee", "exchange", "verify", PRODUCT)
     assert verified["all_equal"]
     assert any(
-        "1 as the chain has them, their records revoked since" in check["source"] for check in verified["checks"]
+        "1 as the chain has them, their records erased since" in check["source"] for check in verified["checks"]
     )
     chain = consortium.chain()
     revoked = [event for event in chain.events("CreditFileRegistry", "RecordsRevoked") if event.args["reason"] == 2][-1]

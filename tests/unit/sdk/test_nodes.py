@@ -192,7 +192,7 @@ def test_node_at_rest_with_the_others_is_not_left(pair, monkeypatch):
 def test_no_node_at_all_names_each_with_its_reason(pair):
     for node in pair:
         node.kill()
-    with pytest.raises(UnavailableError, match="every node is not available") as caught:
+    with pytest.raises(UnavailableError, match="the chain is not available") as caught:
         Client(*pair).chain.head()
     assert all(node.place in str(caught.value) for node in pair)
 

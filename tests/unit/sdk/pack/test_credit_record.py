@@ -124,11 +124,12 @@ def test_records_found_in_any_order_are_merged_to_the_same(order: list[int]) -> 
 
 
 def test_record_is_preferred_by_organisation_then_newest_then_batch_then_index() -> None:
-    ascending = [
+    preferred = [
         found(1, 9, 9, observed_day=14_000),
         found(2, 9, 9, observed_day=15_001),
         found(2, 1, 5, observed_day=15_000),
         found(2, 1, 6, observed_day=15_000),
         found(2, 2, 0, observed_day=15_000),
     ]
-    assert sorted(reversed(ascending), key=lambda each: each.preference) == ascending
+    given = [preferred[place] for place in (4, 2, 0, 3, 1)]
+    assert sorted(given, key=lambda each: each.preference) == preferred
