@@ -161,7 +161,8 @@ class Checkers:
 
     def on_punished(self, machine: Machine, peer: Machine, reason: str, *, is_shut_out: bool) -> None:
         """No honest machine blames another but for its silence, and none is shut out for that either."""
-        if machine.liar is None and peer.liar is None and (is_shut_out or not reason.startswith(_SILENCE)):
+        is_between_honest = machine.liar is None and peer.liar is None and self._is_safe_in_theory
+        if is_between_honest and (is_shut_out or not reason.startswith(_SILENCE)):
             self._found(f"{machine.name} punishes honest {peer.name}: {reason}")
 
     def check_bounds(self, machine: Machine, state: State, events_waiting: int) -> None:

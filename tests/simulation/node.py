@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry
 
 from chain_node.core.types import Height, Transaction
-from chain_node.network.peers import Identity, Peers
+from chain_node.network.admission import Identity
+from chain_node.network.peers import Peers
 from chain_node.node.assembly import assemble
 from chain_node.node.chain import Chain
 from chain_node.node.driver import Workers

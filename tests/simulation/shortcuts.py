@@ -1,8 +1,8 @@
 """Makes signatures and decoding cheap without changing any answer, so that ten thousand seeds can be run.
 
 What was signed here is known, so its recovery needs no curve: `recover(sign(key, digest)) == public key of key` for
-every key and digest. Everything else, forgeries above all, goes to the library. A message's bytes are decoded once for
-all the machines that get them: the same bytes give the same answer, and answers are frozen.
+every key and digest. Everything else, forgeries above all, goes to the library. A message is decoded, and a header
+hashed, once for all the machines that have it: the same bytes give the same answer, and answers are frozen.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from unittest.mock import patch
 
 import coincurve
 
+from chain_node.consensus.qbft import hashes
 from chain_node.core import crypto
 from chain_node.network import frames
 from chain_node.storage import vote_record
@@ -81,6 +82,7 @@ class _PublicKey:
         return coincurve.PublicKey.from_signature_and_message(signature, digest, hasher=None)
 
 
+_hash_once = lru_cache(maxsize=4096)(hashes._hash_with)
 _decode_message_once = lru_cache(maxsize=4096)(frames.decode_message)
 
 
@@ -91,6 +93,7 @@ def shortcuts() -> Iterator[None]:
         patch.object(crypto, "PrivateKey", _PrivateKey),
         patch.object(crypto, "PublicKey", _PublicKey),
         patch.object(frames, "decode_message", _decode_message_once),
+        patch.object(hashes, "_hash_with", _hash_once),
         patch.object(vote_record, "COMPACTION_SIZE_BYTES", _COMPACTION_SIZE_BYTES),
     ):
         yield

@@ -122,6 +122,12 @@ def test_liars_up_to_the_bound_break_nothing(kind: Liar, validators: int) -> Non
     assert world.head.number >= 5
 
 
+def test_liar_who_says_both_is_in_the_evidence() -> None:
+    world = played(named.lying("two_tongues", 4))
+    named_ones = {one.validator for machine in world.honest for one in machine.node.evidence.all()}
+    assert named_ones == {world.machines[1].address}
+
+
 @pytest.mark.parametrize("kind", LIARS)
 def test_finality_against_liars_stands_one_liar_of_three(kind: Liar) -> None:
     played(named.one_liar_of_three(kind))

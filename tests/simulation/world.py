@@ -180,6 +180,7 @@ class World:
         self._run_for(scenario.quiet_ms)
         if self.is_safe_in_theory:
             self._check_finality_reached()
+        self._check_evidence()
         self.note(f"end at height {self.head.number}")
         return Outcome(
             trace_hash=self._hash.hexdigest(),
@@ -318,6 +319,16 @@ class World:
         for machine in self.honest:
             if self._is_known(machine) and not any((machine.index, height) in self._final for height in last):
                 raise Violation(f"{machine.name} has no block of {last} that is final for good")
+
+    def _check_evidence(self) -> None:
+        """What honest machines hold against others is true, and no fork was seen that cannot have been."""
+        liars = {machine.address for machine in self.machines if machine.liar is not None}
+        for machine in self.honest:
+            wronged = [one for one in machine.node.evidence.all() if one.validator not in liars]
+            if wronged:
+                raise Violation(f"{machine.name} holds evidence against an honest validator: {wronged[0]}")
+            if self.is_safe_in_theory and machine.node.driver.halt_reason is not None:
+                raise Violation(f"{machine.name} has halted: {machine.node.driver.halt_reason}")
 
     def _make_genesis_commit(self) -> BlockCommit:
         initial = self.engine.initialise(self.genesis.alloc)
