@@ -43,6 +43,10 @@ class Offering:
         """A peer is gone."""
         self._open.pop(node, None)
 
+    def has_news(self, place: bytes) -> bool:
+        """Whether the journal goes on after a place; for whom that is is not looked at."""
+        return bool(self._vault.store.lots.entries_after(place, 1)[0])
+
     def news(self, organisation: int, place: bytes) -> News:
         """What of the journal after a place is for an organisation's nodes."""
         lots = self._vault.store.lots

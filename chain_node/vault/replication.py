@@ -9,35 +9,28 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 import structlog
 
 from chain_node.core.crypto import recover_address
 from chain_node.core.errors import BadSignatureError, InvalidInputError, UnavailableError
-from chain_node.core.hashing import keccak
 from chain_node.core.types import Hash32
 from chain_node.vault.binding import Binding
 from chain_node.vault.errors import StoreFullError
 from chain_node.vault.intake import Intake
-from chain_node.vault.items import Item
 from chain_node.vault.limits import (
     ASK_COUNT_MAX,
-    BODY_SIZE_BYTES_MAX,
     PAUSE_SECONDS,
     POLL_SECONDS,
     REWALK_SECONDS,
 )
-from chain_node.vault.lots import Lot, item_digest
 from chain_node.vault.messages import (
     Announce,
     AskItems,
     AskLot,
     AskReceipts,
     Follow,
-    ItemPiece,
     Items,
     LotOffer,
     News,
@@ -48,66 +41,11 @@ from chain_node.vault.messages import (
     encode_message,
 )
 from chain_node.vault.offering import Offering
+from chain_node.vault.peer_state import ROOTS_ASKED_MAX, Fetch, MisbehaviourError, OnFault, Peer, Send
 from chain_node.vault.typed_data import purge_receipt_digest, receipt_digest
 from chain_node.vault.vault import ETHEREUM_V_OFFSET, Vault
 
-_ROOTS_ASKED_MAX = 64
 _log = structlog.get_logger("vault")
-
-Send = Callable[[bytes], None]
-"""Queues one message to a peer."""
-
-OnFault = Callable[[bytes, InvalidInputError], None]
-"""Is told which node broke a rule, and how; nothing further of it is handled before it connects again."""
-
-
-class MisbehaviourError(InvalidInputError):
-    """A peer's vault said what no honest vault says."""
-
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
-        super().__init__(f"vault message: {reason}")
-
-
-@dataclass(slots=True)
-class _Fetch:
-    """One lot that is being taken from one peer."""
-
-    lot_id: Hash32
-    lot: Lot | None = None
-    wanted: deque[int] = field(default_factory=deque)
-    part: bytearray = field(default_factory=bytearray)
-    """The beginning of a blob that comes in pieces."""
-
-
-@dataclass(slots=True)
-class _Peer:
-    node: bytes
-    organisation: int
-    send: Send
-    binding: Binding | None = None
-    awaits: type[News] | type[LotOffer] | type[Items] | None = None
-    """What was asked for last."""
-    place: bytes | None = None
-    """How far it was followed on this link; None to begin where the last link ended."""
-    entitled: bytes = b""
-    entitled_since: int = 0
-    """Height at which the present entitlement was first seen."""
-    held: News | None = None
-    """News that waits for this node's chain."""
-    next_place: bytes = b""
-    todo: deque[Hash32] = field(default_factory=deque)
-    fetch: _Fetch | None = None
-    ask_again_at: float | None = None
-    rewalk_at: float | None = None
-    """When to look again at what was refused; the durable cursor stays before it."""
-    follows_from: bytes | None = None
-    """Place at which it waits for news of ours."""
-    follows_since: float = 0.0
-    question: AskLot | AskItems | None = None
-    """What it asks."""
-    receipts_wanted: deque[AskReceipts] = field(default_factory=deque)
-    receipts_asked: dict[Hash32, frozenset[int]] = field(default_factory=dict)
 
 
 class Replication:
@@ -121,13 +59,13 @@ class Replication:
         self._on_fault = on_fault
         self._offering = Offering(vault)
         self._intake = Intake(vault)
-        self._peers: dict[bytes, _Peer] = {}
+        self._peers: dict[bytes, Peer] = {}
         self._in_flight: set[Hash32] = set()
 
     def connect(self, node: bytes, organisation: int, send: Send) -> None:
         """A peer is there: say whose vault this is."""
         self.disconnect(node)
-        peer = self._peers[node] = _Peer(node, organisation, send)
+        peer = self._peers[node] = Peer(node, organisation, send)
         self._say(peer, Announce(self._binding, is_answer=False))
 
     def disconnect(self, node: bytes) -> None:
@@ -160,7 +98,7 @@ class Replication:
         """Ask every vault that is there for its receipts, as far as they are not here."""
         table = self._vault.peers
         for peer in self._peers.values():
-            if peer.binding is None or root in peer.receipts_asked or len(peer.receipts_asked) >= _ROOTS_ASKED_MAX:
+            if peer.binding is None or root in peer.receipts_asked or len(peer.receipts_asked) >= ROOTS_ASKED_MAX:
                 continue
             vault = peer.binding.vault
             missing = sorted({index for index in indices if table.deletion(vault, root, index) is None})[:ASK_COUNT_MAX]
@@ -168,7 +106,7 @@ class Replication:
                 peer.receipts_asked[root] = frozenset(missing)
                 self._say(peer, AskReceipts(root, tuple(missing)))
 
-    def _guarded(self, peer: _Peer, step: Callable[[], None]) -> None:
+    def _guarded(self, peer: Peer, step: Callable[[], None]) -> None:
         """Do a step for a peer; what goes wrong with it concerns nobody else."""
         try:
             step()
@@ -178,16 +116,16 @@ class Replication:
             self.disconnect(peer.node)
             self._on_fault(peer.node, error)
 
-    def _wake(self, peer: _Peer) -> None:
+    def _wake(self, peer: Peer) -> None:
         if peer.held is not None:
             self._on_news(peer, peer.held)
         elif peer.ask_again_at is not None and self._clock() >= peer.ask_again_at:
             self._ask_news(peer)
 
-    def _read(self, peer: _Peer, payload: bytes) -> None:
+    def _read(self, peer: Peer, payload: bytes) -> None:
         self._handle(peer, decode_message(payload))
 
-    def _handle(self, peer: _Peer, message: VaultMessage) -> None:
+    def _handle(self, peer: Peer, message: VaultMessage) -> None:
         self._vault.view.head()  # judge by the newest block
         if isinstance(message, Announce):
             self._on_announce(peer, message)
@@ -200,7 +138,7 @@ class Replication:
                 raise MisbehaviourError("a second question before the first was answered")
             peer.question = message
         elif isinstance(message, AskReceipts):
-            if len(peer.receipts_wanted) >= _ROOTS_ASKED_MAX:
+            if len(peer.receipts_wanted) >= ROOTS_ASKED_MAX:
                 raise MisbehaviourError("too many questions for receipts at a time")
             peer.receipts_wanted.append(message)
         elif isinstance(message, Receipts):
@@ -210,7 +148,7 @@ class Replication:
         else:
             self._on_answer(peer, message)
 
-    def _on_answer(self, peer: _Peer, message: News | LotOffer | Items) -> None:
+    def _on_answer(self, peer: Peer, message: News | LotOffer | Items) -> None:
         peer.awaits = None
         if isinstance(message, News):
             self._on_news(peer, message)
@@ -222,7 +160,7 @@ class Replication:
         else:
             raise MisbehaviourError("an answer about another lot")
 
-    def _on_announce(self, peer: _Peer, message: Announce) -> None:
+    def _on_announce(self, peer: Peer, message: Announce) -> None:
         """Begin; or begin again with one that could not hear us before, or has forgotten where we were."""
         binding = message.binding
         if message.is_answer and peer.binding == binding:
@@ -233,13 +171,13 @@ class Replication:
         self._vault.peers.set_binding(binding)
         if peer.binding is not None:
             self._drop_fetch(peer)
-            peer = self._peers[peer.node] = _Peer(peer.node, peer.organisation, peer.send)
+            peer = self._peers[peer.node] = Peer(peer.node, peer.organisation, peer.send)
         peer.binding = binding
         if not message.is_answer:
             self._say(peer, Announce(self._binding, is_answer=True))
         self._ask_news(peer)
 
-    def _serve(self, peer: _Peer) -> None:
+    def _serve(self, peer: Peer) -> None:
         """Answer what a peer asks; news only if there is something new or it has waited long."""
         offering, node, organisation = self._offering, peer.node, peer.organisation
         if peer.question is not None:
@@ -251,12 +189,13 @@ class Replication:
             peer.receipts_wanted.popleft()
             self._say(peer, receipts)
         if peer.follows_from is not None:
-            news = offering.news(organisation, peer.follows_from)
-            if news.place != peer.follows_from or self._clock() >= peer.follows_since + POLL_SECONDS:
+            is_late = self._clock() >= peer.follows_since + POLL_SECONDS
+            if is_late or offering.has_news(peer.follows_from):
+                news = offering.news(organisation, peer.follows_from)
                 peer.follows_from = None
                 self._say(peer, news)
 
-    def _ask_news(self, peer: _Peer) -> None:
+    def _ask_news(self, peer: Peer) -> None:
         audience = self._vault.entitlement.own_audience(self._binding.node)
         if audience.digest != peer.entitled:
             peer.entitled, peer.entitled_since, peer.place = audience.digest, audience.height, None
@@ -267,7 +206,7 @@ class Replication:
         peer.ask_again_at = None
         self._ask(peer, Follow(peer.place), News)
 
-    def _on_news(self, peer: _Peer, news: News) -> None:
+    def _on_news(self, peer: Peer, news: News) -> None:
         peer.held = None
         if news.judged_at < peer.entitled_since:
             peer.ask_again_at = self._clock() + PAUSE_SECONDS
@@ -282,7 +221,7 @@ class Replication:
                     peer.todo.append(entry)
             self._advance(peer)
 
-    def _on_purged(self, peer: _Peer, purged: Purged) -> None:
+    def _on_purged(self, peer: Peer, purged: Purged) -> None:
         self._intake.take_purge(purged.order)
         binding = peer.binding
         if binding is None or not _is_signed_by(
@@ -291,7 +230,7 @@ class Replication:
             raise MisbehaviourError("a purge receipt that its vault did not sign")
         self._vault.peers.add_purge(binding.vault, purged.receipt, purged.signature)
 
-    def _on_receipts(self, peer: _Peer, binding: Binding, message: Receipts) -> None:
+    def _on_receipts(self, peer: Peer, binding: Binding, message: Receipts) -> None:
         asked = peer.receipts_asked.pop(message.root, frozenset())
         for receipt, signature in message.signed:
             digest = receipt_digest(self._vault.domain, receipt)
@@ -299,7 +238,7 @@ class Replication:
                 raise MisbehaviourError("a deletion receipt that was not asked for or its vault did not sign")
         self._vault.peers.add_deletions(binding.vault, list(message.signed))
 
-    def _advance(self, peer: _Peer) -> None:
+    def _advance(self, peer: Peer) -> None:
         """Ask for the next lot, or for news when there is none."""
         if peer.fetch is not None or peer.awaits is not None or peer.held is not None or peer.binding is None:
             return
@@ -311,21 +250,21 @@ class Replication:
             lot = self._vault.store.lots.find(lot_id)
             if lot is not None and len(self._vault.store.lots.held_positions(lot_id)) == lot.count:
                 continue
-            peer.fetch = _Fetch(lot_id, lot)
+            peer.fetch = Fetch(lot_id, lot)
             self._in_flight.add(lot_id)
             self._ask(peer, AskLot(lot_id, lot is not None), LotOffer)
             return
         if not peer.todo and peer.ask_again_at is None:
             self._end_of_news(peer)
 
-    def _end_of_news(self, peer: _Peer) -> None:
+    def _end_of_news(self, peer: Peer) -> None:
         if peer.place != peer.next_place:
             peer.place = peer.next_place
             if peer.rewalk_at is None:
                 self._vault.peers.set_cursor(peer.node, peer.place, peer.entitled)
         self._ask_news(peer)
 
-    def _on_offer(self, peer: _Peer, fetch: _Fetch, offer: LotOffer) -> None:
+    def _on_offer(self, peer: Peer, fetch: Fetch, offer: LotOffer) -> None:
         lot = fetch.lot
         if lot is None and offer.account:
             lot = self._intake.check_lot(fetch.lot_id, offer)
@@ -339,53 +278,26 @@ class Replication:
         fetch.wanted.extend(position for position in offer.positions if position not in held)
         self._ask_items(peer, fetch)
 
-    def _ask_items(self, peer: _Peer, fetch: _Fetch) -> None:
+    def _ask_items(self, peer: Peer, fetch: Fetch) -> None:
         if not fetch.wanted:
             self._finish(peer)
             return
         wanted = tuple(fetch.wanted)[:ASK_COUNT_MAX]
         self._ask(peer, AskItems(fetch.lot_id, wanted, len(fetch.part)), Items)
 
-    def _on_items(self, peer: _Peer, fetch: _Fetch, message: Items) -> None:
-        if not message.pieces or fetch.lot is None:
-            raise MisbehaviourError("no item of those asked for")
-        items: dict[int, Item] = {}
-        for piece in message.pieces:
-            if not fetch.wanted or piece.position != fetch.wanted[0]:
-                raise MisbehaviourError("an item that was not asked for")
-            item = self._join(fetch, fetch.lot, piece)
-            if item is not None:
-                items[piece.position] = item
-            if not fetch.part:
-                fetch.wanted.popleft()
-            elif len(message.pieces) > 1:
-                raise MisbehaviourError("a piece that does not come alone")
+    def _on_items(self, peer: Peer, fetch: Fetch, message: Items) -> None:
+        if fetch.lot is None:
+            raise MisbehaviourError("items before their lot")
+        items = fetch.take(fetch.lot, message)
         if not self._intake.take(fetch.lot, items, self._binding.node):
             peer.rewalk_at = peer.rewalk_at or self._clock() + REWALK_SECONDS
         self._ask_items(peer, fetch)
 
-    def _join(self, fetch: _Fetch, lot: Lot, piece: ItemPiece) -> Item | None:
-        """The item, once all of it is there; it must be what the lot says."""
-        if piece.context is None:
-            fetch.part.clear()
-            return None
-        size_bytes = len(fetch.part) + len(piece.piece)
-        if not piece.piece or not size_bytes <= piece.size_bytes <= BODY_SIZE_BYTES_MAX:
-            raise MisbehaviourError("a blob of an impossible size")
-        fetch.part += piece.piece
-        if size_bytes < piece.size_bytes:
-            return None
-        item = Item(piece.context, bytes(fetch.part))
-        fetch.part.clear()
-        if item_digest(item.context, keccak(item.blob)) != lot.digest_at(piece.position):
-            raise MisbehaviourError("an item that is not the one its lot names")
-        return item
-
-    def _finish(self, peer: _Peer) -> None:
+    def _finish(self, peer: Peer) -> None:
         self._drop_fetch(peer)
         self._advance_all()
 
-    def _drop_fetch(self, peer: _Peer) -> None:
+    def _drop_fetch(self, peer: Peer) -> None:
         if peer.fetch is not None:
             self._in_flight.discard(peer.fetch.lot_id)
             peer.fetch = None
@@ -394,7 +306,7 @@ class Replication:
         for peer in list(self._peers.values()):
             self._advance(peer)
 
-    def _pause(self, peer: _Peer, reason: str) -> None:
+    def _pause(self, peer: Peer, reason: str) -> None:
         """Take nothing for a moment, then begin again after what was taken last."""
         _log.warning("vault_replication_waits", node=peer.node.hex(), reason=reason)
         if peer.awaits is not None:
@@ -404,11 +316,11 @@ class Replication:
         peer.held, peer.place = None, None
         peer.ask_again_at = self._clock() + PAUSE_SECONDS
 
-    def _ask(self, peer: _Peer, question: Follow | AskLot | AskItems, answer: type[News | LotOffer | Items]) -> None:
+    def _ask(self, peer: Peer, question: Follow | AskLot | AskItems, answer: type[News | LotOffer | Items]) -> None:
         peer.awaits = answer
         self._say(peer, question)
 
-    def _say(self, peer: _Peer, message: VaultMessage) -> None:
+    def _say(self, peer: Peer, message: VaultMessage) -> None:
         peer.send(encode_message(message))
 
 
