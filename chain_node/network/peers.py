@@ -7,22 +7,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from hashlib import sha256
 
 import structlog
 
-from chain_node.consensus.qbft.message_log import height_of
 from chain_node.consensus.qbft.messages import Message
-from chain_node.core.errors import RemoteProtocolError, describe
-from chain_node.core.types import Address, Hash32, Height
+from chain_node.core.types import Address, Height
+from chain_node.network.admission import Admission, Identity
 from chain_node.network.api import Link, NodeRecord, NodeServices, TlsKeyHash, VaultExchange
 from chain_node.network.block_sync import BlockSync
 from chain_node.network.frames import (
     BLOCKS_PER_FRAME_MAX,
     BLOCKS_SIZE_BYTES_TARGET,
     LINKS_PER_FRAME_MAX,
-    PROTOCOL_VERSION,
     SEALS_PER_FRAME_MAX,
     Blocks,
     ConsensusMessage,
@@ -38,46 +34,15 @@ from chain_node.network.frames import (
     Transactions,
     VaultMessage,
 )
+from chain_node.network.heartbeat import CLOSE_SECONDS, Heartbeat
+from chain_node.network.message_gossip import MessageGossip
 from chain_node.network.peer import Peer, PeerView
-from chain_node.network.relay import Heard, find_unreached
 from chain_node.network.transaction_gossip import TransactionGossip
 
 _log = structlog.get_logger("network")
 
-LIVE_SECONDS = 1.5
-"""A link on which nothing has come for longer is not live."""
-
-_PING_SECONDS = 0.5
-_MEASURE_SECONDS = 5.0
-"""A link on which much comes is pinged, too, to measure it."""
-
-_TICK_SECONDS = 0.25
-_CLOSE_SECONDS = 15.0
-"""A link on which nothing has come for so long is closed."""
-
 _STATUS_SECONDS = 0.1
 """Changes within this time make one Status."""
-
-_MEMORY_SECONDS = 1.0
-"""Half the time after which validators repeat themselves."""
-
-_MEMORY_COUNT_MAX = 20_000
-_DOWNLOAD_LINKS_MAX = 8
-"""Nodes that cannot be judged yet, at the same time."""
-
-_UNKNOWN_AUTHOR_PENALTY = 5
-"""Anybody can make up keys and sign with them; an honest node passes on little of that, by bad luck."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
-    """Who this node is to others."""
-
-    chain_id: int
-    genesis_hash: Hash32
-    client_version: str
-    tls_key_hash: TlsKeyHash
-    validator: Address
 
 
 class Peers:
@@ -94,20 +59,14 @@ class Peers:
         self._identity = identity
         self._services = services
         self._vault = vault
-        self._on_records = on_records
+        self._admission = Admission(identity, services, on_records)
         self._peer_by_key: dict[TlsKeyHash, Peer] = {}
-        self._records: Sequence[NodeRecord] = ()
-        self._record_by_key: dict[TlsKeyHash, NodeRecord] = {}
-        self._validators: frozenset[Address] = frozenset()
-        """Validators of the members' nodes; looked up, never iterated."""
         self._live_validators: tuple[Address, ...] = ()
-        self._heard = Heard(self._now, memory_seconds=_MEMORY_SECONDS, count_max=_MEMORY_COUNT_MAX)
+        self._messages = MessageGossip(services, self._admission, self._members, self._now)
+        self._transactions = TransactionGossip(services, self._members)
         self._sync = BlockSync(services, self._all)
-        self._gossip = TransactionGossip(services, self._all)
-        self._tick_timer: asyncio.TimerHandle | None = None
-        self._tick_due_at = 0.0
+        self._heartbeat = Heartbeat(self._all, self._on_life_changed, self._close_silent)
         self._status_timer: asyncio.TimerHandle | None = None
-        self._ping_number = 0
 
     # What the node asks for
 
@@ -134,22 +93,16 @@ class Peers:
         )
 
     def send_to_validators(self, message: Message) -> None:
-        """Give a message of this validator to all; what reaches them can be passed on."""
-        frame = ConsensusMessage.of(message)
-        self._heard.is_new(_key_of(frame))
-        for peer in self._members():
-            peer.link.send(frame)
+        """Give a message of this validator to all."""
+        self._messages.send(message)
 
     def announce_transaction(self, encoded: bytes) -> None:
         """Tell of a transaction that came in here."""
-        self._gossip.announce(encoded)
+        self._transactions.announce(encoded)
 
     def announce_seals(self, seals: Sequence[LateSeal]) -> None:
         """Give late seals to all."""
-        for seal in seals:
-            self._heard.is_new(seal.seal)
-        for peer in self._members():
-            peer.link.send(LateSeals(tuple(seals)))
+        self._messages.send_seals(seals)
 
     def request_blocks(self, author: Address, height: Height) -> None:
         """A validator speaks of a height: it has the blocks below it."""
@@ -175,36 +128,12 @@ class Peers:
 
     def make_hello(self) -> Hello:
         """What this node says first."""
-        head = self._services.head()
-        return Hello(
-            version=PROTOCOL_VERSION,
-            chain_id=self._identity.chain_id,
-            genesis_hash=self._identity.genesis_hash,
-            height=head.height,
-            head_hash=head.block_hash,
-            client_version=self._identity.client_version,
-        )
+        return self._admission.make_hello()
 
     def judge(self, tls_key_hash: TlsKeyHash, hello: Hello) -> NodeRecord | Goodbye | None:
         """Whether a node may come in: its record; a refusal; or None, taken for download only."""
-        ours = self.make_hello()
-        for what, got, expected in (
-            ("protocol version", hello.version, ours.version),
-            ("chain id", hello.chain_id, ours.chain_id),
-            ("genesis", hello.genesis_hash.hex(), ours.genesis_hash.hex()),
-        ):
-            if got != expected:
-                return Goodbye(f"wrong {what}: got {got}, expected {expected}")
-        if tls_key_hash == self._identity.tls_key_hash:
-            return Goodbye("this is the node itself")
-        self._read_records()
-        record = self._record_by_key.get(tls_key_hash)
-        if record is not None:
-            return record
         downloads = sum(peer.record is None for peer in self._all())
-        if hello.height > ours.height and downloads < _DOWNLOAD_LINKS_MAX:
-            return None
-        return Goodbye(_not_a_member(tls_key_hash, ours.height))
+        return self._admission.judge(tls_key_hash, hello, download_count=downloads)
 
     def on_link_up(self, link: Link, hello: Hello) -> None:
         """A link is open: both sides have judged the other."""
@@ -220,7 +149,7 @@ class Peers:
         peer = Peer(link, link.record, hello.height, hello.head_hash, hello.client_version, now, pinged_at=now)
         self._peer_by_key[peer.key] = peer
         _log.info("peer_connected", **_describe(peer), height=peer.height, client=peer.client_version)
-        self._start_ticking()
+        self._heartbeat.start()
         self._greet(peer)
         self._on_links_changed()
         self._on_peer_head(peer)
@@ -244,15 +173,12 @@ class Peers:
         peer = self._peer_of(link)
         if peer is None:
             return
-        peer.heard_at = self._now()
-        if not peer.is_live:
-            peer.is_live = True
-            self._on_links_changed()
+        self._heartbeat.on_frame(peer)
         match frame:
             case Ping():
                 link.send(Pong(frame.number))
             case Pong():
-                self._on_pong(peer, frame)
+                self._heartbeat.on_pong(peer, frame)
             case Status():
                 self._on_status(peer, frame)
             case Blocks():
@@ -265,21 +191,17 @@ class Peers:
     def _on_member_frame(self, peer: Peer, record: NodeRecord, frame: Frame) -> None:
         match frame:
             case ConsensusMessage():
-                self._on_consensus_message(peer, frame)
+                self._messages.on_message(peer, frame)
             case LateSeals():
-                self._on_late_seals(peer, frame)
+                self._messages.on_seals(peer, frame)
             case Transactions():
-                self._gossip.on_transactions(peer, frame.encoded)
+                self._transactions.on_transactions(peer, frame.encoded)
             case GetBlocks():
                 peer.link.send(Blocks(frame.number, self._collect_blocks(frame.first, frame.count)))
             case VaultMessage() if self._vault is not None:
                 self._vault.on_vault_message(record, frame.payload)
             case _:
                 pass  # what a node without a vault cannot use
-
-    def _on_pong(self, peer: Peer, pong: Pong) -> None:
-        if pong.number == self._ping_number:
-            peer.latency_seconds = self._now() - peer.pinged_at
 
     def _on_status(self, peer: Peer, status: Status) -> None:
         peer.height, peer.head_hash = status.height, status.head_hash
@@ -293,33 +215,6 @@ class Peers:
             peer.doubted_hash = peer.head_hash
             self._sync.probe(peer, peer.height)
         self._sync.on_news()
-
-    def _on_consensus_message(self, peer: Peer, frame: ConsensusMessage) -> None:
-        if not self._heard.is_new(_key_of(frame)):
-            return
-        message = frame.decode()
-        if message.author == peer.validator:
-            peer.voted_height = max(peer.voted_height, height_of(message))
-        if message.author in self._validators:
-            for other in find_unreached(self._members(), peer):
-                if other.validator != message.author:
-                    other.link.send(frame)
-        elif height_of(message) <= self._services.head().height + 1:
-            raise RemoteProtocolError(
-                f"a message by {describe(message.author)}, no validator of a member's node",
-                penalty=_UNKNOWN_AUTHOR_PENALTY,
-            )
-        # Otherwise its author may have become one since. It is passed on by nobody who cannot judge it, or a liar
-        # would have others blamed.
-        self._services.on_message(message)
-
-    def _on_late_seals(self, peer: Peer, frame: LateSeals) -> None:
-        seals = tuple(seal for seal in frame.seals if self._heard.is_new(seal.seal))
-        if not seals:
-            return
-        good = tuple(self._services.on_seals(seals))
-        for other in find_unreached(self._members(), peer) if good else ():
-            other.link.send(LateSeals(good))
 
     def _collect_blocks(self, first: Height, count: int) -> tuple[bytes, ...]:
         last = min(first + min(count, BLOCKS_PER_FRAME_MAX) - 1, self._services.head().height)
@@ -335,14 +230,14 @@ class Peers:
     # Who is a member
 
     def _judge_again(self) -> None:
-        if not self._read_records() and all(peer.record is not None for peer in self._all()):
+        if not self._admission.refresh() and all(peer.record is not None for peer in self._all()):
             return
         head = self._services.head()
         is_changed = False
         for peer in self._all():
-            record = self._record_by_key.get(peer.key)
+            record = self._admission.record_of(peer.key)
             if record is None and (peer.record is not None or peer.height <= head.height):
-                peer.link.close(Goodbye(_not_a_member(peer.key, head.height)))
+                peer.link.close(self._admission.refuse(peer.key))
                 self._forget(peer)
                 self._sync.on_gone(peer)
                 is_changed = True
@@ -355,17 +250,6 @@ class Peers:
         if is_changed:
             self._on_links_changed()
 
-    def _read_records(self) -> bool:
-        """Read the newest records; gives whether they are others than before."""
-        records = self._services.node_records()
-        if records is self._records:
-            return False
-        self._records = records
-        self._record_by_key = {record.tls_key_hash: record for record in records}
-        self._validators = frozenset(record.validator for record in records if record.validator is not None)
-        self._on_records(records)
-        return True
-
     def _greet(self, peer: Peer) -> None:
         """Tell a member's node what it has missed."""
         peer.link.send(self._make_status())
@@ -374,7 +258,7 @@ class Peers:
         seals = tuple(self._services.own_seals())
         if seals:
             peer.link.send(LateSeals(seals[:SEALS_PER_FRAME_MAX]))
-        self._gossip.greet(peer)
+        self._transactions.greet(peer)
         if self._vault is not None:
             self._vault.on_peer(peer.record, lambda payload: peer.link.send(VaultMessage(payload)))
 
@@ -390,38 +274,16 @@ class Peers:
             return True
         return link.is_outbound == (self._identity.tls_key_hash < link.tls_key_hash)
 
-    # Liveness
+    # Live links
 
-    def _start_ticking(self) -> None:
-        if self._tick_timer is None:
-            self._tick_due_at = self._now() + _TICK_SECONDS
-            self._tick_timer = asyncio.get_running_loop().call_later(_TICK_SECONDS, self._on_tick)
-
-    def _on_tick(self) -> None:
-        self._tick_timer = None
-        now = self._now()
-        lateness = now - self._tick_due_at
-        self._ping_number += 1
-        for peer in self._all():
-            if lateness > _TICK_SECONDS:
-                # This node itself stood still; what came meanwhile has not been read yet.
-                peer.heard_at = min(now, peer.heard_at + lateness)
-            self._check_life(peer, now)
-        if self._peer_by_key:
-            self._start_ticking()
-
-    def _check_life(self, peer: Peer, now: float) -> None:
-        silence = now - peer.heard_at
-        if silence >= _PING_SECONDS or now - peer.pinged_at >= _MEASURE_SECONDS:
-            peer.pinged_at = now
-            peer.link.send(Ping(self._ping_number))
-        if silence > LIVE_SECONDS and peer.is_live:
-            peer.is_live = False
+    def _on_life_changed(self, peer: Peer) -> None:
+        if not peer.is_live:
             _log.warning("peer_silent", **_describe(peer))
-            self._on_links_changed()
-        if silence > _CLOSE_SECONDS:
-            peer.link.close(Goodbye(f"nothing came for {_CLOSE_SECONDS:.0f} s"))
-            self.on_link_down(peer.link, "silent")
+        self._on_links_changed()
+
+    def _close_silent(self, peer: Peer) -> None:
+        peer.link.close(Goodbye(f"nothing came for {CLOSE_SECONDS:.0f} s"))
+        self.on_link_down(peer.link, "silent")
 
     def _on_links_changed(self) -> None:
         self._status_soon()
@@ -465,14 +327,6 @@ class Peers:
     def _peer_of(self, link: Link) -> Peer | None:
         peer = self._peer_by_key.get(link.tls_key_hash)
         return peer if peer is not None and peer.link is link else None
-
-
-def _key_of(frame: ConsensusMessage) -> bytes:
-    return sha256(frame.encoded).digest()
-
-
-def _not_a_member(key: TlsKeyHash, height: Height) -> str:
-    return f"TLS key {key.hex()} is in no member's node record at block {height}"
 
 
 def _describe(peer: Peer) -> dict[str, object]:

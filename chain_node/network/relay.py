@@ -33,6 +33,6 @@ class Heard:
         return True
 
 
-def find_unreached(peers: Iterable[Peer], source: Peer) -> Iterator[Peer]:
+def find_unreached(members: Iterable[Peer], source: Peer) -> Iterator[Peer]:
     """Members' nodes that a peer has no link with: what it sent has to be passed on to them."""
-    return (peer for peer in peers if peer is not source and peer.record is not None and peer.key not in source.links)
+    return (peer for peer in members if peer is not source and peer.key not in source.links)

@@ -31,9 +31,9 @@ _FRAME_SIZE_BYTES_MAX = 1024 * 1024
 class TransactionGossip:
     """Passes on what is new. Event loop only."""
 
-    def __init__(self, services: NodeServices, peers: Callable[[], Iterable[Peer]]) -> None:
+    def __init__(self, services: NodeServices, members: Callable[[], Iterable[Peer]]) -> None:
         self._services = services
-        self._peers = peers
+        self._members = members
         self._outgoing: list[bytes] = []
         self._incoming: deque[tuple[Peer, bytes]] = deque()
 
@@ -59,10 +59,9 @@ class TransactionGossip:
     def _send(self) -> None:
         frames = list(_make_frames(self._outgoing))
         self._outgoing = []
-        for peer in self._peers():
-            if peer.record is not None:
-                for frame in frames:
-                    peer.link.send(frame)
+        for peer in self._members():
+            for frame in frames:
+                peer.link.send(frame)
 
     def _take_slice(self) -> None:
         source = self._incoming[0][0]
@@ -75,7 +74,7 @@ class TransactionGossip:
             source.link.punish(f"bad transaction: {error}", penalty_of(error))
             self._incoming = deque(entry for entry in self._incoming if entry[0] is not source)
             new = ()
-        for peer in find_unreached(self._peers(), source) if new else ():
+        for peer in find_unreached(self._members(), source) if new else ():
             peer.link.send(Transactions(tuple(new)))
         if self._incoming:
             asyncio.get_running_loop().call_soon(self._take_slice)

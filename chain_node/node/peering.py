@@ -7,9 +7,10 @@ import random
 from dataclasses import dataclass
 
 from chain_node.core.types import Address, Hash32
+from chain_node.network.admission import Identity
 from chain_node.network.api import VaultExchange
 from chain_node.network.peer_book import PeerBook
-from chain_node.network.peers import Identity, Peers
+from chain_node.network.peers import Peers
 from chain_node.network.tls_identity import TlsFiles, load_tls_identity
 from chain_node.network.transport import Transport
 from chain_node.node.assembly import Parts

@@ -14,9 +14,10 @@ from chain_node.core.crypto import address_of
 from chain_node.core.errors import InvalidBlockError, InvalidTransactionError
 from chain_node.core.hashing import keccak
 from chain_node.core.types import EMPTY_OMMERS_HASH, FIRST_ROUND, ZERO_HASH, Address, Block, Hash32, Header, Height
+from chain_node.network.admission import Identity
 from chain_node.network.api import HeadView, NodeRecord, TlsKeyHash
 from chain_node.network.frames import LateSeal
-from chain_node.network.peers import Identity, Peers
+from chain_node.network.peers import Peers
 from tests.unit.network.memory_link import MemoryLink, connect
 
 _EXTRA = encode_extra_data(ExtraData(vanity=EMPTY_VANITY, validators=(), vote=None, round=FIRST_ROUND, seals=()))

@@ -15,9 +15,10 @@ from chain_node.core.crypto import address_of
 from chain_node.core.genesis import Genesis, parse_genesis
 from chain_node.core.hashing import keccak
 from chain_node.core.types import Block, Hash32
+from chain_node.network.admission import Identity
 from chain_node.network.api import TlsKeyHash
 from chain_node.network.frames import Goodbye
-from chain_node.network.peers import Identity, Peers
+from chain_node.network.peers import Peers
 from chain_node.node.assembly import assemble
 from chain_node.node.chain import Chain, make_commit
 from chain_node.node.clock import now_ms
