@@ -75,14 +75,14 @@ def show_status(context: typer.Context) -> None:
     session = session_of(context)
     chain = session.chain
     head = chain.head()
-    finality = chain.finality(head)
+    finality = chain.finality(head) or {}
     session.console.result(
         {
             "chain_id": chain.chain_id,
             "registry": chain.registry,
             "block": head,
             "block_at": chain.block_second(head),
-            "finality": finality["finality"] if finality is not None else "unknown",
+            "finality": finality.get("finality", "unknown"),
             "open_proposals": len(governance.load_all(chain, open_only=True)),
             "validators": [seat.validator for seat in status.seats(chain)],
             "nodes": [asdict(each) for each in status.nodes(chain)],

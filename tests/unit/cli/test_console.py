@@ -103,3 +103,15 @@ def test_progress_appears_after_two_seconds_only(monkeypatch):
         bar.advance(2)
         assert bar.is_shown
         assert bar.done == 5
+
+
+def test_warning_is_one_line_beside_the_result(capsys: pytest.CaptureFixture[str]) -> None:
+    Console(is_json=False).warning("node 127.0.0.1:1: no connection;\n going on with 127.0.0.1:2")
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "warning: node 127.0.0.1:1: no connection; going on with 127.0.0.1:2\n")
+
+
+def test_warning_is_a_json_line_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    Console(is_json=True).warning("node é: gone")
+    said = capsys.readouterr()
+    assert (said.out, json.loads(said.err)) == ("", {"warning": "node é: gone"})
