@@ -89,10 +89,12 @@ class Entitlement:
             self._known[organisation] = (now, audience)
         return audience
 
-    def owner_of(self, account: Address, context: RecordContext | PackContext) -> int:
-        """Organisation whose blob it is: a published batch says so itself, else that of who put it; 0 for nobody's."""
+    def owner_of(self, context: RecordContext | PackContext, writer_organisation: int) -> int:
+        """Organisation whose blob it is: a published batch says so itself, else that of who put it."""
         batch = self._view.batch(context.batch_root) if isinstance(context, RecordContext) else None
-        if batch is not None:
-            return batch.organisation
+        return writer_organisation if batch is None else batch.organisation
+
+    def organisation_of_writer(self, account: Address) -> int:
+        """Organisation of an account whose time may be over; 0 when it is suspended or unknown."""
         writer = self._view.writer(account)
         return 0 if writer is None else writer.organisation

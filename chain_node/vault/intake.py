@@ -55,7 +55,7 @@ class Intake:
             _log.warning("vault_lot_refused", account=f"0x{lot.account.hex()}", reason="who put it may not act")
             return not items
         audience = self._vault.entitlement.own_audience(node)
-        refusals = {at: self._refusal(lot, writer, item, audience) for at, item in items.items()}
+        refusals = {at: self._refusal(writer, item, audience) for at, item in items.items()}
         kept = {at: item for at, item in items.items() if refusals[at] is None}
         reasons = {reason for reason in refusals.values() if reason is not None}
         if kept:
@@ -76,11 +76,11 @@ class Intake:
             count = self._vault.carry_out(order)
             _log.info("vault_pack_purged", pack=order.pack, count=count)
 
-    def _refusal(self, lot: Lot, writer: Member, item: Item, audience: Audience) -> str | None:
+    def _refusal(self, writer: Member, item: Item, audience: Audience) -> str | None:
         vault, context = self._vault, item.context
         if not may_write(writer, context):
             return "wrong_role"
-        owner = vault.entitlement.owner_of(lot.account, context)
+        owner = vault.entitlement.owner_of(context, writer.organisation)
         if not audience.may_hold(context, owner):
             return "not_entitled"
         if isinstance(context, PackContext):

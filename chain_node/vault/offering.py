@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import structlog
 
-from chain_node.core.types import Address, Hash32
+from chain_node.core.types import Hash32
 from chain_node.vault.blob_store import Entry
 from chain_node.vault.entitlement import Audience
 from chain_node.vault.errors import VaultError
@@ -87,12 +87,13 @@ class Offering:
         lot = self._vault.store.lots.find(lot_id)
         if lot is None:
             return False
+        writer = self._vault.entitlement.organisation_of_writer(lot.account)
         judged: set[Hash32 | PackContext] = set()
         for placed in self._vault.store.lots.items(lot_id):
             # records of one batch are for the same readers
             group = placed.context.batch_root if isinstance(placed.context, RecordContext) else placed.context
             if group not in judged:
-                if self._may_have(audience, lot.account, placed):
+                if self._may_have(audience, writer, placed):
                     return True
                 judged.add(group)
         return False
@@ -102,8 +103,9 @@ class Offering:
         lot = lots.find(question.lot_id)
         positions: tuple[int, ...] = ()
         if lot is not None:
+            writer = self._vault.entitlement.organisation_of_writer(lot.account)
             offered = lots.items(question.lot_id)
-            positions = tuple(placed.position for placed in offered if self._may_have(audience, lot.account, placed))
+            positions = tuple(placed.position for placed in offered if self._may_have(audience, writer, placed))
         is_told = lot is not None and positions and not question.is_known
         return LotOffer(
             lot_id=question.lot_id,
@@ -116,12 +118,13 @@ class Offering:
     def _items(self, node: bytes, question: AskItems, audience: Audience) -> Items:
         lots = self._vault.store.lots
         lot = lots.find(question.lot_id)
+        writer = 0 if lot is None else self._vault.entitlement.organisation_of_writer(lot.account)
         placed_at = {one.position: one for one in lots.items_at(question.lot_id, question.positions)}
         pieces: list[ItemPiece] = []
         size_bytes = 0
         for position in question.positions:
             placed = placed_at.get(position)
-            is_given = lot is not None and placed is not None and self._may_have(audience, lot.account, placed)
+            is_given = placed is not None and self._may_have(audience, writer, placed)
             blob = self._read(node, placed) if placed is not None and is_given else None
             if blob is None or placed is None:
                 pieces.append(ItemPiece(position=position))
@@ -137,8 +140,8 @@ class Offering:
                 break
         return Items(question.lot_id, tuple(pieces))
 
-    def _may_have(self, audience: Audience, account: Address, placed: Placed) -> bool:
-        owner = self._vault.entitlement.owner_of(account, placed.context)
+    def _may_have(self, audience: Audience, writer: int, placed: Placed) -> bool:
+        owner = self._vault.entitlement.owner_of(placed.context, writer)
         return audience.may_hold(placed.context, owner) and not self._is_revoked(placed.context)
 
     def _is_revoked(self, context: RecordContext | PackContext) -> bool:
