@@ -25,6 +25,9 @@ from chain_node.network.traffic import Refusal, Traffic, TransportLimits
 
 _log = structlog.get_logger("network")
 _BACKLOG = 128
+_FILES_SECONDS = 2.0
+"""How often it is looked whether the TLS files were replaced, so that the operator sees it without a new connection."""
+
 _RENEWAL_DAYS = 30
 """From so many days before its end on, the log asks for a new certificate."""
 
@@ -57,6 +60,7 @@ class Transport:
         self.encoder = FrameEncoder()
         self._files = tls
         self._files_seen: object = None
+        self._files_due_at = 0.0
         self._connections: dict[Connection, None] = {}
         self._link_count_by_key: Counter[TlsKeyHash] = Counter()
         self._fault: asyncio.Future[None] | None = None
@@ -158,6 +162,9 @@ class Transport:
 
     def _check(self, group: asyncio.TaskGroup) -> None:
         now = asyncio.get_running_loop().time()
+        if now >= self._files_due_at:
+            self._files_due_at = now + _FILES_SECONDS
+            self._read_files_again()
         for connection in tuple(self._connections):
             connection.check(now)
         dialling = sum(c.is_outbound and c.phase < Phase.OPEN for c in self._connections)

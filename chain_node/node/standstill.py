@@ -193,7 +193,7 @@ def _no_peers(status: NodeStatus) -> Finding | None:
         f"This node has no link to anybody; {_list(_others(status))} should be there, and "
         f"{status.finality.quorum} of {len(status.validators)} validators decide.",
         f"Does {status.network.listen} accept connections from them, and can it reach their endpoints (nc -vz HOST "
-        "PORT)? The log names refusals: refused_by_peer, peer_refused.",
+        "PORT)? The log says: peer_unreachable, refused_by_peer, peer_refused.",
     )
 
 

@@ -86,6 +86,15 @@ def test_every_metric_is_documented_and_nothing_else(exported: list[Metric]) -> 
     assert {name for name in documented if name.startswith("tranchain_")} == by_family
 
 
+def test_events_of_the_log_are_documented_and_exist() -> None:
+    sources = "\n".join(path.read_text() for path in (ROOT / "chain_node").rglob("*.py"))
+    logged = set(re.findall(r"_log\.\w+\(\s*\"([a-z_]+)\"", sources))
+    start = OPERATIONS.index("| level | events |")
+    documented = set(re.findall(r"`([a-z_]+)`", OPERATIONS[start : OPERATIONS.index("\n\n", start)]))
+    assert logged - documented == set()
+    assert [event for event in documented if f'"{event}"' not in sources] == []
+
+
 def test_process_metrics_in_the_dashboard_exist() -> None:
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
