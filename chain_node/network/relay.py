@@ -34,5 +34,10 @@ class Heard:
 
 
 def find_unreached(members: Iterable[Peer], source: Peer) -> Iterator[Peer]:
-    """Members' nodes that a peer has no link with: what it sent has to be passed on to them."""
-    return (peer for peer in members if peer is not source and peer.key not in source.links)
+    """Members' nodes that a peer has no link with: what it sent has to be passed on to them.
+
+    Both must say that they have one: where only one direction works, the side that hears nothing knows it first.
+    """
+    return (
+        peer for peer in members if peer is not source and not (peer.key in source.links and source.key in peer.links)
+    )
