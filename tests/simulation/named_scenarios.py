@@ -61,6 +61,19 @@ def isolated(validators: int, *, is_one_way: bool) -> Scenario:
     )
 
 
+def missing_links(validators: int, pairs: tuple[tuple[int, int], ...], *, is_one_way: bool) -> Scenario:
+    """Some pairs of nodes cannot reach one another, or only the second the first: others must pass on."""
+    return Scenario(
+        seed=1,
+        validators=validators,
+        clients=4,
+        empty_period_seconds=60,
+        timeout_seconds=4,
+        faults_end_ms=40_000,
+        events=tuple(Partition(2_000, 40_000, (one,), (other,), is_two_way=not is_one_way) for one, other in pairs),
+    )
+
+
 def joins_and_leaves() -> Scenario:
     """A follower becomes a validator under load, a founder leaves and comes back, and its record goes last."""
     return Scenario(

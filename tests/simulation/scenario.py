@@ -244,12 +244,13 @@ def _draw_crash(rng: random.Random, machines: int, end_ms: int, loser: int | Non
 def _draw_partition(rng: random.Random, machines: int, end_ms: int) -> Partition:
     at_ms = rng.randrange(end_ms)
     order = rng.sample(range(machines), machines)
-    cut = rng.randrange(0, machines)
+    cut = rng.randrange(machines)
+    is_pair = rng.random() < 0.4
     return Partition(
         at_ms=at_ms,
         until_ms=min(end_ms, at_ms + rng.choice((300, 2_000, 5_000, 20_000))),
-        from_group=tuple(sorted(order[:cut])),
-        to_group=tuple(sorted(order[cut:])),
+        from_group=tuple(order[:1]) if is_pair else tuple(sorted(order[:cut])),
+        to_group=tuple(order[1:2]) if is_pair else tuple(sorted(order[cut:])),
         is_two_way=rng.random() < 0.7,
     )
 

@@ -77,6 +77,24 @@ def test_isolated_validator_does_not_drag_the_others_along(validators: int, *, i
     assert world.head.number >= 4
 
 
+@pytest.mark.parametrize("is_one_way", [False, True])
+@pytest.mark.parametrize(
+    ("validators", "pairs"),
+    [
+        (3, ((0, 1),)),
+        (3, ((0, 2),)),
+        (4, ((0, 1), (2, 3))),
+        (4, ((0, 1), (0, 2))),
+        (4, ((0, 1), (0, 2), (1, 2))),
+    ],
+)
+def test_missing_links_cost_nothing(validators: int, pairs: tuple[tuple[int, int], ...], *, is_one_way: bool) -> None:
+    world = played(named.missing_links(validators, pairs, is_one_way=is_one_way))
+    gaps = gaps_ms(world, 1_000, 40_000)
+    assert max(gaps) <= 2 * PERIOD_MS + SILENCE_MS + SLACK_MS
+    assert max(gaps[-20:]) <= PERIOD_MS + SLACK_MS
+
+
 @pytest.mark.parametrize("by_ms", [-60_000, -2_000, 2_000, 60_000])
 def test_wrong_clock_of_one_of_four_stops_nobody(by_ms: int) -> None:
     world = played(named.clocks_jump(by_ms))
