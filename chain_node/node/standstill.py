@@ -6,11 +6,20 @@ is only worth knowing while the chain runs is a warning. Sections named in next 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
 
 from chain_node.consensus.qbft.quorum import compute_quorum
 from chain_node.core.limits import CLOCK_SKEW_SECONDS_MAX
+from chain_node.node.status_words import (
+    DAY_SECONDS,
+    clock,
+    duration,
+    list_of,
+    name_of,
+    name_of_address,
+    short,
+    size,
+)
 from chain_node.rpc.node_status import Diagnosis, Finding, NodeStatus, Severity, Standing, ValidatorStatus
 
 FREE_BYTES_LOW = 2 * 1024**3
@@ -24,7 +33,6 @@ _BEHIND_BLOCKS = 2
 
 _FINALITY_LAG_BLOCKS = 5
 _SLACK_MS = 1_000
-_DAY_SECONDS = 86_400
 
 Rule = Callable[[NodeStatus], Finding | None]
 
@@ -96,7 +104,7 @@ def _halted(status: NodeStatus) -> Finding | None:
     if halt.kind == "disk_full":
         return _fault(
             "disk_full",
-            f"The disk is full ({_size(status.disk.free_bytes)} free): {halt.reason}",
+            f"The disk is full ({size(status.disk.free_bytes)} free): {halt.reason}",
             f"Make room on the file system of {status.disk.directory}; the node goes on by itself within two seconds.",
         )
     return _fault(
@@ -113,8 +121,8 @@ def _contradictions(status: NodeStatus) -> Finding | None:
     newest = status.evidence[-1]
     return _warning(
         "evidence",
-        f"{_name_of(status, newest.validator)} signed two different {newest.kind} messages at height {newest.number}, "
-        f"round {newest.round} ({status.evidence_count} such pairs in all).",
+        f"{name_of_address(status, newest.validator)} signed two different {newest.kind} messages at height "
+        f"{newest.number}, round {newest.round} ({status.evidence_count} such pairs in all).",
         "Save tranchain_evidence and ask its operator; two nodes with one key, or an old vote record, are the usual "
         "causes: runbook, section “A validator contradicts itself”.",
     )
@@ -142,7 +150,7 @@ def _not_validator(status: NodeStatus) -> Finding | None:
         return None
     return _note(
         "not_validator",
-        f"This node's key {_short(status.validator)} is not in the validator set: it follows and signs nothing.",
+        f"This node's key {short(status.validator)} is not in the validator set: it follows and signs nothing.",
         "Nothing to do for a follower. If it should seal: is validator.key the right file? Otherwise members vote for "
         "addValidator (runbook, section “Add a validator”).",
     )
@@ -154,7 +162,7 @@ def _clock(status: NodeStatus) -> Finding | None:
         return _fault(
             "clock",
             f"The newest block is {ahead_ms / 1000:.1f} s in this node's future: its clock is slow, or the proposer's "
-            f"({_name_of(status, status.head.proposer)}) is fast.",
+            f"({name_of_address(status, status.head.proposer)}) is fast.",
             "Compare both with NTP (chronyc tracking). Blocks more than a second ahead are refused.",
         )
     return None
@@ -176,12 +184,12 @@ def _certificate(status: NodeStatus) -> Finding | None:
     expires = status.network.certificate_expires
     if expires is None:
         return None
-    left_days = (expires - status.now_ms // 1000) / _DAY_SECONDS
+    left_days = (expires - status.now_ms // 1000) / DAY_SECONDS
     step = "Have tls.csr certified again and replace tls.pem; no restart: runbook, section “Renew a certificate”."
     if left_days <= 0:
-        return _fault("certificate", f"This node's certificate ended on {_date(expires)}: nobody accepts it.", step)
+        return _fault("certificate", f"This node's certificate ended on {clock(expires)}: nobody accepts it.", step)
     if left_days < CERTIFICATE_LOW_DAYS:
-        return _warning("certificate", f"This node's certificate ends on {_date(expires)}.", step)
+        return _warning("certificate", f"This node's certificate ends on {clock(expires)}.", step)
     return None
 
 
@@ -190,7 +198,7 @@ def _no_peers(status: NodeStatus) -> Finding | None:
         return None
     return _fault(
         "no_peers",
-        f"This node has no link to anybody; {_list(_others(status))} should be there, and "
+        f"This node has no link to anybody; {list_of(_others(status))} should be there, and "
         f"{status.finality.quorum} of {len(status.validators)} validators decide.",
         f"Does {status.network.listen} accept connections from them, and can it reach their endpoints (nc -vz HOST "
         "PORT)? The log says: peer_unreachable, refused_by_peer, peer_refused.",
@@ -211,10 +219,10 @@ def _too_few_links(status: NodeStatus) -> Finding | None:
         return _fault(
             "no_quorum",
             f"{linked} of {len(status.validators)} validators are linked and {quorum} are needed; "
-            f"missing: {_list(missing)}.",
+            f"missing: {list_of(missing)}.",
             step,
         )
-    return _warning("missing", f"No link to {_list(missing)}. {_spare(linked - quorum)}", step)
+    return _warning("missing", f"No link to {list_of(missing)}. {_spare(linked - quorum)}", step)
 
 
 def _not_synced(status: NodeStatus) -> Finding | None:
@@ -230,7 +238,7 @@ def _not_synced(status: NodeStatus) -> Finding | None:
     quorum = compute_quorum(len(status.validators))
     if not late or len(linked) < quorum:
         return None
-    heights = ", ".join(f"{_name(validator)} at {validator.number}" for validator in late)
+    heights = ", ".join(f"{name_of(validator)} at {validator.number}" for validator in late)
     if len(linked) - len(late) < quorum:
         return _fault(
             "not_synced",
@@ -253,7 +261,7 @@ def _rounds(status: NodeStatus) -> Finding | None:
     return _fault(
         "refused",
         f"Round {status.round.round} of height {refusal.number}: this node refuses the proposals; the last, of "
-        f"{_name_of(status, refusal.proposer)}: {refusal.reason}.",
+        f"{name_of_address(status, refusal.proposer)}: {refusal.reason}.",
         step,
     )
 
@@ -263,7 +271,7 @@ def _disk(status: NodeStatus) -> Finding | None:
         return None
     return _warning(
         "disk_low",
-        f"Only {_size(status.disk.free_bytes)} are free for {status.disk.directory}.",
+        f"Only {size(status.disk.free_bytes)} are free for {status.disk.directory}.",
         "Make room before the node has to stop writing.",
     )
 
@@ -286,7 +294,7 @@ def _finality(status: NodeStatus) -> Finding | None:
     return _warning(
         "finality",
         f"The last {lag} blocks are crash_final only: {finality.byzantine_quorum} of {len(status.validators)} seals "
-        f"are needed{f', and {_list(silent)} seals nothing' if silent else ''}.",
+        f"are needed{f', and {list_of(silent)} seals nothing' if silent else ''}.",
         "Clients that wait for byzantine_final (issuance, payments) wait until it seals again.",
     )
 
@@ -322,11 +330,11 @@ _RULES: tuple[Rule, ...] = (
 def _undecided(status: NodeStatus) -> Finding:
     """Nothing else explains it: say how far the round has come."""
     current = status.round
-    proposer = _name_of(status, current.proposer)
+    proposer = name_of_address(status, current.proposer)
     if not current.is_started:
         return _fault(
             "overdue",
-            f"A block has been due for {_seconds(_overdue_ms(status))} and no round has begun.",
+            f"A block has been due for {duration(_overdue_ms(status) // 1000)} and no round has begun.",
             "Keep this node's log and restart it; report it.",
         )
     if not current.has_proposal:
@@ -338,7 +346,8 @@ def _undecided(status: NodeStatus) -> Finding:
         )
     return _fault(
         "undecided",
-        f"Height {current.number} is undecided for {_seconds(current.trying_ms)}, in round {current.round}: {text}",
+        f"Height {current.number} is undecided for {duration(current.trying_ms // 1000)}, "
+        f"in round {current.round}: {text}",
         f"Look at {proposer}'s status and log (proposal_refused, message_rejected); rounds change by themselves.",
     )
 
@@ -353,20 +362,6 @@ def _others(status: NodeStatus) -> list[ValidatorStatus]:
     return [validator for validator in status.validators if not validator.is_self]
 
 
-def _name(validator: ValidatorStatus) -> str:
-    return validator.organisation_name or _short(validator.address)
-
-
-def _name_of(status: NodeStatus, address: str) -> str:
-    return next((_name(validator) for validator in status.validators if validator.address == address), _short(address))
-
-
-def _list(validators: Iterable[ValidatorStatus]) -> str:
-    return ", ".join(
-        f"{_name(validator)} ({validator.endpoint or _short(validator.address)})" for validator in validators
-    )
-
-
 def _probe(missing: Sequence[ValidatorStatus]) -> str:
     endpoints = [validator.endpoint for validator in missing if validator.endpoint]
     if not endpoints:
@@ -378,22 +373,6 @@ def _spare(spare: int) -> str:
     if spare == 0:
         return "The chain goes on; if one more is lost, it stands still."
     return f"The chain goes on; it can lose {spare} more."
-
-
-def _short(address: str) -> str:
-    return f"{address[:8]}…{address[-4:]}"
-
-
-def _size(size_bytes: int) -> str:
-    return f"{size_bytes / 1024**2:.0f} MiB" if size_bytes < 1024**3 else f"{size_bytes / 1024**3:.1f} GiB"
-
-
-def _seconds(duration_ms: int) -> str:
-    return f"{duration_ms // 1000} s"
-
-
-def _date(second: int) -> str:
-    return datetime.fromtimestamp(second, tz=UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _fault(kind: str, sentence: str, next_step: str) -> Finding:
