@@ -2,5 +2,6 @@
 
 May import `chain_node.core` only; the chain is reached through the `ChainReader` of `api.py`. Start with
 `vault.py` (what may be put, got, purged), then `blob_store.py` (how it is kept and made unreadable) and
-`app.py` (HTTP). `service.py` runs a vault alone. Source: docs/protocol.md, 9.
+`app.py` (HTTP); for what vaults do among themselves with `replication.py`. `service.py` runs a vault alone.
+Source: docs/protocol.md, 9 and 11.
 """

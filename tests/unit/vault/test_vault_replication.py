@@ -20,7 +20,7 @@ from chain_node.vault.typed_data import PurgeReceipt
 from tests.unit.vault.conftest import World
 from tests.unit.vault.meeting import Meeting, Site, say
 from tests.unit.vault.memory_chain import MemoryAccount
-from tests.unit.vault.test_vault_access import ROOT, pack_blob, record
+from tests.unit.vault.test_vault_access import ROOT, pack_blob, record, refused
 
 BANK, SPV, RISK, LENDER, OTHER_BUREAU = 1, 2, 3, 4, 5
 """Organisations: the bureau's (with an auditor), the trustee's, risk control's, the originator's, another bureau's."""
@@ -279,3 +279,53 @@ def test_lots_cross_a_node_in_the_middle(meeting: Meeting):
     blobs = put_records(first, 50)
     meeting.deliver()
     assert all(last.holds(blob) for blob in blobs)
+
+
+def test_node_that_did_not_hear_the_first_announcement_is_followed_all_the_same(meeting: Meeting):
+    first, late = meeting.add(BANK), meeting.add(RISK)
+    blobs = put_records(first, 3)
+    first.replication.connect(late.node, RISK, lambda _: None)  # the other cannot judge it yet
+    meeting.link(late, first)
+    meeting.deliver()
+    assert all(late.holds(blob) for blob in blobs)
+    back = os.urandom(30)
+    late.party("originator").ask("put", {"items": [pack_blob(back, roles=[1])]})
+    meeting.deliver()
+    assert first.holds(back)
+    assert not first.faults + late.faults
+
+
+def test_vault_that_never_held_an_erased_record_signs_that_it_holds_nothing(meeting: Meeting):
+    first = meeting.add(BANK)
+    put_records(first, 2)
+    meeting.chain.revoke(1, [0])
+    late = meeting.add(RISK)
+    meeting.link(first, late)
+    settle(meeting)
+    ask = {"batch_root": ROOT, "indices": [0, 1]}
+    first.party("bureau").ask("confirmations", ask)
+    meeting.deliver()
+    answer = first.party("bureau").ask("confirmations", ask)["vaults"]
+    hashes = {one["organisation"]: one["receipts"][0]["blob_hash"] for one in answer}
+    assert hashes[RISK] == bytes(32)
+    assert hashes[BANK] != bytes(32)
+    assert all(one["receipts"][1] is None for one in answer)
+
+
+def test_confirmations_are_not_for_everybody(meeting: Meeting):
+    first = meeting.add(BANK)
+    for fields in ({"batch_root": ROOT, "indices": [0]}, {"pack": 1}):
+        assert refused(first.party("originator").post("confirmations", fields)) == (403, "wrong_role")
+
+
+def test_node_without_a_vault_is_named_among_those_that_have_not_confirmed(meeting: Meeting):
+    first = meeting.add(BANK)
+    put_records(first, 1)
+    meeting.chain.nodes.append((b"\x99" * 32, SPV, "silent:1"))
+    meeting.chain.nodes.append((b"\x98" * 32, LENDER, "originator:1"))
+    meeting.chain.revoke(1, [0])
+    answer = first.party("bureau").ask("confirmations", {"batch_root": ROOT, "indices": [0]})["vaults"]
+    assert {(one["organisation"], one["vault"] is None, one["receipts"] == [None]) for one in answer} == {
+        (BANK, False, False),
+        (SPV, True, True),
+    }
