@@ -170,7 +170,7 @@ def _bar(done: int, total: int) -> Text:
         return Text("–", style=QUIET)
     cells = done * _BAR_CELLS // total
     style = "green" if done * 10 >= total * 9 else "yellow" if done * 2 >= total else "red"
-    return Text.assemble(("━" * cells, style), ("━" * (_BAR_CELLS - cells), "grey23"), (f" {done}", QUIET))
+    return Text.assemble(("━" * cells, style), ("╌" * (_BAR_CELLS - cells), QUIET), (f" {done}", QUIET))
 
 
 def _final_text(status: NodeStatus) -> str:

@@ -188,7 +188,9 @@ def test_refusal_of_an_earlier_height_explains_nothing() -> None:
 
 def test_silent_proposer_is_named_when_nothing_else_explains_it() -> None:
     found = finding_of(well(round=STANDS), "undecided")
-    assert f"Height {HEAD + 1} is undecided for 1 min 2 s, in round 3: no proposal of Bank A has come." == found.sentence
+    assert found.sentence == (
+        f"Height {HEAD + 1} is undecided for 1 min 2 s, in round 3: no proposal of Bank A has come."
+    )
 
 
 def test_votes_are_counted_when_nothing_else_explains_it() -> None:

@@ -51,7 +51,7 @@ def test_one_well_node_is_shown_with_round_votes_and_finality() -> None:
 def test_missing_validator_is_seen_in_links_seals_and_blocks() -> None:
     text = drawn(seen(one_down()))
     assert row_with(text, "Exchange B", "○ none", "10.0.0.2:30303")
-    assert "━━━━━━━━━━ 40" in text
+    assert "━━━━╌╌╌╌╌╌ 40" in text
     assert "● Bank A  ○ Exchange B  ● Risk C" in row_with(text, "5 000", "7 ")
     assert "Bank A proposed, prepares 2/2, commits 1/2" in text
     assert "committed" in row_with(text, "Risk C (this node)")
