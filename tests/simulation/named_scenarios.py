@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.simulation.engine import ADD_RECORD, ADD_VALIDATOR, REMOVE_RECORD, REMOVE_VALIDATOR
-from tests.simulation.scenario import ClockJump, Crash, Governance, Liar, Partition, Scenario
-
-NEVER_MS = 3_600_000
+from tests.simulation.scenario import FOR_EVER_MS, ClockJump, Crash, Governance, Liar, Partition, Scenario
 
 
 def amnesia(step: int, *, forgets_votes: bool) -> Scenario:
@@ -43,7 +41,7 @@ def dead_proposer(validators: int, machine: int, *, is_silent: bool) -> Scenario
         empty_period_seconds=60,
         timeout_seconds=4,
         faults_end_ms=30_000,
-        events=(Crash(5_000, machine, 1, NEVER_MS, is_silent=is_silent),),
+        events=(Crash(5_000, machine, 1, FOR_EVER_MS, is_silent=is_silent),),
     )
 
 
@@ -102,7 +100,7 @@ def joiner_is_down() -> Scenario:
         clients=2,
         faults_end_ms=20_000,
         events=(
-            Crash(500, 3, 1, NEVER_MS),
+            Crash(500, 3, 1, FOR_EVER_MS),
             Governance(1_000, ADD_VALIDATOR, 3),
         ),
     )

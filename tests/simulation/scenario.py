@@ -48,6 +48,8 @@ class Weather:
 
 
 FAIR = Weather()
+FOR_EVER_MS = 1_000_000_000
+"""A fault until then is not mended; the others must live with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,10 @@ class Crash:
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """Frames from one group to the other do not arrive; one-way unless `is_two_way`."""
+    """Frames from one group to the other do not arrive; one-way unless `is_two_way`.
+
+    Two machines may be parted for ever, if others can pass on what they say.
+    """
 
     at_ms: int
     until_ms: int
@@ -215,6 +220,9 @@ def _draw_events(
         events.append(_draw_crash(rng, machines, end_ms, loser))
     for _ in range(rng.choice((0, 0, 1, 2, 4))):
         events.append(_draw_partition(rng, machines, end_ms))
+    if validators >= 3 and rng.random() < 0.1:
+        one, other = rng.sample(range(validators), 2)
+        events.append(Partition(rng.randrange(end_ms), FOR_EVER_MS, (one,), (other,), is_two_way=rng.random() < 0.7))
     if rng.random() < 0.2:
         by_ms = rng.choice((-60_000, -3_000, -1_500, 1_500, 3_000, 60_000))
         events.append(ClockJump(rng.randrange(end_ms), rng.randrange(machines), by_ms))
