@@ -267,6 +267,8 @@ class Driver:
             with self._heads.check_seconds.time():
                 await self._in_worker(self._workers.chain, self._importer.check_proposal, effect.block, now_seconds)
         except InvalidInputError as error:
+            if self._chain.head().height >= effect.height:
+                return  # decided meanwhile by what others said; nobody needs the answer
             reason, is_fault = str(error), not isinstance(error, EarlyBlockError)
             self._heads.on_refused(effect.height, effect.round, effect.block.header.coinbase, reason)
         self._events.put_nowait(ev.BlockValidated(effect.height, effect.round, effect.digest, reason, is_fault))
