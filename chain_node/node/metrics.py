@@ -13,7 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from chain_node.network.traffic import Traffic
-from chain_node.node.standstill import blocks_behind
+from chain_node.node.standing import blocks_behind
 from chain_node.rpc.node_status import NodeStatus, Severity, Standing
 
 Labels = tuple[str, ...]

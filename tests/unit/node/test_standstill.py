@@ -124,6 +124,12 @@ def test_node_that_is_behind_and_fetches_nothing_is_a_fault() -> None:
     assert finding_of(well(head=block(100)), "behind").severity == "fault"
 
 
+def test_few_fast_blocks_do_not_put_a_node_behind() -> None:
+    ahead = (peer(0, number=HEAD + 20), peer(1))
+    assert diagnose(well(peers=ahead, block_period_ms=100)).standing == "waits"
+    assert diagnose(well(peers=ahead, block_period_ms=1_000)).standing == "syncs"
+
+
 def test_silent_peer_does_not_put_this_node_behind() -> None:
     status = well(head=block(HEAD, timestamp=NOW - 2), peers=(peer(0), peer(1, is_live=False, number=HEAD + 100)))
     assert diagnose(status).standing == "waits"
