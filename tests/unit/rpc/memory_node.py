@@ -97,6 +97,7 @@ class MemoryNode:
         )
         self.evidence = EvidenceLog()
         self.heads = HeadEvents(self.intake, SubscriptionHub(), CollectorRegistry())
+        self.halt_reason: str | None = None
         self.peers_ahead: int | None = None
         """Height of the head of a peer that blocks are fetched from."""
         self.dispatcher = Dispatcher(
@@ -130,7 +131,7 @@ class MemoryNode:
                 peers=self._peers,
                 records=lambda: (),
                 is_syncing=lambda: self.peers_ahead is not None,
-                halt_reason=lambda: None,
+                halt_reason=lambda: self.halt_reason,
                 clock_ms=lambda: self.now_ms,
             ),
         )

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from chain_node.core.crypto import address_of
-from chain_node.core.types import Height, Round
+from chain_node.core.types import Block, Height, Round
 from chain_node.rpc.node_status import NodeStatus
 from tests.unit.rpc.memory_node import ECHO, VALIDATOR_KEY, MemoryNode, hex_of
 
@@ -67,6 +67,23 @@ def test_status_shows_the_newest_proposal_that_was_refused(node: MemoryNode) -> 
     assert refusal is not None
     assert (refusal.number, refusal.round, refusal.proposer) == (4, 2, VALIDATOR)
     assert refusal.reason == "state root differs"
+
+
+def test_status_tells_a_full_disk_from_a_conflict(node: MemoryNode) -> None:
+    node.mine()
+    ours = node.chain.head()
+    node.halt_reason = "no room"
+    halt = status_of(node).halt
+    assert halt is not None
+    assert (halt.kind, halt.reason) == ("disk_full", "no room")
+    block = Block(ours.header, ours.transactions())
+    node.evidence.add_conflict(block, block)
+    status = status_of(node)
+    assert status.halt is not None
+    assert (status.halt.kind, status.evidence_count) == ("conflict", 1)
+    assert status.evidence[0].validator == VALIDATOR
+    assert status.diagnosis is not None
+    assert status.diagnosis.findings[0].kind == "conflict"
 
 
 def test_status_uses_camel_case_and_plain_numbers(node: MemoryNode) -> None:
