@@ -39,9 +39,13 @@ def _run_many(seeds: range, jobs: int) -> int:
     started = reported = time.monotonic()
     failed: list[Result] = []
     count = height = 0
+    slowest: Result | None = None
     for result in run_seeds(seeds, jobs):
         count += 1
-        height += 0 if result.outcome is None else result.outcome.height
+        if result.outcome is not None:
+            height += result.outcome.height
+            if slowest is None or slowest.outcome is None or slowest.outcome.healing < result.outcome.healing:
+                slowest = result
         if result.reason:
             failed.append(result)
             print(f"seed {result.seed}: {result.reason}", flush=True)
@@ -59,6 +63,8 @@ def _run_many(seeds: range, jobs: int) -> int:
         f"{count} seeds ({seeds.start} to {seeds.stop - 1}), {height} blocks, {seconds:.0f} s with {jobs} jobs, "
         f"{seconds * jobs / max(count, 1):.3f} s a seed: {len(failed)} failed"
     )
+    if slowest is not None and slowest.outcome is not None:
+        print(f"longest until all were alive again: {slowest.outcome.healing:.1f} timeouts, seed {slowest.seed}")
     for result in sorted(failed, key=lambda one: one.seed):
         print(f"  seed {result.seed}: {result.reason} (python -m tests.simulation --seed {result.seed} --trace)")
     return 1 if failed else 0

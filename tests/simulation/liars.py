@@ -32,7 +32,16 @@ from chain_node.core.codec import decode_block, encode_block
 from chain_node.core.crypto import sign_digest
 from chain_node.core.hashing import keccak
 from chain_node.core.types import ZERO_HASH, Block, Hash32, Height, Round
-from chain_node.network.frames import Blocks, ConsensusMessage, Frame, Goodbye, LateSeal, LateSeals, Status
+from chain_node.network.frames import (
+    Blocks,
+    ConsensusMessage,
+    Frame,
+    Goodbye,
+    LateSeal,
+    LateSeals,
+    Status,
+    Transactions,
+)
 from tests.simulation.scenario import Liar
 
 if TYPE_CHECKING:
@@ -317,6 +326,8 @@ class _Flooder(_Busy):
                 ),
             )
             self.shout(ConsensusMessage.of(self.sign(self.rng.choice(messages))))
+        if self.rng.random() < 0.2:
+            self.shout(Transactions((self.rng.randbytes(100), b"", b"\xc0")))
         if self.rng.random() < 0.05:
             seal = LateSeal(height=head.height, block_hash=head.hash, round=Round(0), seal=self.rng.randbytes(65))
             self.shout(LateSeals((seal,) * 100))

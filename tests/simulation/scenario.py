@@ -48,6 +48,7 @@ class Weather:
 
 
 FAIR = Weather()
+_CLOCK_JUMPS_MS = (-60_000, -3_000, -1_500, 1_500, 3_000, 60_000)
 FOR_EVER_MS = 1_000_000_000
 """A fault until then is not mended; the others must live with it."""
 
@@ -163,13 +164,18 @@ class Scenario:
 def draw_scenario(seed: int) -> Scenario:
     """The scenario of a seed."""
     rng = random.Random(f"{seed}/scenario")
-    validators = rng.choices((1, 2, 3, 4, 5, 7), (2, 5, 43, 38, 6, 6))[0]
-    followers = rng.choices((0, 1), (7, 3))[0]
+    validators = rng.choices((1, 2, 3, 4, 5, 7), (3, 5, 43, 37, 6, 6))[0]
+    followers = rng.choices((0, 1, 2), (7, 2, 1))[0]
     machines = validators + followers
-    faults_end_ms = rng.randrange(6_000, 14_000) if rng.random() < 0.85 else rng.randrange(20_000, 60_000)
+    end_ms = rng.randrange(6_000, 14_000) if rng.random() < 0.85 else rng.randrange(20_000, 60_000)
     liars = _draw_liars(rng, validators)
-    # A validator without its store is silent until it has the blocks again that it signed for, so it counts as down.
-    is_store_spare = validators >= 3 and not liars
+    events = [
+        *_draw_crashes(rng, machines, end_ms, is_store_spare=validators >= 3 and not liars),
+        *_draw_partitions(rng, validators, machines, end_ms),
+        *_draw_clocks(rng, validators, end_ms),
+        *(_draw_trouble(rng, machines, end_ms) for _ in range(rng.choice((0, 0, 0, 1, 2)))),
+        *_draw_governance(rng, validators, followers, end_ms, is_removal_safe=not liars),
+    ]
     return Scenario(
         seed=seed,
         validators=validators,
@@ -179,11 +185,11 @@ def draw_scenario(seed: int) -> Scenario:
         timeout_seconds=rng.choice((1, 2)),
         clients=rng.choice((0, 1, 2, 3)),
         weather=_draw_weather(rng),
-        faults_end_ms=faults_end_ms,
+        faults_end_ms=end_ms,
         skews_ms=tuple(rng.randrange(-400, 400) if rng.random() < 0.3 else 0 for _ in range(machines)),
         drifts_ppm=tuple(rng.randrange(-200, 200) if rng.random() < 0.3 else 0 for _ in range(machines)),
         liars=liars,
-        events=_draw_events(rng, validators, followers, faults_end_ms, is_store_spare=is_store_spare),
+        events=tuple(sorted(events, key=lambda event: event.at_ms)),
     )
 
 
@@ -210,34 +216,20 @@ def _draw_liars(rng: random.Random, validators: int) -> tuple[tuple[int, Liar], 
     return tuple((machine, rng.choice(LIARS)) for machine in machines)
 
 
-def _draw_events(
-    rng: random.Random, validators: int, followers: int, end_ms: int, *, is_store_spare: bool
-) -> tuple[Event, ...]:
-    machines = validators + followers
-    events: list[Event] = []
+def _draw_crashes(rng: random.Random, machines: int, end_ms: int, *, is_store_spare: bool) -> list[Crash]:
+    """One machine may lose its store, again and again.
+
+    A validator without its store is silent until it has the blocks again that it signed for, so it counts as down.
+    """
     loser = rng.randrange(machines) if is_store_spare else None
-    for _ in range(rng.choice((0, 1, 2, 4, 8, 16))):
-        events.append(_draw_crash(rng, machines, end_ms, loser))
-    for _ in range(rng.choice((0, 0, 1, 2, 4))):
-        events.append(_draw_partition(rng, machines, end_ms))
-    if validators >= 3 and rng.random() < 0.1:
-        one, other = rng.sample(range(validators), 2)
-        events.append(Partition(rng.randrange(end_ms), FOR_EVER_MS, (one,), (other,), is_two_way=rng.random() < 0.7))
-    if rng.random() < 0.2:
-        by_ms = rng.choice((-60_000, -3_000, -1_500, 1_500, 3_000, 60_000))
-        events.append(ClockJump(rng.randrange(end_ms), rng.randrange(machines), by_ms))
-    for _ in range(rng.choice((0, 0, 0, 1, 2))):
-        events.append(_draw_trouble(rng, machines, end_ms))
-    if followers and rng.random() < 0.7:
-        events += _draw_governance(rng, validators, end_ms)
+    crashes = [_draw_crash(rng, machines, end_ms, loser) for _ in range(rng.choice((0, 1, 2, 4, 8, 16)))]
     if rng.random() < 0.1:
         at_ms = rng.randrange(end_ms)
-        events += [Crash(at_ms, machine, rng.randrange(1, 30), rng.randrange(2_000)) for machine in range(machines)]
-    return tuple(sorted(events, key=lambda event: event.at_ms))
+        crashes += [Crash(at_ms, machine, rng.randrange(1, 30), rng.randrange(2_000)) for machine in range(machines)]
+    return crashes
 
 
 def _draw_crash(rng: random.Random, machines: int, end_ms: int, loser: int | None) -> Crash:
-    """One machine, `loser`, may lose its store again and again."""
     machine = rng.randrange(machines)
     return Crash(
         at_ms=rng.randrange(end_ms),
@@ -247,6 +239,15 @@ def _draw_crash(rng: random.Random, machines: int, end_ms: int, loser: int | Non
         is_silent=rng.random() < 0.3,
         loses_store=machine == loser and rng.random() < 0.3,
     )
+
+
+def _draw_partitions(rng: random.Random, validators: int, machines: int, end_ms: int) -> list[Partition]:
+    partitions = [_draw_partition(rng, machines, end_ms) for _ in range(rng.choice((0, 0, 1, 2, 4)))]
+    if validators >= 3 and rng.random() < 0.1:
+        one, other = rng.sample(range(validators), 2)
+        is_two_way = rng.random() < 0.7
+        partitions.append(Partition(rng.randrange(end_ms), FOR_EVER_MS, (one,), (other,), is_two_way))
+    return partitions
 
 
 def _draw_partition(rng: random.Random, machines: int, end_ms: int) -> Partition:
@@ -263,6 +264,15 @@ def _draw_partition(rng: random.Random, machines: int, end_ms: int) -> Partition
     )
 
 
+def _draw_clocks(rng: random.Random, validators: int, end_ms: int) -> list[ClockJump]:
+    """As many clocks are set as the chain can do without: if most were ahead, its time would be, too."""
+    if rng.random() > 0.2:
+        return []
+    spare = validators - (2 * validators + 2) // 3
+    machines = rng.sample(range(validators), rng.randint(0, spare))
+    return [ClockJump(rng.randrange(end_ms), machine, rng.choice(_CLOCK_JUMPS_MS)) for machine in machines]
+
+
 def _draw_trouble(rng: random.Random, machines: int, end_ms: int) -> DiskFull | Slow | Freeze:
     at_ms, machine = rng.randrange(end_ms), rng.randrange(machines)
     until_ms = min(end_ms, at_ms + rng.choice((500, 3_000, 10_000)))
@@ -274,9 +284,16 @@ def _draw_trouble(rng: random.Random, machines: int, end_ms: int) -> DiskFull | 
     return Freeze(at_ms, machine, until_ms)
 
 
-def _draw_governance(rng: random.Random, joiner: int, end_ms: int) -> list[Event]:
-    at_ms = rng.randrange(end_ms // 2)
-    events: list[Event] = [Governance(0, ADD_RECORD, joiner), Governance(at_ms, ADD_VALIDATOR, joiner)]
-    if rng.random() < 0.5:
-        events.append(Governance(rng.randrange(at_ms, end_ms), REMOVE_VALIDATOR, rng.randrange(joiner + 1)))
+def _draw_governance(
+    rng: random.Random, validators: int, followers: int, end_ms: int, *, is_removal_safe: bool
+) -> list[Governance]:
+    """Followers become validators; some leave, as long as that leaves no more liars than the protocol stands."""
+    if not followers:
+        return []
+    joiners = range(validators, validators + followers)
+    events = [Governance(0, ADD_RECORD, joiner) for joiner in joiners]
+    for _ in range(rng.choice((0, 1, 2, 5))):
+        is_removal = is_removal_safe and rng.random() < 0.4
+        machine = rng.randrange(validators + followers) if is_removal else rng.choice(joiners)
+        events.append(Governance(rng.randrange(end_ms), REMOVE_VALIDATOR if is_removal else ADD_VALIDATOR, machine))
     return events

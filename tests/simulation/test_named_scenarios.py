@@ -19,8 +19,8 @@ SLACK_MS = 400
 SILENCE_MS = 1_500
 """After which a link on which nothing comes is not live any more. Source: design 4.2."""
 
-AMNESIA_STEPS = range(1, 61)
-"""Doings of a machine in which a block is decided and the next begun."""
+AMNESIA_STEPS = range(8, 36)
+"""Doings of a machine in which it votes for a block and imports it."""
 
 
 def played(scenario: Scenario) -> World:

@@ -64,8 +64,8 @@ class Outcome:
     steps: int
     """Callbacks run."""
     simulated_ms: int
-    healing_ms: int
-    """From the end of the faults until the chain was found alive everywhere."""
+    healing: float
+    """Base timeouts from the end of the faults until the chain was found alive everywhere."""
 
 
 class _Nodes:
@@ -187,7 +187,7 @@ class World:
             height=self.head.number,
             steps=self.loop.steps,
             simulated_ms=self.loop.now_us // 1000,
-            healing_ms=healing_ms,
+            healing=healing_ms / 1000 / scenario.timeout_seconds,
         )
 
     def _run_for(self, duration_ms: int) -> None:
