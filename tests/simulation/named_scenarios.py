@@ -154,3 +154,15 @@ def lying(kind: Liar, validators: int) -> Scenario:
 def one_liar_of_three(kind: Liar) -> Scenario:
     """More than three validators stand: agreement may break, what was final for good may not."""
     return replace(lying(kind, 3), liars=((1, kind),))
+
+
+def forked_by_one_of_three() -> Scenario:
+    """A liar stands between two honest validators that cannot hear each other, and votes with each for its block."""
+    return Scenario(
+        seed=2,
+        validators=3,
+        clients=2,
+        faults_end_ms=12_000,
+        liars=((1, "equivocator"),),
+        events=(Partition(0, 8_000, (0,), (2,)), Crash(9_500, 0, 1, 500)),
+    )

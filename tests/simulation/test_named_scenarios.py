@@ -149,3 +149,16 @@ def test_liar_who_says_both_is_in_the_evidence() -> None:
 @pytest.mark.parametrize("kind", LIARS)
 def test_finality_against_liars_stands_one_liar_of_three(kind: Liar) -> None:
     played(named.one_liar_of_three(kind))
+
+
+def test_fork_by_one_liar_of_three_halts_both_sides_with_the_evidence() -> None:
+    """What no three validators can prevent is noticed as soon as the two sides meet, and remembered."""
+    world = played(named.forked_by_one_of_three())
+    one, other = world.honest
+    assert one.store.block_hash(1) != other.store.block_hash(1)
+    assert one.lives == 2
+    for machine in world.honest:
+        assert machine.node.driver.halt_reason is not None
+        (evidence,) = machine.node.evidence.all()
+        assert (evidence.kind, evidence.validator) == ("block", world.machines[1].address)
+        assert machine.node.chain.head().height == 1, "nothing was signed on top of it"
