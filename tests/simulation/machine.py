@@ -87,6 +87,8 @@ class Machine:
         self.life = Incarnation(self.name)
         self.life.is_alive = False
         self.lives = 0
+        self.import_times_ms: dict[int, int] = {}
+        """When it had the block of a height."""
         self.rounds_seen: list[int] = []
         """Rounds it was found in."""
         self.links_made = 0

@@ -139,6 +139,19 @@ def store_is_lost(validators: int) -> Scenario:
     )
 
 
+def far_behind(*, is_served_badly: bool) -> Scenario:
+    """A machine is down for more blocks than one answer holds; of those that have them one may spoil its answers."""
+    return Scenario(
+        seed=1,
+        validators=7 if is_served_badly else 3,
+        period_ms=500,
+        clients=1,
+        faults_end_ms=42_000,
+        liars=((2, "bad_server"),) if is_served_badly else (),
+        events=(Crash(2_000, 1, 1, 37_000),),
+    )
+
+
 def lying(kind: Liar, validators: int) -> Scenario:
     """As many liars of a kind as the protocol stands."""
     bound = (validators - 1) // 3

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 
+from chain_node.network.frames import BLOCKS_PER_FRAME_MAX
 from tests.simulation import named_scenarios as named
 from tests.simulation.checkers import Violation
 from tests.simulation.runner import play, ready
@@ -131,6 +132,15 @@ def test_halves_decide_nothing_and_go_on_when_they_meet() -> None:
 def test_node_without_its_store_comes_back(validators: int) -> None:
     world = played(named.store_is_lost(validators))
     assert max(gaps_ms(world, 1_000, 30_000)) <= PERIOD_MS + SILENCE_MS + SLACK_MS
+
+
+@pytest.mark.parametrize("is_served_badly", [False, True])
+def test_node_far_behind_catches_up(*, is_served_badly: bool) -> None:
+    world = played(named.far_behind(is_served_badly=is_served_badly))
+    behind = world.machines[1]
+    lateness_ms = [time - world.first_times_ms[height] for height, time in behind.import_times_ms.items()]
+    assert sum(lateness > 2_000 for lateness in lateness_ms) > BLOCKS_PER_FRAME_MAX
+    assert max(lateness_ms[-5:]) <= SLACK_MS
 
 
 @pytest.mark.parametrize("validators", [4, 7])

@@ -139,7 +139,9 @@ class World:
     def on_commit(self, machine: Machine, commit: BlockCommit) -> None:
         """A machine's store has a new block."""
         self._nodes.node_by_hash.update(commit.nodes)
-        self.first_times_ms.setdefault(commit.height, self.loop.now_us // 1000)
+        now_ms = self.loop.now_us // 1000
+        self.first_times_ms.setdefault(commit.height, now_ms)
+        machine.import_times_ms[commit.height] = now_ms
         self.note(f"{machine.name} has block {commit.height} {commit.block_hash.hex()[:8]}")
         self.checkers.on_commit(machine, commit)
         header = self.checkers.header_of(commit.block_hash)
