@@ -49,7 +49,6 @@ class Peer:
         """The validator it is, if it is one."""
         return None if self.record is None else self.record.validator
 
-
     def is_behind(self, height: Height) -> bool:
         """Whether it has a way to go to a height, and so cannot take part in deciding what comes after."""
         return max(self.height, self.voted_height) + _LAG_BLOCKS_MAX < height
