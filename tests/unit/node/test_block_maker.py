@@ -17,20 +17,21 @@ from chain_node.node.block_maker import BlockMaker, BuildOrder, BuiltBlock, comp
 from chain_node.node.opening import make_engine
 from chain_node.storage import MemoryStore
 from chain_node.txpool import CONSORTIUM
-from chain_node.txpool.permission import account_slot
+from chain_node.txpool.permission import account_slot, organisation_slot
 from tests.unit.rpc.memory_node import ACCOUNT, ECHO, VALIDATOR_KEY, genesis_text, sign
 
 VALIDATOR = address_of(VALIDATOR_KEY)
 NOW = 1_800_000_000
 ENROLLED = 3 | (2**40 - 1) << 72 | 1 << 112
+SUSPENDED = 1 << 176
 
 
-def enrolled_genesis(slot_value: int) -> Genesis:
-    """A network with a Consortium in which ACCOUNT is, or is not."""
+def enrolled_genesis(slot_value: int, organisation_value: int = 0) -> Genesis:
+    """A network with a Consortium in which ACCOUNT is, or is not; the second value is of its organisation."""
     fields: dict[str, Any] = json.loads(genesis_text())
     fields["alloc"][CONSORTIUM.hex()] = {
         "code": "0x00",
-        "storage": {hex(account_slot(ACCOUNT)): hex(slot_value)},
+        "storage": {hex(account_slot(ACCOUNT)): hex(slot_value), hex(organisation_slot(3)): hex(organisation_value)},
     }
     return parse_genesis(json.dumps(fields))
 
@@ -103,11 +104,25 @@ def test_known_header_with_another_body_is_refused() -> None:
         assert refused.value.field == "transactions_root"
 
 
-def test_block_with_an_unknown_sender_is_invalid_whatever_its_roots() -> None:
-    everybody, members = Maker(enrolled_genesis(ENROLLED)), Maker(enrolled_genesis(0))
+@pytest.mark.parametrize(
+    ("account", "organisation", "reason"),
+    [
+        (0, 0, "unknown account"),
+        (ENROLLED | SUSPENDED, 0, "the account is suspended"),
+        (ENROLLED, 1, "organisation 3 is suspended"),
+    ],
+)
+def test_block_with_a_sender_that_may_not_is_invalid_whatever_its_roots(
+    account: int, organisation: int, reason: str
+) -> None:
+    """What a proposer that breaks the rule would propose: a block that is right in everything else."""
+    everybody, members = Maker(enrolled_genesis(ENROLLED)), Maker(enrolled_genesis(account, organisation))
     block = everybody.build(transaction()).block
+    assert len(block.transactions) == 1
     moved = Block(replace(block.header, parent_hash=block_hash(members.parent)), block.transactions)
-    with pytest.raises(InvalidBlockError, match=r"^transaction 0 \(0x.*is not permitted: unknown account"):
+    with pytest.raises(InvalidBlockError, match=rf"^transaction 0 \(0x.*is not permitted: {reason}"):
+        members.maker.validate(moved, members.parent, (VALIDATOR,), now_seconds=NOW)
+    with pytest.raises(InvalidBlockError, match=rf"^transaction 0 \(0x.*is not permitted: {reason}"):
         members.maker.execute(moved, members.parent)
     assert members.executed == 0
 
