@@ -9,20 +9,29 @@ import json
 import os
 import platform
 import random
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
 import numpy as np  # noqa: E402 - the path is set above
+from bench_failover import kill_figures  # noqa: E402
+from bench_figure import Figure, median_figure  # noqa: E402
+from bench_network import (  # noqa: E402
+    finality_ms,
+    idle_core_share,
+    net3_put_tps,
+    node_rss_mb_10k,
+    resync_1000_blocks_s,
+)
+from bench_node import bench_node, read_rss_anon_mb  # noqa: E402
 from demo import EXAMPLES, run_main_job  # noqa: E402
 from demo_consortium import MEMBERS, NODE_NAMES  # noqa: E402
 from demo_network import found_network, start_network  # noqa: E402
@@ -33,27 +42,13 @@ UPLOAD_RECORDS = 30_000
 SCORE_ROWS = 200_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
-    """One measured figure."""
-
-    value: float
-    """Median of the runs."""
-    unit: str
-    bound: str
-    runs: list[float]
-    conditions: str
-
-
 def node_put_tps() -> dict[str, Figure]:
     """Contract calls that store one record, over HTTP; and the node's memory after them."""
-    from bench_node import bench_node
-
     found = bench_node(runs=3, transactions=4_000)
     conditions = "4,000 single eth_sendRawTransaction per run, 100 senders, 16 connections, 1 s blocks, py-evm"
     return {
-        "node_put_tps": _figure(found.put_tps, "tx/s", ">= 400", conditions),
-        "node_rss_mb": _figure([found.rss_anon_mb], "MB", "<= 400", f"RssAnon after 3 x {conditions}"),
+        "node_put_tps": median_figure(found.put_tps, "tx/s", ">= 400", conditions),
+        "node_rss_mb": median_figure([found.rss_anon_mb], "MB", "<= 400", f"RssAnon after 3 x {conditions}"),
     }
 
 
@@ -71,22 +66,22 @@ def upload_records_per_s() -> dict[str, Figure]:
             )
             rates.append(UPLOAD_RECORDS / demo.seconds_by_command["bureau upload"])
     conditions = f"{UPLOAD_RECORDS:,} rows per run, whole process of `tranchain bureau upload`, SQLite, embedded vault"
-    return {"upload_records_per_s": _figure(rates, "records/s", ">= 3000", conditions)}
+    return {"upload_records_per_s": median_figure(rates, "records/s", ">= 3000", conditions)}
 
 
 def pack_6069_seconds() -> dict[str, Figure]:
     """From `risk query` to `exchange issue` on one node, sum over the commands; and its memory afterwards."""
     seconds, memory_mb, conditions = _measure_main_job(node_count=1)
     return {
-        "pack_6069_seconds": _figure([seconds], "s", "<= 45", conditions),
-        "node_rss_after_pack_mb": _figure([memory_mb], "MB", "<= 400", "RssAnon after the main job"),
+        "pack_6069_seconds": median_figure([seconds], "s", "<= 45", conditions),
+        "node_rss_after_pack_mb": median_figure([memory_mb], "MB", "<= 400", "RssAnon after the main job"),
     }
 
 
 def net3_pack_6069_seconds() -> dict[str, Figure]:
     """The same across three institutions' nodes, with three oracles, all on this machine."""
     seconds, _, conditions = _measure_main_job(node_count=3)
-    return {"net3_pack_6069_seconds": _figure([seconds], "s", "<= 90", conditions)}
+    return {"net3_pack_6069_seconds": median_figure([seconds], "s", "<= 90", conditions)}
 
 
 def _measure_main_job(*, node_count: int) -> tuple[float, float, str]:
@@ -103,7 +98,7 @@ def _measure_main_job(*, node_count: int) -> tuple[float, float, str]:
     with running_consortium(node_count) as demo:
         run_main_job(demo)
         total = sum(demo.seconds_by_command[step] for step in steps)
-        memory_mb = _rss_anon_mb(demo.daemons[NODE_NAMES[demo.organisations[0]]].process.pid)
+        memory_mb = read_rss_anon_mb(demo.daemons[NODE_NAMES[demo.organisations[0]]].process.pid)
     each = ", ".join(f"{step} {demo.seconds_by_command[step]:.1f}" for step in steps)
     return total, memory_mb, f"nodes: {node_count}, whole processes, 200 ms blocks: {each}"
 
@@ -125,7 +120,9 @@ def score_rows_per_s() -> dict[str, Figure]:
         begun = time.perf_counter()
         package.score(columns)
         rates.append(SCORE_ROWS / (time.perf_counter() - begun))
-    return {"score_rows_per_s": _figure(rates, "rows/s", ">= 150000", f"{SCORE_ROWS:,} random rows, int64 columns")}
+    return {
+        "score_rows_per_s": median_figure(rates, "rows/s", ">= 150000", f"{SCORE_ROWS:,} random rows, int64 columns")
+    }
 
 
 def demo_seconds() -> dict[str, Figure]:
@@ -137,7 +134,7 @@ def demo_seconds() -> dict[str, Figure]:
         begun = time.monotonic()
         subprocess.run(["make", "demo"], cwd=clone, env=environment, check=True)
         seconds = time.monotonic() - begun
-    return {"demo_seconds": _figure([seconds], "s", "<= 240", "fresh clone, fresh environment, make demo")}
+    return {"demo_seconds": median_figure([seconds], "s", "<= 240", "fresh clone, fresh environment, make demo")}
 
 
 BENCHES: dict[str, Callable[[], dict[str, Figure]]] = {
@@ -147,6 +144,14 @@ BENCHES: dict[str, Callable[[], dict[str, Figure]]] = {
     "upload_records_per_s": upload_records_per_s,
     "pack_6069_seconds": pack_6069_seconds,
     "net3_pack_6069_seconds": net3_pack_6069_seconds,
+    "net3_put_tps": net3_put_tps,
+    "finality_p50_ms": finality_ms,
+    "finality_p95_ms": finality_ms,
+    "kill_block_rate_ratio": kill_figures,
+    "kill_max_stall_s": kill_figures,
+    "resync_1000_blocks_s": resync_1000_blocks_s,
+    "idle_core_share": idle_core_share,
+    "node_rss_mb_10k": node_rss_mb_10k,
     "demo_seconds": demo_seconds,
 }
 
@@ -172,22 +177,18 @@ def main() -> None:
     )
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     print(f"machine {machine}\ncommit  {commit.stdout.strip()}")
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     benches = [BENCHES[chosen]] if chosen else list(dict.fromkeys(BENCHES.values()))
     for bench in benches:
         for key, figure in bench().items():
             print(
-                f"{key:24} {figure.value:>12,.1f} {figure.unit} (bound {figure.bound}; {figure.conditions})", flush=True
+                f"{key:24} {figure.value:>12,.10g} {figure.unit} (bound {figure.bound}; {figure.conditions})",
+                flush=True,
             )
+            results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
             stamp = {"commit": commit.stdout.strip(), "machine": machine}
             results[key] = asdict(figure) | stamp
             _build_directory()
             RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-
-
-def _figure(runs: list[float], unit: str, bound: str, conditions: str) -> Figure:
-    rounded = [round(run, 1) for run in runs]
-    return Figure(value=statistics.median(rounded), unit=unit, bound=bound, runs=rounded, conditions=conditions)
 
 
 def _write_credit_files(path: Path, count: int, seed: int) -> None:
@@ -200,11 +201,6 @@ def _write_credit_files(path: Path, count: int, seed: int) -> None:
         writer.writerow(header)
         for number in range(count):
             writer.writerow([f"B{seed}{number:09}", *generator.choice(rows)[1:]])
-
-
-def _rss_anon_mb(process_id: int) -> float:
-    status = Path(f"/proc/{process_id}/status").read_text()
-    return int(next(line for line in status.splitlines() if line.startswith("RssAnon")).split()[1]) / 1024
 
 
 def _build_directory() -> Path:

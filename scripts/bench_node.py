@@ -76,18 +76,18 @@ def bench_node(*, runs: int = 3, transactions: int = 4000, node_options: list[st
     with tempfile.TemporaryDirectory(prefix="bench-node-") as directory:
         network = make_network(Path(directory), [Enrolled(sender) for sender in senders])
         with NodeProcess(network, options=node_options or ()) as node:
-            contract = _deploy(node, network.deployer)
+            contract = deploy(node, network.deployer)
             rates: list[float] = []
             latencies_ms: list[float] = []
             for run in range(runs + 1):
-                batch = _sign_puts(senders, contract, transactions // SENDER_COUNT, run)
+                batch = sign_puts(senders, contract, transactions // SENDER_COUNT, run)
                 rate, sent_ms = asyncio.run(_run_load(node.port, batch))
                 if run > 0:
                     rates.append(rate)
                     latencies_ms += sent_ms
             _check_all_succeeded(node, (runs + 1) * len(batch))
             assert node.process is not None
-            rss_mb = _read_rss_anon_mb(node.process.pid)
+            rss_mb = read_rss_anon_mb(node.process.pid)
     latencies_ms.sort()
     return NodeFigures(
         put_tps=rates,
@@ -97,7 +97,8 @@ def bench_node(*, runs: int = 3, transactions: int = 4000, node_options: list[st
     )
 
 
-def _deploy(node: NodeProcess, deployer: LocalAccount) -> bytes:
+def deploy(node: NodeProcess, deployer: LocalAccount) -> bytes:
+    """Give the address of the contract that stores records."""
     raw = _sign(deployer, nonce=0, gas=3_000_000, to=b"", data=INIT_CODE)
     transaction_hash = node.call("eth_sendRawTransaction", f"0x{raw.hex()}")
     while (receipt := node.call("eth_getTransactionReceipt", transaction_hash)) is None:
@@ -106,19 +107,23 @@ def _deploy(node: NodeProcess, deployer: LocalAccount) -> bytes:
     return bytes.fromhex(receipt["contractAddress"][2:])
 
 
-def _sign_puts(senders: list[LocalAccount], contract: bytes, per_sender: int, run: int) -> list[bytes]:
+def sign_puts(senders: list[LocalAccount], contract: bytes, per_sender: int, run: int) -> list[bytes]:
     """HTTP requests in an order in which every sender's nonces rise."""
     requests = []
     for index in range(per_sender):
-        for number, sender in enumerate(senders):
-            nonce = run * per_sender + index
-            record_id = keccak(number.to_bytes(4, "big") + nonce.to_bytes(4, "big"))
-            data = PUT + encode(["bytes32", "bytes32", "uint256"], [record_id, keccak(record_id), nonce + 1])
-            raw = _sign(sender, nonce=nonce, gas=150_000, to=contract, data=data)
+        for sender in senders:
+            raw = sign_put(sender, contract, nonce=run * per_sender + index)
             body = b'{"jsonrpc":"2.0","id":1,"method":"eth_sendRawTransaction","params":["0x%b"]}' % raw.hex().encode()
             head = b"POST / HTTP/1.1\r\nHost: n\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
             requests.append(head % len(body) + body)
     return requests
+
+
+def sign_put(sender: LocalAccount, contract: bytes, *, nonce: int) -> bytes:
+    """A transaction that stores a record of its own (3 slots, 1 event)."""
+    record_id = keccak(bytes.fromhex(sender.address[2:]) + nonce.to_bytes(4, "big"))
+    data = PUT + encode(["bytes32", "bytes32", "uint256"], [record_id, keccak(record_id), nonce + 1])
+    return _sign(sender, nonce=nonce, gas=150_000, to=contract, data=data)
 
 
 def _sign(account: LocalAccount, *, nonce: int, gas: int, to: bytes, data: bytes) -> bytes:
@@ -136,7 +141,7 @@ async def _run_load(port: int, requests: list[bytes]) -> tuple[float, list[float
     started = time.perf_counter()
     async with asyncio.TaskGroup() as group:
         for _ in range(CONNECTION_COUNT):
-            group.create_task(_send_all(port, queue, latencies_ms))
+            group.create_task(send_all(port, queue, latencies_ms))
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     status = b'{"jsonrpc":"2.0","id":1,"method":"txpool_status","params":[]}'
     request = b"POST / HTTP/1.1\r\nHost: n\r\nContent-Length: %d\r\n\r\n" % len(status) + status
@@ -147,7 +152,8 @@ async def _run_load(port: int, requests: list[bytes]) -> tuple[float, list[float
     return len(requests) / duration, latencies_ms
 
 
-async def _send_all(port: int, queue: Iterator[bytes], latencies_ms: list[float]) -> None:
+async def send_all(port: int, queue: Iterator[bytes], latencies_ms: list[float]) -> None:
+    """Send requests over one connection that stays open; adds the time of each."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     for request in queue:
         started = time.perf_counter()
@@ -176,7 +182,8 @@ def _check_all_succeeded(node: NodeProcess, expected: int) -> None:
         raise SystemExit(f"{succeeded} of {expected} puts stored their record")
 
 
-def _read_rss_anon_mb(process_id: int) -> float:
+def read_rss_anon_mb(process_id: int) -> float:
+    """Memory that the process holds for itself, without pages of files."""
     for line in Path(f"/proc/{process_id}/status").read_text().splitlines():
         if line.startswith("RssAnon:"):
             return int(line.split()[1]) / 1024
