@@ -7,6 +7,7 @@ Liars are not watched; what they make honest machines do is.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -78,6 +79,8 @@ class _Watch:
     """What it signed; never two values for one key."""
     durable: dict[VoteKey, None] = field(default_factory=dict)
     """What was found durable when it was first sent; a decided height may be compacted away since."""
+    asked: dict[int, int] = field(default_factory=dict)
+    """By height, the highest round it has asked for."""
     seen: dict[bytes, None] = field(default_factory=dict)
     """Messages already looked at."""
     sends: dict[tuple[int, int], _Sends] = field(default_factory=dict)
@@ -114,6 +117,7 @@ class Checkers:
         self._sealed: dict[tuple[int, int, Hash32], dict[Address, None]] = {}
         self._block_by_digest: dict[Hash32, Hash32] = {}
         self._decided: dict[int, Hash32] = {}
+        self._noted: dict[bytes, None] = {}
 
     def on_genesis(self, header: Header) -> None:
         """The block that all have."""
@@ -136,6 +140,8 @@ class Checkers:
 
     def on_sent(self, machine: Machine, peer: Machine, frame: Frame) -> None:
         """A frame leaves a machine."""
+        if isinstance(frame, ConsensusMessage):
+            self._note_block(frame)
         if machine.liar is not None:
             return
         if isinstance(frame, ConsensusMessage):
@@ -170,12 +176,23 @@ class Checkers:
         count = len(state.validators)
         kept = {"prepares": state.prepares, "commits": state.commits, "round changes": state.round_changes}
         for what, log in kept.items():
-            if len(log) > count * VOTES_PER_VALIDATOR_MAX:
+            authors = [one.author for one in log]
+            if len(authors) > 0 and max(map(authors.count, authors)) > VOTES_PER_VALIDATOR_MAX:
                 self._found(f"{machine.name} keeps {len(log)} {what} of {count} validators")
         if len(state.future) > FUTURE_MESSAGES_MAX:
             self._found(f"{machine.name} keeps {len(state.future)} messages for later")
         if events_waiting > EVENTS_WAITING_MAX:
             self._found(f"{machine.name} has {events_waiting} events waiting")
+
+    def _note_block(self, frame: ConsensusMessage) -> None:
+        if frame.message_code != PROPOSAL_CODE or frame.encoded in self._noted:
+            return
+        self._noted[frame.encoded] = None
+        with suppress(InvalidInputError):
+            message = frame.decode()
+            if isinstance(message, Proposal):
+                block = message.payload.block
+                self._block_by_digest[proposal_digest(block)] = block_hash(block.header)
 
     def _on_message(self, machine: Machine, peer: Machine, frame: ConsensusMessage) -> None:
         watch = self._watches.setdefault(machine.index, _Watch())
@@ -188,9 +205,8 @@ class Checkers:
         watch.seen[frame.encoded] = None
         kind, value = _kind_and_value(message)
         key = kind, height_of(message), round_of(message)
+        self._check_promise(machine, watch, key)
         self._check_vote(machine, watch, key, value)
-        if isinstance(message, Proposal):
-            self._block_by_digest[Hash32(value)] = block_hash(message.payload.block.header)
         if kind == COMMIT_CODE:
             self._on_seal(machine.address, key, Hash32(value))
 
@@ -205,6 +221,7 @@ class Checkers:
         watch = self._watches.setdefault(machine.index, _Watch())
         if seal.seal not in watch.seen:
             watch.seen[seal.seal] = None
+            self._check_commits(machine, watch, seal)
             self._check_vote(machine, watch, (COMMIT_CODE, seal.height, seal.round), digest)
 
     def _check_vote(self, machine: Machine, watch: _Watch, key: VoteKey, value: bytes) -> None:
@@ -217,6 +234,26 @@ class Checkers:
         if key not in watch.durable and durable.get(key) != value:
             self._found(f"{machine.name} sent {_short(value)} for {_say(key)} before its record was durable")
         watch.durable[key] = None
+
+    def _check_promise(self, machine: Machine, watch: _Watch, key: VoteKey) -> None:
+        """Who has asked for a round votes in no earlier one any more, but for what it had signed before."""
+        kind, height, round_number = key
+        asked = watch.asked.get(height, -1)
+        if round_number < asked and key not in watch.signed and not machine.forgets_votes:
+            self._found(f"{machine.name} signs {_say(key)} after it has asked for round {asked}")
+        if kind == ROUND_CHANGE_CODE:
+            watch.asked[height] = max(asked, round_number)
+
+    def _check_commits(self, machine: Machine, watch: _Watch, seal: LateSeal) -> None:
+        """Who has committed to another block of the height, in whatever round, seals this one not."""
+        for (kind, height, round_number), digest in watch.signed.items():
+            if (kind, height) == (COMMIT_CODE, seal.height):
+                committed = self._block_by_digest.get(Hash32(digest), seal.block_hash)
+                if committed != seal.block_hash:
+                    self._found(
+                        f"{machine.name} seals {_short(seal.block_hash)} late, but committed "
+                        f"{_short(committed)} in round {round_number} of height {height}"
+                    )
 
     def _check_count(self, machine: Machine, peer: Machine, message: Message, watch: _Watch) -> None:
         """Each round, each repetition and each link that comes up may cost a message of every kind, no more."""

@@ -177,6 +177,16 @@ class _TwoTongues(_Equivocator):
         return (message, *super().say(link, message)) if self.rng.random() < 0.5 else (message,)
 
 
+class _Turncoat(_Equivocator):
+    """Proposes one block, and another to everybody a while later: whoever has forgotten the first may take it."""
+
+    def say(self, link: SimulatedLink, message: Message) -> Sequence[Message]:
+        if isinstance(message, Proposal):
+            twin = ConsensusMessage.of(self._twin_of(message))
+            self.machine.world.loop.call_later(0.2 + self.rng.random(), self.shout, twin)
+        return (message,)
+
+
 class _Splitter(LyingTongue):
     """Every message reaches some only: others lock, or do not, as it likes."""
 
@@ -358,6 +368,7 @@ _TONGUES: dict[Liar, Callable[[Machine], LyingTongue]] = {
     "equivocator": _Equivocator,
     "two_tongues": _TwoTongues,
     "splitter": _Splitter,
+    "turncoat": _Turncoat,
     "late_speaker": _LateSpeaker,
     "bad_server": _BadServer,
     "forger": _Forger,

@@ -10,6 +10,7 @@ import random
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from chain_node.consensus.qbft.messages import COMMIT_CODE, PREPARE_CODE, PROPOSAL_CODE
 from tests.simulation.engine import ADD_RECORD, ADD_VALIDATOR, REMOVE_VALIDATOR
 
 Liar = Literal[
@@ -23,6 +24,7 @@ Liar = Literal[
     "replayer",
     "withholder",
     "splitter",
+    "turncoat",
     "late_speaker",
     "bad_server",
 ]
@@ -43,6 +45,10 @@ class Weather:
     """Share of frames that arrive twice."""
     reordering: float = 0.0
     """Share of frames that arrive up to a second late, behind later ones."""
+    lost_kind: int = 0
+    """Code of consensus messages that get lost more often than others."""
+    kind_loss: float = 0.0
+    """Share of them."""
     relinks: float = 0.0
     """Links that break by themselves, for each link and second."""
 
@@ -202,6 +208,8 @@ def _draw_weather(rng: random.Random) -> Weather:
         duplication=rng.choice((0.0, 0.0, 0.1)),
         reordering=rng.choice((0.0, 0.0, 0.05, 0.2)),
         relinks=rng.choice((0.0, 0.0, 0.1, 0.5)),
+        lost_kind=rng.choice((PREPARE_CODE, COMMIT_CODE, COMMIT_CODE, COMMIT_CODE, PROPOSAL_CODE)),
+        kind_loss=rng.choice((0.0, 0.0, 0.4, 0.7, 0.9)),
     )
 
 

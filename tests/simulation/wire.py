@@ -196,6 +196,8 @@ class Wire:
             return ", held back"
         if weather.loss and self._rng.random() < weather.loss:
             return ", lost"
+        if weather.kind_loss and _is_of_kind(data, weather.lost_kind) and self._rng.random() < weather.kind_loss:
+            return ", lost"
         fate = ""
         if weather.duplication and self._rng.random() < weather.duplication:
             self._deliver_later(link, data, self._latency_us() + self._rng.randrange(_LATE_MS_MAX) * 1000)
@@ -273,6 +275,13 @@ class Wire:
     def _latency_us(self) -> int:
         weather = self.weather
         return weather.latency_ms * 1000 + self._rng.randrange(weather.jitter_ms * 1000 + 1)
+
+
+def _is_of_kind(data: bytes, message_code: int) -> bool:
+    if data[4] != ConsensusMessage.code:
+        return False
+    frame = _read_frame(data)
+    return isinstance(frame, ConsensusMessage) and frame.message_code == message_code
 
 
 def describe_frame(data: bytes) -> str:
