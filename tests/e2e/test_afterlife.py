@@ -50,9 +50,7 @@ def test_product_is_verified_and_deletion_confirmed_after_a_record_was_erased(
     consortium.ask("bureau", "bureau", "erase", borrower, "--db", consortium.directory / "bureau.db")
     verified = consortium.ask("trustee", "exchange", "verify", PRODUCT)
     assert verified["all_equal"]
-    assert any(
-        "1 as the chain has them, their records erased since" in check["source"] for check in verified["checks"]
-    )
+    assert any("1 as the chain has them, their records erased since" in check["source"] for check in verified["checks"])
     chain = consortium.chain()
     revoked = [event for event in chain.events("CreditFileRegistry", "RecordsRevoked") if event.args["reason"] == 2][-1]
     batch, index = int(revoked.args["batchId"]), int(revoked.args["indices"][0])
