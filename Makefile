@@ -27,7 +27,7 @@ help: ## list the targets
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-train.lock
 	@touch $@
 
-demo: .venv/run.stamp ## the main job on 6,069 real loans on a real node; KEEP=1 leaves everything running
+demo: .venv/run.stamp ## the main job on 6,069 real loans across three institutions' nodes; KEEP=1 leaves everything running
 	@$(BIN)/python scripts/demo.py $(if $(KEEP),--keep)
 
 test: .venv/dev.stamp ## all tests (slow ones are in soak); ARGS='-k screening' for some
