@@ -49,6 +49,9 @@ if TYPE_CHECKING:
     from tests.simulation.wire import SimulatedLink
 
 _HEARD_MAX = 200
+_TURN_MS = 5
+"""How long a turncoat keeps to what it has said."""
+
 _BUSY_MS = 150
 """A liar with something of its own to say says it this often."""
 
@@ -178,12 +181,21 @@ class _TwoTongues(_Equivocator):
 
 
 class _Turncoat(_Equivocator):
-    """Proposes one block, and another to everybody a while later: whoever has forgotten the first may take it."""
+    """Proposes one block, and from then on another: whoever has forgotten the first may take it."""
+
+    def __init__(self, machine: Machine) -> None:
+        super().__init__(machine)
+        self._told_us: dict[bytes, int] = {}
+        """When it first told of a proposal, by its signature."""
 
     def say(self, link: SimulatedLink, message: Message) -> Sequence[Message]:
-        if isinstance(message, Proposal):
-            twin = ConsensusMessage.of(self._twin_of(message))
-            self.machine.world.loop.call_later(0.2 + self.rng.random(), self.shout, twin)
+        if not isinstance(message, Proposal):
+            return (message,)
+        now_us = self.machine.world.loop.now_us
+        if now_us - self._told_us.setdefault(message.signature, now_us) > _TURN_MS * 1000:
+            return (self._twin_of(message),)
+        twin = ConsensusMessage.of(self._twin_of(message))
+        self.machine.world.loop.call_later(0.2 + self.rng.random(), self.shout, twin)
         return (message,)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from chain_node.consensus.qbft.messages import COMMIT_CODE
 from tests.simulation.engine import ADD_RECORD, ADD_VALIDATOR, REMOVE_RECORD, REMOVE_VALIDATOR
-from tests.simulation.scenario import FOR_EVER_MS, ClockJump, Crash, Governance, Liar, Partition, Scenario
+from tests.simulation.scenario import FOR_EVER_MS, ClockJump, Crash, Governance, Liar, Partition, Scenario, Weather
 
 
 def amnesia(step: int, *, forgets_votes: bool) -> Scenario:
@@ -29,6 +30,20 @@ def amnesia(step: int, *, forgets_votes: bool) -> Scenario:
             Crash(900, second, step, 1_000, is_silent=False),
             Partition(1_900, 8_000, (first,), (second, third)),
         ),
+    )
+
+
+def turncoat_meets_a_restart(step: int) -> Scenario:
+    """A validator votes, loses power, and is then shown another block for the same round; no Commit gets through."""
+    return Scenario(
+        seed=step,
+        validators=4,
+        clients=0,
+        timeout_seconds=2,
+        weather=Weather(lost_kind=COMMIT_CODE, kind_loss=1.0),
+        faults_end_ms=9_000,
+        liars=((3, "turncoat"),),
+        events=(Crash(900, 0, step, 20), Crash(900, 2, step, 20)),
     )
 
 

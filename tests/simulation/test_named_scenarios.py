@@ -58,6 +58,11 @@ def test_validators_with_a_durable_lock_do_not_fork() -> None:
     assert not forks(forgets_votes=False)
 
 
+@pytest.mark.parametrize("step", range(1, 25))
+def test_turncoat_gets_no_second_vote_of_who_has_restarted(step: int) -> None:
+    played(named.turncoat_meets_a_restart(step))
+
+
 @pytest.mark.parametrize("is_silent", [False, True])
 @pytest.mark.parametrize(("validators", "machine"), [(3, 0), (3, 1), (3, 2), (4, 3)])
 def test_dead_proposer_costs_no_timeout(validators: int, machine: int, *, is_silent: bool) -> None:
