@@ -245,7 +245,9 @@ class Checkers:
             watch.asked[height] = max(asked, round_number)
 
     def _check_commits(self, machine: Machine, watch: _Watch, seal: LateSeal) -> None:
-        """Who has committed to another block of the height, in whatever round, seals this one not."""
+        """Who has committed to another block of the height, in whatever round, does not seal this one."""
+        if (COMMIT_CODE, seal.height, seal.round) in watch.signed:
+            return  # the seal of a Commit, made for a proposal that was justified
         for (kind, height, round_number), digest in watch.signed.items():
             if (kind, height) == (COMMIT_CODE, seal.height):
                 committed = self._block_by_digest.get(Hash32(digest), seal.block_hash)

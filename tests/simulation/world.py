@@ -97,6 +97,8 @@ class World:
         self._final: dict[tuple[int, int], None] = {}
         """(machine, height) of blocks that a machine calls final for good."""
         self._positions: dict[int, str] = {}
+        self._witnesses: list[Machine] = []
+        """Honest machines that were members when the chain was found alive."""
         self.first_times_ms: dict[int, int] = {}
         """When the first machine had the block of a height."""
         self.engine = MemoryEngine(self._nodes, self.members, self.founders)
@@ -273,6 +275,7 @@ class World:
         if not is_alive:
             heads = {machine.name: machine.node.chain.head().height for machine in self.machines}
             raise Violation(f"no life after {limit_ms} ms without faults: {heads}, expected {goal}")
+        self._witnesses = [machine for machine in self.honest if self._is_known(machine)]
         return self.loop.now_us // 1000 - begun_ms
 
     def _is_over(self, goal: int) -> bool:
@@ -318,8 +321,8 @@ class World:
         if needed is None or len(honest) < needed:
             return
         last = range(self.head.number - 3, self.head.number + 1)
-        for machine in self.honest:
-            if self._is_known(machine) and not any((machine.index, height) in self._final for height in last):
+        for machine in self._witnesses:
+            if not any((machine.index, height) in self._final for height in last):
                 raise Violation(f"{machine.name} has no block of {last} that is final for good")
 
     def _check_evidence(self) -> None:
