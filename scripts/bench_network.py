@@ -117,7 +117,7 @@ def _measure_finality(loaded: Loaded, callers: list[Caller], generator: random.R
     for number in range(FINALITY_COUNT):
         raw = loaded.next_put()
         due = max(time.perf_counter(), due + generator.uniform(0, 2 / FINALITY_PER_SECOND))
-        time.sleep(due - time.perf_counter())
+        time.sleep(max(0.0, due - time.perf_counter()))
         caller = callers[number % len(callers)]
         started = time.perf_counter()
         transaction_hash = caller.call("eth_sendRawTransaction", raw)
