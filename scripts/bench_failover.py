@@ -69,7 +69,7 @@ def _measure_kills(count: int) -> list[_Kill]:
             kills = [
                 _measure_kill(loaded.network, watch, number % count, generator) for number in range(KILLS_PER_NETWORK)
             ]
-        loaded.network.wait_for_blocks(2)
+            loaded.network.wait_for_blocks(2)
         loaded.network.assert_same_blocks()
         _check_always_waiting(loaded.network)
     return kills
