@@ -174,7 +174,11 @@ class Checkers:
     def check_bounds(self, machine: Machine, state: State, events_waiting: int) -> None:
         """Nothing in a node grows without bound."""
         count = len(state.validators)
-        kept = {"prepares": state.prepares, "commits": state.commits, "round changes": state.round_changes}
+        kept: dict[str, Sequence[SignedPrepare | SignedCommit | RoundChange]] = {
+            "prepares": state.prepares,
+            "commits": state.commits,
+            "round changes": state.round_changes,
+        }
         for what, log in kept.items():
             authors = [one.author for one in log]
             if len(authors) > 0 and max(map(authors.count, authors)) > VOTES_PER_VALIDATOR_MAX:

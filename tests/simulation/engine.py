@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from eth_abi.abi import encode
 
@@ -88,12 +88,13 @@ class Ledger:
 
 @lru_cache(maxsize=4096)
 def _decode_ledger(raw: bytes) -> Ledger:
-    validators, records, nonces, digest = rlp.decode(raw)  # type: ignore[misc]
+    items: Any = rlp.decode(raw)
+    validators, records, nonces, digest = items
     return Ledger(
         validators=tuple(validators),
         records=tuple(records),
-        nonces={Address(sender): int.from_bytes(nonce, "big") for sender, nonce in nonces},  # type: ignore[misc]
-        digest=Hash32(digest),  # type: ignore[arg-type]
+        nonces={Address(sender): int.from_bytes(nonce, "big") for sender, nonce in nonces},
+        digest=Hash32(digest),
     )
 
 

@@ -60,6 +60,22 @@ def dead_proposer(validators: int, machine: int, *, is_silent: bool) -> Scenario
     )
 
 
+def killed_in_turn(validators: int, *, is_silent: bool) -> Scenario:
+    """One machine after the other dies under load and comes back, twenty times."""
+    crashes = tuple(
+        Crash(5_000 + 4_170 * kill, kill % validators, 1 + kill, 1_500, is_silent=is_silent) for kill in range(20)
+    )
+    return Scenario(
+        seed=1,
+        validators=validators,
+        clients=6,
+        empty_period_seconds=60,
+        timeout_seconds=4,
+        faults_end_ms=90_000,
+        events=crashes,
+    )
+
+
 def isolated(validators: int, *, is_one_way: bool) -> Scenario:
     """One validator is cut off for a long time, in both directions or so that it only speaks, from an idle chain."""
     others = tuple(range(1, validators))

@@ -73,6 +73,16 @@ def test_dead_proposer_costs_no_timeout(validators: int, machine: int, *, is_sil
     assert max(later) <= PERIOD_MS + SLACK_MS
 
 
+@pytest.mark.parametrize("is_silent", [False, True])
+@pytest.mark.parametrize("validators", [3, 4])
+def test_kills_in_turn_stop_nobody_for_long(validators: int, *, is_silent: bool) -> None:
+    world = played(named.killed_in_turn(validators, is_silent=is_silent))
+    assert sum(machine.lives - 1 for machine in world.machines) == 20
+    gaps = gaps_ms(world, 4_000, 90_000)
+    assert max(gaps) <= PERIOD_MS + SILENCE_MS + SLACK_MS
+    assert len(gaps) >= 80
+
+
 @pytest.mark.parametrize("is_one_way", [False, True])
 @pytest.mark.parametrize("validators", [3, 4])
 def test_isolated_validator_does_not_drag_the_others_along(validators: int, *, is_one_way: bool) -> None:

@@ -10,7 +10,8 @@ from tests.simulation.virtual_loop import Incarnation, VirtualLoop, Worker
 
 
 def test_timers_fire_in_order_of_time_then_of_making() -> None:
-    loop, fired = VirtualLoop(), []
+    loop = VirtualLoop()
+    fired: list[str] = []
     for delay, name in ((2.0, "c"), (1.0, "a"), (1.0, "b")):
         loop.call_later(delay, fired.append, name)
     assert not loop.run_until(lambda: False, 10_000_000)
