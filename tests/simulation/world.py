@@ -322,6 +322,7 @@ class World:
             return
         last = range(self.head.number - 3, self.head.number + 1)
         for machine in self._witnesses:
+            self._ask_finality(machine)
             if not any((machine.index, height) in self._final for height in last):
                 raise Violation(f"{machine.name} has no block of {last} that is final for good")
 
