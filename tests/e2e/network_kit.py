@@ -99,10 +99,11 @@ class NetworkOf:
         self.nodes[index].start()
         return self.nodes[index]
 
-    def add_node(self, name: str, *options: str) -> NodeProcess:
+    def add_node(self, name: str, *options: str, endpoint: str | None = None) -> NodeProcess:
         """A further node with keys and a certificate; it is in no record yet and not started."""
         directory = self.directory / name
-        papers = make_papers(directory / "data", self.authority, organisation=f"Bank {name.upper()}")
+        place = endpoint or f"127.0.0.1:{free_port()}"
+        papers = make_papers(directory / "data", self.authority, organisation=f"Bank {name.upper()}", endpoint=place)
         listen = ("--p2p-listen", papers.endpoint)
         network = Network(directory, self.genesis, directory / "data", self.governors[0], self.deployer)
         self.nodes.append(NodeProcess(network, options=[*listen, *options]))
@@ -137,12 +138,18 @@ class NetworkOf:
 
 
 def make_network_of(
-    directory: Path, count: int, *options: str, accounts: Sequence[Enrolled] = (), node_options: Sequence[str] = ()
+    directory: Path,
+    count: int,
+    *options: str,
+    accounts: Sequence[Enrolled] = (),
+    node_options: Sequence[str] = (),
+    endpoints: Sequence[str] = (),
 ) -> NetworkOf:
     """Make `count` organisations with one validator each: keys, certificates, member files, genesis. Nothing runs yet.
 
     `options` go to `tranchain-node genesis`, `node_options` to every `tranchain-node run`; `accounts` and one that may
-    deploy belong to the first organisation. Each organisation's governor may vote.
+    deploy belong to the first organisation. Each organisation's governor may vote. The nodes listen on free ports of
+    127.0.0.1 unless `endpoints` says where.
     """
     network = NetworkOf(
         directory=directory,
@@ -154,7 +161,8 @@ def make_network_of(
     members = []
     for number, governor in enumerate(network.governors):
         name = chr(ord("a") + number)
-        node = network.add_node(f"node-{name}", *node_options)
+        endpoint = endpoints[number] if endpoints else None
+        node = network.add_node(f"node-{name}", *node_options, endpoint=endpoint)
         papers = network.papers[-1]
         host, _, port = papers.endpoint.partition(":")
         members.append(node.network.directory / "member.json")
@@ -172,16 +180,15 @@ def make_network_of(
     return network
 
 
-def make_papers(data_dir: Path, authority: Authority, *, organisation: str, days: int = 30) -> Papers:
-    """Run `tranchain-node init` for a free port, and put the authority's answer where the node looks for it."""
-    endpoint = f"127.0.0.1:{free_port()}"
+def make_papers(data_dir: Path, authority: Authority, *, organisation: str, endpoint: str) -> Papers:
+    """Run `tranchain-node init`, and put the authority's answer where the node looks for it."""
     made = tranchain_node(
         *("init", "--data-dir", data_dir, "--organisation", organisation, "--endpoint", endpoint, "--json")
     )
     assert made.returncode == 0, made.stderr
     printed = json.loads(made.stdout)
     start = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=5)
-    certificate = certify_node(authority, Path(printed["tls_request"]).read_bytes(), not_before=start, days=days)
+    certificate = certify_node(authority, Path(printed["tls_request"]).read_bytes(), not_before=start, days=30)
     (data_dir / "tls.pem").write_text(pem_of(certificate))
     (data_dir / "ca.pem").write_text(authority.certificate_pem())
     return Papers(validator=printed["validator"], endpoint=endpoint, tls_key_hash=printed["tls_key_hash"])

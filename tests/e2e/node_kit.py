@@ -130,11 +130,15 @@ class NodeProcess:
     port: int = 0
     process: subprocess.Popen[bytes] | None = None
     environment: dict[str, str] = field(default_factory=dict)
+    host: str = "127.0.0.1"
+    """Where its RPC listens."""
+    prefix: Sequence[str] = ()
+    """Command that runs it, as `ip netns exec NAME` does."""
 
     @property
     def url(self) -> str:
         """HTTP URL of the RPC."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     @property
     def log(self) -> Path:
@@ -164,7 +168,7 @@ class NodeProcess:
         offset = self.log.stat().st_size
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*PROGRAM, "run", *arguments, "--rpc-listen", f"127.0.0.1:{self.port}", *self.options],
+                [*self.prefix, *PROGRAM, "run", *arguments, "--rpc-listen", f"{self.host}:{self.port}", *self.options],
                 cwd=ROOT,
                 stdout=log,
                 stderr=log,
@@ -179,7 +183,7 @@ class NodeProcess:
         while time.monotonic() < deadline:
             text = self.log.read_bytes()[offset:].decode()
             if '"node_started"' in text:
-                self.port = int(text.split('"rpc": "http://127.0.0.1:')[1].split('"')[0])
+                self.port = int(text.split(f'"rpc": "http://{self.host}:')[1].split('"')[0])
                 if httpx.get(f"{self.url}/health", timeout=10).status_code == 200:
                     return
             assert self.process.poll() is None, f"the node ended at start: {text}"
