@@ -47,6 +47,19 @@ def turncoat_meets_a_restart(step: int) -> Scenario:
     )
 
 
+def prepared_block_is_swapped(seed: int) -> Scenario:
+    """All have prepared and sealed a block, no Commit gets through, and the next proposer offers another block."""
+    return Scenario(
+        seed=seed,
+        validators=4,
+        clients=0,
+        timeout_seconds=1,
+        weather=Weather(lost_kind=COMMIT_CODE, kind_loss=1.0),
+        faults_end_ms=8_000,
+        liars=((1, "equivocator"),),
+    )
+
+
 def dead_proposer(validators: int, machine: int, *, is_silent: bool) -> Scenario:
     """One validator dies under load and stays dead; transactions are always waiting."""
     return Scenario(

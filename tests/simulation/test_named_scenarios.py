@@ -58,6 +58,11 @@ def test_validators_with_a_durable_lock_do_not_fork() -> None:
     assert not forks(forgets_votes=False)
 
 
+@pytest.mark.parametrize("seed", range(1, 9))
+def test_block_that_was_prepared_is_not_swapped(seed: int) -> None:
+    played(named.prepared_block_is_swapped(seed))
+
+
 @pytest.mark.parametrize("step", range(1, 25))
 def test_turncoat_gets_no_second_vote_of_who_has_restarted(step: int) -> None:
     played(named.turncoat_meets_a_restart(step))
