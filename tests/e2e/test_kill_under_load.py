@@ -61,7 +61,7 @@ def assert_nothing_is_lost(network: NetworkOf, load: PutLoad) -> None:
 def test_kill_of_each_in_turn_under_load_loses_nothing(tmp_path: Path) -> None:
     load = kill_in_turn(tmp_path, node_count=3, kill_count=6, period_ms=250)
     assert len(load.acknowledged) > 6 * len(SENDERS)
-    assert load.longest_gap_seconds() < 8
+    assert load.longest_gap_seconds() < 5
 
 
 @pytest.mark.slow
@@ -69,4 +69,4 @@ def test_kill_of_each_in_turn_under_load_loses_nothing(tmp_path: Path) -> None:
 def test_twenty_kills_under_load_lose_nothing(tmp_path: Path, node_count: int) -> None:
     load = kill_in_turn(tmp_path, node_count=node_count, kill_count=20, period_ms=1000)
     assert len(load.acknowledged) > 20 * len(SENDERS)
-    assert load.longest_gap_seconds() < 5
+    assert load.longest_gap_seconds() < 3
