@@ -95,6 +95,8 @@ def machines_on_a_switch(count: int) -> Iterator[tuple[Machine, ...]]:
             _make(machine)
         yield machines
     finally:
+        for machine in machines:
+            run("ip", "link", "del", f"{machine.name}t")
         for name in (*(machine.name for machine in machines), switch):
             run("ip", "netns", "del", name)
 
