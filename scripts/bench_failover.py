@@ -91,7 +91,8 @@ def _measure_kill(network: NetworkOf, watch: BlockWatch, index: int, generator: 
     time.sleep(_SETTLE_SECONDS)
     rejoin_gap_s = watch.longest_gap_s(end, time.monotonic())
     print(
-        f"  killed {index} of {len(network.nodes)}: rate {before:.3f} then {after:.3f}, stall {stall_s:.2f} s",
+        f"  killed {index} of {len(network.nodes)}: rate {before:.3f} then {after:.3f}, "
+        f"stall {stall_s:.2f} s, at rejoin {rejoin_gap_s:.2f} s",
         flush=True,
     )
     return _Kill(after / before, stall_s, rejoin_gap_s)
