@@ -320,11 +320,22 @@ class World:
         honest = [machine for machine in self.honest if machine.address in validators]
         if needed is None or len(honest) < needed:
             return
+        # A liar that promises blocks and sends none holds a node up that is behind, until it is asked no more.
+        lying_ms = len(self.scenario.liars) * LIVENESS_TIMEOUTS_LYING * self.scenario.timeout_seconds * 1000
+        self.loop.run_until(lambda: not self._without_finality(), self.loop.now_us + lying_ms * 1000)
+        self.checkers.raise_first()
+        missing = self._without_finality()
+        if missing:
+            raise Violation(f"{missing[0].name} has none of its last blocks final for good, at {self.head.number}")
+
+    def _without_finality(self) -> list[Machine]:
+        """Witnesses that know none of the newest four blocks to be final for good."""
         last = range(self.head.number - 3, self.head.number + 1)
         for machine in self._witnesses:
             self._ask_finality(machine)
-            if not any((machine.index, height) in self._final for height in last):
-                raise Violation(f"{machine.name} has no block of {last} that is final for good")
+        return [
+            machine for machine in self._witnesses if not any((machine.index, height) in self._final for height in last)
+        ]
 
     def _check_evidence(self) -> None:
         """What honest machines hold against others is true, and no fork was seen that cannot have been."""
