@@ -26,7 +26,9 @@ _ANSWER_SECONDS = 5.0
 """How long a peer may take to answer."""
 
 _REST_SECONDS = 5.0
-"""How long a peer that failed is not asked."""
+"""How long a peer that failed is not asked; twice as long each further time, up to 64 times."""
+
+_REST_DOUBLINGS_MAX = 6
 
 _RANGES_MAX = 2
 """Ranges that are asked for or wait for import: one is imported while the next is on its way."""
@@ -202,7 +204,7 @@ class BlockSync:
 
     def _give_up(self, failed: _Range) -> None:
         """Forget a range and those after it, let its peer rest, and ask again."""
-        failed.peer.rests_until = asyncio.get_running_loop().time() + _REST_SECONDS
+        _let_rest(failed.peer)
         self._forget_from(failed)
         self._ask()
 
@@ -249,8 +251,10 @@ class BlockSync:
         except InvalidInputError as error:
             if not self._suspect(current):
                 current.peer.link.punish(f"bad block: {error}", penalty_of(error))
-            current.peer.rests_until = asyncio.get_running_loop().time() + _REST_SECONDS
+            _let_rest(current.peer)
             self._forget_from(current)
+        else:
+            current.peer.failure_count = 0
 
     def _suspect(self, current: _Range) -> bool:
         """Whether the peer's blocks do not follow ours: then either has a block that must not exist."""
@@ -277,6 +281,12 @@ class BlockSync:
                 f"block {theirs.header.number}, expected {probe.height}", penalty=MISDEED_POINTS_MAX
             )
         self._services.on_conflict(theirs)
+
+
+def _let_rest(peer: Peer) -> None:
+    doublings = min(peer.failure_count, _REST_DOUBLINGS_MAX)
+    peer.rests_until = asyncio.get_running_loop().time() + _REST_SECONDS * 2**doublings
+    peer.failure_count += 1
 
 
 def _decode(encoded: tuple[bytes, ...]) -> Iterator[list[Block]]:

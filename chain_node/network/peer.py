@@ -38,6 +38,8 @@ class Peer:
     """The last head of it that contradicted our chain; it is asked for once."""
     rests_until: float = 0.0
     """It is not asked for blocks before; it has failed to give some."""
+    failure_count: int = 0
+    """How often it has failed to give blocks since it last gave good ones."""
 
     @property
     def key(self) -> TlsKeyHash:

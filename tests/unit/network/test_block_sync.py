@@ -79,6 +79,21 @@ def test_silent_peer_is_punished_and_another_one_asked() -> None:
     play(scene())
 
 
+def test_peer_that_gives_no_answer_is_asked_ever_more_rarely() -> None:
+    async def scene() -> None:
+        one, boaster = make_nodes(2)
+        to_boaster, to_one = join(one, boaster)
+        listen = to_one.receive
+        to_one.receive = lambda encoded: None if encoded[4] == GetBlocks.code else listen(encoded)  # type: ignore[method-assign]
+        for _ in range(200):
+            to_one.send(Status(Height(1), Hash32(b"\x01" * 32), ()))
+            await asyncio.sleep(1)
+        # Each question waits 5 s for its answer, then the peer rests for 5, 10, 20, 40 and 80 s.
+        assert len(questions(to_boaster)) == 6
+
+    play(scene())
+
+
 def test_bad_block_costs_the_link_and_the_good_chain_is_taken_elsewhere() -> None:
     async def scene() -> None:
         one, liar, honest = make_nodes(3)
