@@ -101,7 +101,9 @@ def test_oracle_that_reports_a_wrong_length_stops_nobody(consortium: Consortium)
     line = ("risk", "score", str(job.pack), "--timeout")
     consortium.stop_daemon("oracle-c")
     try:
-        assert_one_line(consortium.cli("risk-control", *line, "1"), "risk-control silent", "run the same command", code=3)
+        assert_one_line(
+            consortium.cli("risk-control", *line, "1"), "risk-control silent", "run the same command", code=3
+        )
         round_id = int(chain.call("ScoringRounds", "roundCount"))
         report, salt = b"\x05" * 99, b"\x07" * 32
         hashes = [keccak(report)]
