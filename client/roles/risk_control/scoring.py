@@ -148,7 +148,8 @@ def _why_not_final(round_id: int, current: Any, states: Sequence[OracleState], t
     waited = f"round {round_id} is not final after {timeout_s:.0f} s ({states_text(states)})"
     if current.status == AGREED:
         return f"{waited}: its report was agreed and nobody published it; wait longer, or ask anew with --new-round"
-    return f"{waited}: fewer than {current.quorum} reports agree; run the same command again, or ask anew with --new-round"
+    needed = f"{current.quorum} equal reports are needed"
+    return f"{waited}: {needed}; run the same command again, or ask anew with --new-round"
 
 
 def newest_round_of(chain: ChainClient, pack_id: int) -> int:
