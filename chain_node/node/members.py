@@ -10,10 +10,12 @@ from eth_abi.abi import decode, encode
 from eth_abi.exceptions import DecodingError
 
 from chain_node.core.hashing import keccak
-from chain_node.core.types import Address, Hash32
+from chain_node.core.types import Address
 from chain_node.execution import CallRequest
 from chain_node.node.chain import Chain
-from chain_node.txpool.permission import CONSORTIUM
+from chain_node.node.consortium_reading import ConsortiumReading
+from chain_node.rpc import ChainBlock
+from chain_node.txpool import CONSORTIUM
 
 _CALL_GAS = 5_000_000
 
@@ -29,41 +31,36 @@ class MemberNames:
 
 
 class Members:
-    """Asks the contract again only when its storage has changed, which is at governance only."""
+    """Reads the names from the contract."""
 
     def __init__(self, chain: Chain) -> None:
         self._chain = chain
-        self._last: tuple[Hash32, MemberNames] | None = None
+        self._names = ConsortiumReading(chain, self._read)
 
     def names(self) -> MemberNames:
         """Names by the newest state; none on a network without the Consortium contract."""
-        account = self._chain.state(self._chain.head().header.state_root).account(CONSORTIUM)
-        if account is None:
-            return MemberNames()
-        if self._last is None or self._last[0] != account.storage_root:
-            self._last = (account.storage_root, self._read())
-        return self._last[1]
+        return self._names.at(self._chain.head())
 
-    def _read(self) -> MemberNames:
+    def _read(self, head: ChainBlock) -> MemberNames:
         try:
-            (count,) = self._ask("organisationCount()", ["uint32"])
-            (validators,) = self._ask("getValidators()", ["address[]"])
+            (count,) = self._ask(head, "organisationCount()", ["uint32"])
+            (validators,) = self._ask(head, "getValidators()", ["address[]"])
             names = {
-                organisation: self._ask("organisation(uint32)", ["(bool,string,address)"], organisation)[0][1]
+                organisation: self._ask(head, "organisation(uint32)", ["(bool,string,address)"], organisation)[0][1]
                 for organisation in range(1, count + 1)
             }
             owners = {
                 Address(bytes.fromhex(validator[2:])): self._ask(
-                    "validatorOrganisation(address)", ["uint32"], validator
+                    head, "validatorOrganisation(address)", ["uint32"], validator
                 )[0]
                 for validator in validators
             }
         except DecodingError:
-            return MemberNames()  # another contract lives at that address
+            return MemberNames()  # no contract lives at that address, or another one
         return MemberNames(names, owners)
 
-    def _ask(self, signature: str, types: list[str], *values: object) -> tuple[Any, ...]:
+    def _ask(self, head: ChainBlock, signature: str, types: list[str], *values: object) -> tuple[Any, ...]:
         taken = signature[signature.index("(") + 1 : -1]
         data = keccak(signature.encode())[:4] + encode(taken.split(",") if taken else [], values)
-        result = self._chain.call(self._chain.head(), CallRequest(to=CONSORTIUM, data=data, gas=_CALL_GAS))
+        result = self._chain.call(head, CallRequest(to=CONSORTIUM, data=data, gas=_CALL_GAS))
         return decode(types, result.return_data if result.status else b"")

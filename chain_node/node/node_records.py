@@ -9,10 +9,11 @@ import structlog
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 
-from chain_node.core.types import Address, Hash32
+from chain_node.core.types import Address
 from chain_node.execution import CallRequest
 from chain_node.network.api import NodeRecord, TlsKeyHash
 from chain_node.node.chain import Chain
+from chain_node.node.consortium_reading import ConsortiumReading
 from chain_node.rpc import ChainBlock
 from chain_node.txpool import CONSORTIUM
 
@@ -23,11 +24,11 @@ _ZERO_ADDRESS = Address(bytes(20))
 
 
 class NodeRecords:
-    """The newest records; the contract is asked again only when its storage has changed."""
+    """The newest records."""
 
     def __init__(self, chain: Chain) -> None:
         self._chain = chain
-        self._storage_root: Hash32 | None = None
+        self._listed = ConsortiumReading(chain, self._ask)
         self._records: tuple[NodeRecord, ...] = ()
         self.on_head(chain.head())
 
@@ -37,12 +38,7 @@ class NodeRecords:
 
     def on_head(self, head: ChainBlock) -> None:
         """Read what a new head says. In the worker, because it may execute the contract."""
-        account = self._chain.state(head.header.state_root).account(CONSORTIUM)
-        storage_root = None if account is None else account.storage_root
-        if storage_root == self._storage_root:
-            return
-        self._storage_root = storage_root
-        records = self._ask(head)
+        records = self._listed.at(head)
         if records != self._records:
             self._records = records
             _log.info("node_records_changed", height=head.height, count=len(records))

@@ -12,10 +12,7 @@ from chain_node.core.types import Address, Hash32, Height, Round
 from chain_node.node.chain import Chain
 from chain_node.node.recent import Recent
 from chain_node.node.validators import Validators, compute_byzantine_quorum
-from chain_node.storage import LateSeal
-
-_DEPTH = 256
-"""Blocks below the head that are looked at: late seals are kept for so many."""
+from chain_node.storage import SEALED_HEIGHTS_KEPT, LateSeal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +41,7 @@ class SealWindow:
         self._chain = chain
         self._late_seals = late_seals
         self._validators = validators
-        self._blocks: Recent[Height, SealedBlock] = Recent(2 * _DEPTH)
+        self._blocks: Recent[Height, SealedBlock] = Recent(2 * SEALED_HEIGHTS_KEPT)
         self._final: Height | None = None
 
     def newest(self, count: int) -> list[SealedBlock]:
@@ -65,7 +62,7 @@ class SealWindow:
         """The newest block that is byzantine_final; None if none of those looked at is."""
         head = self._chain.head().height
         signers: set[Address] = set()
-        for height in range(head, max(0, self._final or 0, head - _DEPTH), -1):
+        for height in range(head, max(0, self._final or 0, head - SEALED_HEIGHTS_KEPT), -1):
             block = self.block(Height(height))
             signers |= self.signers(block)
             needed = compute_byzantine_quorum(len(block.validators))

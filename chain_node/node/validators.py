@@ -15,18 +15,17 @@ from chain_node.consensus.qbft.quorum import compute_fault_bound, compute_quorum
 from chain_node.consensus.qbft.seals import recover_sealers
 from chain_node.consensus.qbft.validator_votes import ValidatorTally, tally_after, tally_of_genesis
 from chain_node.core.errors import InvalidBlockError, UnavailableError
-from chain_node.core.types import Address, Hash32, Header, Height
+from chain_node.core.types import Address, Header, Height
 from chain_node.execution import BlockContext, CallRequest, ExecutionEngine
 from chain_node.node.chain import Chain
+from chain_node.node.consortium_reading import ConsortiumReading
 from chain_node.node.recent import Recent
 from chain_node.rpc import BlockFinality, ChainBlock
-from chain_node.storage import LateSeal
+from chain_node.storage import SEALED_HEIGHTS_KEPT, LateSeal
 from chain_node.txpool import CONSORTIUM
 
 _GET_VALIDATORS = bytes.fromhex("b7ab4db5")
 _CALL_GAS = 50_000_000
-_FINALITY_HEIGHTS = 256
-"""Descendants whose seals are counted for a block."""
 
 
 def read_validators(
@@ -65,8 +64,7 @@ class Validators:
         self._seals = seals
         self._contract = chain.genesis.qbft.validator_contract
         self._sets: Recent[Height, tuple[Address, ...]] = Recent(1024)
-        self._answered: tuple[Hash32 | None, tuple[Address, ...]] | None = None
-        """What the Consortium answered last, with the storage root it answered by."""
+        self._consortium = ConsortiumReading(chain, lambda head: self._ask_contract(Height(head.height + 1)))
         self._tally = ValidatorTally(())
         self._counted_height = Height(0)
         if self._contract is None:
@@ -76,7 +74,7 @@ class Validators:
         """The set that decides the height after the head, ascending. Called for each new head, in order."""
         height = Height(head.height + 1)
         if self._contract == CONSORTIUM:
-            return self._sets.get(height, lambda _: self._ask_consortium(head))
+            return self._sets.get(height, lambda _: self._consortium.at(head))
         if self._contract is not None:
             return self._sets.get(height, self._ask_contract)
         if head.height > self._counted_height:
@@ -110,7 +108,7 @@ class Validators:
 
     def _signers_of(self, block: ChainBlock, validators: tuple[Address, ...], *, enough: int) -> set[Address]:
         signers: set[Address] = set()
-        last = min(self._chain.head().height, block.height + _FINALITY_HEIGHTS)
+        last = min(self._chain.head().height, block.height + SEALED_HEIGHTS_KEPT)
         for height in range(block.height, last + 1):
             later = self._chain.block_at(Height(height))
             if later is None or len(signers) >= enough:
@@ -134,14 +132,6 @@ class Validators:
             raise UnavailableError(f"the validator set of height {height}")
         context = self._chain.context_of(parent.header)
         return read_validators(self._chain.engine, parent.header, context, self._contract)
-
-    def _ask_consortium(self, head: ChainBlock) -> tuple[Address, ...]:
-        """Our own contract answers by its storage alone, so it is asked again only when that has changed."""
-        account = self._chain.state(head.header.state_root).account(CONSORTIUM)
-        storage_root = None if account is None else account.storage_root
-        if self._answered is None or self._answered[0] != storage_root:
-            self._answered = storage_root, self._ask_contract(Height(head.height + 1))
-        return self._answered[1]
 
     def _count_votes(self) -> None:
         """Votes in headers up to the head; an epoch's first block starts the count anew."""

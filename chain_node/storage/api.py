@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from chain_node.core.limits import LATE_SEAL_HEIGHTS_MAX
 from chain_node.core.types import Address, Hash32, Height, Round
 
 FORMAT_VERSION = 1
 """Version of the layout of stored data; another version is refused."""
 
-SEALED_HEIGHTS_KEPT = 256
+SEALED_HEIGHTS_KEPT = LATE_SEAL_HEIGHTS_MAX
 """Late seals are kept for this many heights below the head."""
 
 
