@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from client.model.codes import CURRENCIES, HOME_OWNERSHIP, INCOME_VERIFICATION, PURPOSES, REGIONS
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 """Changes whenever a field is added, removed, moved, or gets another meaning, unit or range."""
 
 MISSING: Final = -(2**63)
@@ -44,6 +44,8 @@ class Field:
     meaning: str
     adverse: Adverse | None = None
     """Of several bureaus' values the worst counts: the highest or the lowest; None: the first bureau's that has it."""
+    needs_explicit_consent: bool = False
+    """Whether a bureau gives the value only for a borrower whose consent is of the explicit kind."""
 
     def problem(self, value: int | None) -> str | None:
         """Say why `value` is not acceptable (got and expected), or None when it is."""
@@ -67,6 +69,7 @@ def _credit(
     *,
     adverse: Adverse | None = None,
     nullable: bool = True,
+    needs_explicit_consent: bool = False,
 ) -> Field:
     low, high = limits
     return Field(
@@ -78,6 +81,7 @@ def _credit(
         nullable=nullable,
         meaning=meaning,
         adverse=adverse,
+        needs_explicit_consent=needs_explicit_consent,
     )
 
 
@@ -96,7 +100,7 @@ ASSET_FIELDS: Final = (
     _asset("months_on_book", "months", (0, 600), "Whole months from origination to the cut-off of the pack"),
     _asset("rate_ppm", "ppm", (0, 10_000_000), "Nominal yearly interest; for eligibility only, never a model input"),
     _asset("days_past_due", "days", (0, 36_500), "Days past due at the cut-off of the pack; never a model input"),
-    _asset("region_code", "code", (1, len(REGIONS)), "State of the borrower; for limits only, never a model input"),
+    _asset("region_code", "code", (1, len(REGIONS)), "Region of the borrower; for limits only, never a model input"),
     _asset("purpose_code", "code", (1, len(PURPOSES)), "What the money is for", nullable=True),
     _asset("annual_income_cents", "cents", (0, _MONEY_MAX), "Yearly income stated at application", nullable=True),
     _asset("employment_years", "years", (0, 10), "Whole years with the employer; 10 means ten or more", nullable=True),
@@ -109,6 +113,21 @@ ASSET_FIELDS: Final = (
         "Monthly debt payments, without mortgage and this loan, divided by monthly income, at application",
         nullable=True,
     ),
+    _asset("borrower_age_years", "years", (18, 120), "Age at origination; for bands of age", nullable=True),
+    _asset(
+        "originator_code", "count", (1, 999), "Which originator made the loan, numbered by a mapping", nullable=True
+    ),
+    _asset("vehicle_value_cents", "cents", (0, _MONEY_MAX), "Value of the vehicle at origination", nullable=True),
+    _asset("vehicle_age_years", "years", (0, 100), "Age of the vehicle at origination", nullable=True),
+    _asset("is_new_vehicle", "count", (0, 1), "1 when the vehicle was sold new", nullable=True),
+    _asset(
+        "payment_to_income_ppm",
+        "ppm",
+        (0, 100_000_000),
+        "Monthly payment of this loan divided by monthly income, at origination",
+        nullable=True,
+    ),
+    _asset("credit_limit_cents", "cents", (0, _MONEY_MAX), "Limit of a revolving credit", nullable=True),
 )
 """Fields of an asset row, in the order of its canonical encoding."""
 
@@ -147,6 +166,27 @@ CREDIT_FIELDS: Final = (
     _credit("bankruptcies", "count", (0, 1_000), "Bankruptcies among the public records", adverse="high"),
     _credit("revolving_balance_cents", "cents", (0, _MONEY_MAX), "Total revolving balance"),
     _credit("revolving_utilisation_ppm", "ppm", (0, 100_000_000), "Revolving balance divided by revolving limits"),
+    _credit("bureau_score", "count", (0, 1_000), "The bureau's own score, higher is safer", adverse="low"),
+    _credit(
+        "income_cents",
+        "cents",
+        (0, _MONEY_MAX),
+        "Yearly income as observed, not as stated",
+        needs_explicit_consent=True,
+    ),
+    _credit("deposits_cents", "cents", (0, _MONEY_MAX), "Deposits at banks", needs_explicit_consent=True),
+    _credit("other_loans_cents", "cents", (0, _MONEY_MAX), "Balances of all other loans", adverse="high"),
+    _credit(
+        "payments_late_12m", "count", (0, 1_000), "Late payments in twelve months, of payment data", adverse="high"
+    ),
+    _credit("payment_volume_cents", "cents", (0, _MONEY_MAX), "Payments a month on average, of payment data"),
+    _credit(
+        "relation_distance",
+        "count",
+        (0, 10),
+        "0 or missing: the borrower's own data; else spread from related people at this distance",
+        adverse="high",
+    ),
 )
 """Fields of a credit record, in the order of its canonical encoding: `observed_day` comes first, so the encoding is
 [SCHEMA_VERSION, observed_day, ...]."""

@@ -4,7 +4,8 @@ A mapping is TOML. Every part is optional; a field not mentioned has a column of
 
     missing = ["", "NA"]             # texts that mean: not known; default [""]
     delimiter = ";"                  # of CSV; default ","
-    absent = ["purpose_code"]        # nullable fields that the file does not have
+    absent = ["purpose_code"]        # nullable fields that the file does not have; or:
+    absent = "others"                # all nullable fields that this mapping does not mention
 
     [columns]
     original_principal_cents = "loan_amnt"
@@ -66,6 +67,8 @@ class TableMapping:
     missing: tuple[str, ...] = ("",)
     delimiter: str = ","
     absent: frozenset[str] = frozenset()
+    are_others_absent: bool = False
+    """Whether the file has no column for the nullable fields that the mapping does not mention."""
     columns: Mapping[str, str] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
@@ -78,6 +81,13 @@ class TableMapping:
     def unit_of(self, spec: TableField) -> str:
         """Return the unit that the file has a field in."""
         return self.units.get(spec.name, spec.unit)
+
+    def absent_of(self, fields: Sequence[TableField]) -> frozenset[str]:
+        """Return the names of those fields that the file does not have."""
+        if not self.are_others_absent:
+            return self.absent
+        mentioned = {*self.columns, *self.units, *self.values, *self.constants}
+        return frozenset(spec.name for spec in fields if spec.nullable and spec.name not in mentioned)
 
     def validate(self, fields: Sequence[TableField], keys: Sequence[str]) -> None:
         """Raise ConfigError for names that are no field, units a field cannot have, and absent fields that must be."""
@@ -111,10 +121,13 @@ def load_mapping(path: Path | None) -> TableMapping:
         raise ConfigError(f"mapping {path}", got=str(error), expected="TOML") from error
     for section in document:
         _check_name(section, _SECTIONS, f"mapping {path}")
+    absent = document.get("absent", [])
+    is_rest = absent == "others"
     return TableMapping(
         missing=tuple(_texts(document.get("missing", [""]), "missing")),
         delimiter=_delimiter(document.get("delimiter", ",")),
-        absent=frozenset(_texts(document.get("absent", []), "absent")),
+        absent=frozenset(_texts([] if is_rest else absent, "absent")),
+        are_others_absent=is_rest,
         columns=_entries(document, "columns", str),
         units=_entries(document, "units", str),
         values={name: _entries(document["values"], name, int) for name in _entries(document, "values", dict)},

@@ -89,11 +89,12 @@ class _Reader:
 
     def __init__(self, path: Path, fields: Sequence[TableField], keys: Sequence[str], mapping: TableMapping):
         self.path, self.keys, self.mapping = path, keys, mapping
-        self.fields = [spec for spec in fields if spec.name not in mapping.absent | mapping.constants.keys()]
+        without_column = mapping.absent_of(fields) | mapping.constants.keys()
+        self.fields = [spec for spec in fields if spec.name not in without_column]
         self.constants = [
             pl.lit(mapping.constants.get(spec.name), dtype=pl.Int64).alias(spec.name)
             for spec in fields
-            if spec.name in mapping.absent | mapping.constants.keys()
+            if spec.name in without_column
         ]
         self.order = [*keys, *(spec.name for spec in fields), _LINE]
         self.columns = {name: mapping.column_of(name) for name in [*keys, *(spec.name for spec in self.fields)]}

@@ -97,7 +97,7 @@ def load_loans(path: Path) -> LoanSet:
 
 
 def record_expressions() -> dict[str, pl.Expr]:
-    """Return for each schema field how it is computed from the published columns; the one place that knows both."""
+    """Return for each schema field that the published columns have how it is computed from them."""
     return {
         "origination_day": pl.concat_str(pl.col("issue_d"), pl.lit("-01")).str.to_date().cast(pl.Int32),
         "currency_code": pl.lit(CURRENCIES["USD"]),
@@ -136,7 +136,8 @@ def months_between(first: str, last: str) -> pl.Expr:
 
 def _columns(frame: pl.DataFrame) -> dict[str, Int64Array]:
     expressions = record_expressions()
-    records = frame.select(**{name: expressions[name].cast(pl.Int64) for name in FIELDS})
+    unknown = pl.lit(None)
+    records = frame.select(**{name: expressions.get(name, unknown).cast(pl.Int64) for name in FIELDS})
     return {name: records[name].fill_null(MISSING).to_numpy().astype(np.int64) for name in FIELDS}
 
 

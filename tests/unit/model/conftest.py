@@ -61,9 +61,11 @@ def read_mapped(file: str, mapping_file: str, fields: Sequence[Field], key: str)
 
 
 def converted(field: Field, row: Mapping[str, str], mapping: Mapping[str, Any]) -> int | None:
-    text = row[mapping["columns"][field.name]]
-    if not text:
+    column = mapping["columns"].get(field.name)
+    if column is None or not row[column]:
+        assert column or mapping["absent"] == "others"
         return None
+    text = row[column]
     if field.name in mapping.get("values", {}):
         return int(mapping["values"][field.name][text])
     unit = mapping["units"].get(field.name)

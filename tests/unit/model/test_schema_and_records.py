@@ -42,6 +42,7 @@ def test_codes_lie_within_the_range_of_their_field(name: str) -> None:
 def test_codes_given_out_stay_what_they_are() -> None:
     assert codes.PURPOSES["debt_consolidation"] == 3
     assert codes.REGIONS["CA"] == 5
+    assert [codes.REGIONS[name] for name in ("WY", "CN-11", "CN-82", "EU-AT", "EU-SK")] == [51, 52, 85, 86, 116]
     assert codes.HOME_OWNERSHIP == {"RENT": 1, "OWN": 2, "MORTGAGE": 3, "OTHER": 4, "NONE": 5}
 
 
@@ -49,6 +50,23 @@ def test_model_never_reads_fields_that_are_for_eligibility_and_limits(package: M
     read = {item.name for item in package.feature_spec.inputs}
     assert not read & NEVER_READ
     assert {FIELDS[name].kind for name in read} == {"asset", "credit"}, "the model needs both files"
+
+
+def test_income_and_deposits_alone_need_explicit_consent() -> None:
+    assert [field.name for field in FIELDS.values() if field.needs_explicit_consent] == [
+        "income_cents",
+        "deposits_cents",
+    ]
+
+
+def test_fields_of_the_first_schema_keep_their_places() -> None:
+    assert [field.name for field in ASSET_FIELDS[:15]][::7] == [
+        "origination_day",
+        "days_past_due",
+        "debt_to_income_ppm",
+    ]
+    assert CREDIT_FIELDS[11].name == "revolving_utilisation_ppm"
+    assert all(field.nullable for field in (*ASSET_FIELDS[15:], *CREDIT_FIELDS[12:]))
 
 
 def test_field_problem_names_got_and_expected() -> None:
@@ -89,7 +107,7 @@ def test_row_with_a_value_that_is_no_int64_is_refused_with_its_place(bad: object
 def test_row_of_wrong_length_is_refused_with_its_place() -> None:
     assets, credit = rows(3)
     credit[2].append(0)
-    with pytest.raises(RecordShapeError, match="credit row 2: got 13 values, expected 12"):
+    with pytest.raises(RecordShapeError, match="credit row 2: got 20 values, expected 19"):
         columns_of(assets, credit)
 
 

@@ -212,6 +212,21 @@ def test_constants_and_absent_fields_need_no_column(tmp_path):
     assert _read(path, mapping=mapping).frame.rows() == [("L1", 5, 6, 7, 8, None, 7, 2)]
 
 
+def test_mapping_may_leave_out_all_nullable_fields_it_does_not_mention(tmp_path):
+    mapping_file = tmp_path / "mapping.toml"
+    mapping_file.write_text('absent = "others"\n')
+    path = _write(tmp_path, "loan_id,amount_cents,rate_ppm,term_months,start_day,past_due_days", "L1,5,6,7,8,9")
+    assert _read(path, mapping=load_mapping(mapping_file)).frame.rows() == [("L1", 5, 6, 7, 8, None, 9, 2)]
+
+
+def test_mapping_that_mentions_a_nullable_field_needs_its_column(tmp_path):
+    mapping_file = tmp_path / "mapping.toml"
+    mapping_file.write_text('absent = "others"\n[columns]\nhome_code = "home"\n')
+    path = _write(tmp_path, "loan_id,amount_cents,rate_ppm,term_months,start_day,past_due_days", "L1,5,6,7,8,9")
+    with pytest.raises(InvalidInputError, match="no column home"):
+        _read(path, mapping=load_mapping(mapping_file))
+
+
 @given(st.decimals(min_value=0, max_value=10**9, places=2))
 @settings(max_examples=200)
 def test_dollars_become_exact_cents(amount):

@@ -77,7 +77,7 @@ def test_two_loans_of_one_borrower_need_one_consent(tmp_path: Path) -> None:
         ([loan_line(1), loan_line(2, term_months="")], 3, "term_months", ""),
         ([loan_line(1), loan_line(2, loan_id="L1")], 3, "loan_id", "L1"),
         ([loan_line(1), loan_line(2, subject_id="S9")], 3, "subject_id", "S9"),
-        ([loan_line(1, region_code=99), loan_line(2)], 2, "region_code", "99"),
+        ([loan_line(1, region_code=250), loan_line(2)], 2, "region_code", "250"),
     ],
 )
 def test_bad_row_of_the_tape_is_listed_and_left_out_on_demand(

@@ -21,6 +21,13 @@ ASSET = {
     "home_ownership_code": 1,
     "income_verification_code": 1,
     "debt_to_income_ppm": 107_800,
+    "borrower_age_years": 41,
+    "originator_code": 7,
+    "vehicle_value_cents": 1_500_000,
+    "vehicle_age_years": 2,
+    "is_new_vehicle": 0,
+    "payment_to_income_ppm": 64_000,
+    "credit_limit_cents": None,
 }
 CREDIT = {
     "observed_day": 15_200,
@@ -35,6 +42,13 @@ CREDIT = {
     "bankruptcies": 0,
     "revolving_balance_cents": 1_156_900,
     "revolving_utilisation_ppm": 435_000,
+    "bureau_score": 690,
+    "income_cents": 7_100_000,
+    "deposits_cents": 240_000,
+    "other_loans_cents": 350_000,
+    "payments_late_12m": 1,
+    "payment_volume_cents": 180_000,
+    "relation_distance": None,
 }
 
 
