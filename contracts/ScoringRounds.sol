@@ -32,6 +32,7 @@ contract ScoringRounds is IScoringRounds, GovernedContract {
         mapping(uint256 roundId => mapping(uint32 chunkIndex => address)) pointers;
         uint256 roundCount;
         uint32 commitWindowSeconds;
+        mapping(uint256 packId => uint256 roundId) newestRounds;
     }
 
     /// @notice Bytes per call of `publishScores`.
@@ -127,6 +128,7 @@ contract ScoringRounds is IScoringRounds, GovernedContract {
         emit ScoresPublished(roundId, chunkIndex, pointer);
         if (current.chunksPublished < chunkCount) return;
         current.status = _FINAL;
+        $.newestRounds[current.packId] = roundId;
         emit RoundFinal(roundId, current.packId, current.reportHash);
         IAssetPackRegistry(_addressOf("AssetPackRegistry")).advance(current.packId, PackStatus.SCORED);
     }
@@ -145,6 +147,11 @@ contract ScoringRounds is IScoringRounds, GovernedContract {
     /// @inheritdoc IScoringRounds
     function roundCount() external view returns (uint256) {
         return _storage().roundCount;
+    }
+
+    /// @inheritdoc IScoringRounds
+    function newestRound(uint256 packId) external view returns (uint256 roundId) {
+        return _storage().newestRounds[packId];
     }
 
     /// @inheritdoc IScoringRounds

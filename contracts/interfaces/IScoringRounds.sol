@@ -225,6 +225,11 @@ interface IScoringRounds {
     /// @return count of rounds
     function roundCount() external view returns (uint256 count);
 
+    /// @notice The final round whose scores a pack goes by: its newest.
+    /// @param packId of the pack
+    /// @return roundId 0 when none is final
+    function newestRound(uint256 packId) external view returns (uint256 roundId);
+
     /// @notice A round.
     /// @param roundId of the round
     /// @return all zero when unknown
