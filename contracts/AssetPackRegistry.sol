@@ -22,6 +22,12 @@ contract AssetPackRegistry is IAssetPackRegistry, GovernedContract {
         uint32 count;
     }
 
+    /// @dev The document itself is in the event.
+    struct BucketLayout {
+        bytes32 documentHash;
+        uint8 dimensionCount;
+    }
+
     /// @custom:storage-location erc7201:tranchain.storage.AssetPackRegistry
     struct AssetPackRegistryStorage {
         mapping(uint256 packId => Pack) packs;
@@ -29,12 +35,16 @@ contract AssetPackRegistry is IAssetPackRegistry, GovernedContract {
         mapping(uint256 packId => PositionalMerkle.Frontier) frontiers;
         uint256 packCount;
         uint32 minimumAssets;
+        uint32 layoutCount;
+        mapping(uint32 layoutId => BucketLayout) layouts;
     }
 
     /// @notice Assets per call of `addAssets`.
     uint32 public constant CHUNK_COUNT = 256;
     /// @notice Largest pack.
     uint32 public constant ASSET_COUNT_MAX = 1 << 20;
+    /// @notice Most bucket bytes of an asset.
+    uint8 public constant DIMENSION_COUNT_MAX = 16;
 
     /// @dev keccak256(abi.encode(uint256(keccak256("tranchain.storage.AssetPackRegistry")) - 1)) & ~bytes32(uint256(0xff))
     bytes32 private constant _ASSET_PACK_REGISTRY_SLOT = 0x4ce886510009d66dad73882aa412688a4efdc91080e5b0a9626e30ac61a2ed00;
@@ -50,7 +60,21 @@ contract AssetPackRegistry is IAssetPackRegistry, GovernedContract {
     }
 
     /// @inheritdoc IAssetPackRegistry
-    function invite(address originator, bytes32 keyCommitment, bytes32 keyBlob)
+    function defineLayout(uint8 dimensionCount, bytes calldata document)
+        external
+        restricted
+        returns (uint32 layoutId)
+    {
+        if (dimensionCount == 0 || dimensionCount > DIMENSION_COUNT_MAX || document.length == 0) {
+            revert AssetPackBadLayout(dimensionCount, document.length);
+        }
+        layoutId = ++_storage().layoutCount;
+        _storage().layouts[layoutId] = BucketLayout(keccak256(document), dimensionCount);
+        emit LayoutDefined(layoutId, msg.sender, dimensionCount, document);
+    }
+
+    /// @inheritdoc IAssetPackRegistry
+    function invite(address originator, bytes32 keyCommitment, bytes32 keyBlob, uint32 layoutId)
         external
         restricted
         returns (uint256 packId)
@@ -58,6 +82,7 @@ contract AssetPackRegistry is IAssetPackRegistry, GovernedContract {
         if (keyCommitment == 0) revert AssetPackHashMissing("keyCommitment");
         if (keyBlob == 0) revert AssetPackHashMissing("keyBlob");
         if (!Roles.has(_consortium().rolesOf(originator), Roles.ORIGINATOR)) revert AssetPackNotOriginator(originator);
+        if (_storage().layouts[layoutId].dimensionCount == 0) revert AssetPackUnknownLayout(layoutId);
         packId = ++_storage().packCount;
         Pack storage stored = _storage().packs[packId];
         stored.riskControl = msg.sender;
@@ -65,7 +90,8 @@ contract AssetPackRegistry is IAssetPackRegistry, GovernedContract {
         stored.status = PackStatus.INVITED;
         stored.keyCommitment = keyCommitment;
         stored.keyBlob = keyBlob;
-        emit PackInvited(packId, msg.sender, originator, keyCommitment, keyBlob);
+        stored.layoutId = layoutId;
+        emit PackInvited(packId, msg.sender, originator, keyCommitment, keyBlob, layoutId);
     }
 
     /// @inheritdoc IAssetPackRegistry
@@ -99,7 +125,8 @@ contract AssetPackRegistry is IAssetPackRegistry, GovernedContract {
             revert AssetPackBadLength("nullifiers", leaves.length, nullifiers.length);
         }
         _checkClasses(firstIndex, leaves.length, classes);
-        if (buckets.length != 4 * leaves.length) revert AssetPackBadLength("buckets", 4 * leaves.length, buckets.length);
+        uint256 bucketSize = _dimensionCount(packId) * leaves.length;
+        if (buckets.length != bucketSize) revert AssetPackBadLength("buckets", bucketSize, buckets.length);
         if (rowsBlob == 0) revert AssetPackHashMissing("rowsBlob");
         _pledge(packId, firstIndex, nullifiers, leaves, attestation);
         _keep(packId, leaves, bytes.concat(classes, buckets), rowsBlob); // last, for it folds the leaves in place
@@ -164,6 +191,17 @@ contract AssetPackRegistry is IAssetPackRegistry, GovernedContract {
     }
 
     /// @inheritdoc IAssetPackRegistry
+    function layoutCount() external view returns (uint32) {
+        return _storage().layoutCount;
+    }
+
+    /// @inheritdoc IAssetPackRegistry
+    function layout(uint32 layoutId) external view returns (uint8 dimensionCount, bytes32 documentHash) {
+        BucketLayout storage stored = _storage().layouts[layoutId];
+        return (stored.dimensionCount, stored.documentHash);
+    }
+
+    /// @inheritdoc IAssetPackRegistry
     function packCount() external view returns (uint256) {
         return _storage().packCount;
     }
@@ -192,7 +230,7 @@ contract AssetPackRegistry is IAssetPackRegistry, GovernedContract {
         Chunk storage stored = _chunk(packId, chunkIndex);
         uint256 count = stored.count;
         classes = ChunkStore.readSlice(stored.pointer, 0, 2 * count);
-        buckets = ChunkStore.readSlice(stored.pointer, 2 * count, 4 * count);
+        buckets = ChunkStore.readSlice(stored.pointer, 2 * count, _dimensionCount(packId) * count);
         return (stored.root, classes, buckets, stored.rowsBlob);
     }
 
@@ -263,6 +301,10 @@ contract AssetPackRegistry is IAssetPackRegistry, GovernedContract {
         Chunk[] storage chunks = _storage().chunks[packId];
         if (chunkIndex >= chunks.length) revert AssetPackUnknownChunk(packId, chunkIndex);
         return chunks[chunkIndex];
+    }
+
+    function _dimensionCount(uint256 packId) private view returns (uint256) {
+        return _storage().layouts[_storage().packs[packId].layoutId].dimensionCount;
     }
 
     function _checkClasses(uint32 firstIndex, uint256 leafCount, bytes memory classes) private pure {

@@ -34,6 +34,7 @@ interface IAssetPackRegistry {
     /// @param added assets so far
     /// @param trustee account that took the title, zero before
     /// @param classUnit currency units per principal class
+    /// @param layoutId layout of its bucket bytes
     /// @param keyCommitment keccak of the pack key
     /// @param keyBlob vault hash of the sealed pack keys
     /// @param totalPrincipalCents balance of all assets at cut-off
@@ -51,6 +52,7 @@ interface IAssetPackRegistry {
         uint32 added;
         address trustee;
         uint32 classUnit;
+        uint32 layoutId;
         bytes32 keyCommitment;
         bytes32 keyBlob;
         uint256 totalPrincipalCents;
@@ -59,18 +61,27 @@ interface IAssetPackRegistry {
         bytes32 documentHash;
     }
 
+    /// @notice Packs may be invited with this layout of their bucket bytes.
+    /// @param layoutId from 1
+    /// @param author who defined it
+    /// @param dimensionCount bucket bytes of an asset
+    /// @param document what each of them says, canonical CBOR
+    event LayoutDefined(uint32 indexed layoutId, address indexed author, uint8 dimensionCount, bytes document);
+
     /// @notice An originator may offer a pack.
     /// @param packId of the pack
     /// @param riskControl account that invites
     /// @param originator account that may open it
     /// @param keyCommitment keccak of the pack key
     /// @param keyBlob vault hash of the sealed pack keys
+    /// @param layoutId layout of its bucket bytes
     event PackInvited(
         uint256 indexed packId,
         address indexed riskControl,
         address indexed originator,
         bytes32 keyCommitment,
-        bytes32 keyBlob
+        bytes32 keyBlob,
+        uint32 layoutId
     );
 
     /// @notice A pack takes assets.
@@ -115,6 +126,15 @@ interface IAssetPackRegistry {
     /// @notice Packs have at least this many assets from now on.
     /// @param minimum count
     event MinimumAssetsSet(uint32 minimum);
+
+    /// @notice Thrown when a layout has no or too many dimensions, or no document.
+    /// @param dimensionCount given
+    /// @param documentSize bytes given
+    error AssetPackBadLayout(uint8 dimensionCount, uint256 documentSize);
+
+    /// @notice Thrown when no layout has this id.
+    /// @param layoutId given
+    error AssetPackUnknownLayout(uint32 layoutId);
 
     /// @notice Thrown when the pack is not in the status that the call needs.
     /// @param packId of the pack
@@ -199,12 +219,21 @@ interface IAssetPackRegistry {
     /// @param chunkIndex asked for
     error AssetPackUnknownChunk(uint256 packId, uint256 chunkIndex);
 
+    /// @notice Defines what the bucket bytes of an asset say; called by risk control. Layouts are never changed.
+    /// @param dimensionCount bucket bytes of an asset, 1 to 16
+    /// @param document what each of them says, canonical CBOR
+    /// @return layoutId from 1
+    function defineLayout(uint8 dimensionCount, bytes calldata document) external returns (uint32 layoutId);
+
     /// @notice Invites an originator; called by risk control.
     /// @param originator account that may open the pack
     /// @param keyCommitment keccak of the pack key
     /// @param keyBlob vault hash of the sealed pack keys
+    /// @param layoutId layout of the bucket bytes
     /// @return packId from 1
-    function invite(address originator, bytes32 keyCommitment, bytes32 keyBlob) external returns (uint256 packId);
+    function invite(address originator, bytes32 keyCommitment, bytes32 keyBlob, uint32 layoutId)
+        external
+        returns (uint256 packId);
 
     /// @notice Opens a pack for its assets; called by the invited originator.
     /// @param packId of the pack
@@ -217,7 +246,7 @@ interface IAssetPackRegistry {
     /// @param leaves salted hashes of the rows
     /// @param nullifiers one an asset, attested by the registrar
     /// @param classes principal class, 2 bytes an asset
-    /// @param buckets term, rate, dpd class and region group, 4 bytes an asset
+    /// @param buckets a class of each dimension of the layout, one byte each
     /// @param rowsBlob vault hash of the encrypted rows
     /// @param attestation signature of the registrar over nullifiers and leaves
     function addAssets(
@@ -261,6 +290,16 @@ interface IAssetPackRegistry {
     /// @return minimum count
     function minimumAssets() external view returns (uint32 minimum);
 
+    /// @notice Number of layouts; ids are 1 to this.
+    /// @return count of layouts
+    function layoutCount() external view returns (uint32 count);
+
+    /// @notice A layout; its document is in the event.
+    /// @param layoutId given by `defineLayout`
+    /// @return dimensionCount bucket bytes of an asset; 0 when unknown
+    /// @return documentHash keccak of the document
+    function layout(uint32 layoutId) external view returns (uint8 dimensionCount, bytes32 documentHash);
+
     /// @notice Number of packs ever invited; ids are 1 to this.
     /// @return count of packs
     function packCount() external view returns (uint256 count);
@@ -285,7 +324,7 @@ interface IAssetPackRegistry {
     /// @param chunkIndex first index / 256
     /// @return root of the chunk's tree
     /// @return classes 2 bytes an asset
-    /// @return buckets 4 bytes an asset
+    /// @return buckets a class of each dimension of the layout, one byte each
     /// @return rowsBlob vault hash of the encrypted rows
     function chunk(uint256 packId, uint256 chunkIndex)
         external

@@ -76,10 +76,21 @@ def make_assets(count: int, name: str = "pack") -> Assets:
     )
 
 
-def invite(suite: Suite, originator: str = "originator") -> int:
+def layout_of(suite: Suite, dimension_count: int = 4) -> int:
+    """The first layout of so many dimensions, which is defined when there is none; its id."""
+    packs = suite.AssetPackRegistry.functions
+    for layout in range(1, packs.layoutCount().call() + 1):
+        if packs.layout(layout).call()[0] == dimension_count:
+            return layout
+    suite.send("risk_control", packs.defineLayout(dimension_count, b"made up"))
+    return packs.layoutCount().call()
+
+
+def invite(suite: Suite, originator: str = "originator", dimension_count: int = 4) -> int:
     """Let risk control invite; the pack's id."""
-    packs = suite.AssetPackRegistry
-    receipt = suite.send("risk_control", packs.functions.invite(suite.account[originator], HASH, HASH))
+    layout = layout_of(suite, dimension_count)
+    call = suite.AssetPackRegistry.functions.invite(suite.account[originator], HASH, HASH, layout)
+    receipt = suite.send("risk_control", call)
     return suite.event("AssetPackRegistry", "PackInvited", receipt)["packId"]
 
 
@@ -97,9 +108,9 @@ def make_header(count: int, **changes: Any) -> dict[str, Any]:
     return header | changes
 
 
-def open_pack(suite: Suite, count: int) -> int:
+def open_pack(suite: Suite, count: int, dimension_count: int = 4) -> int:
     """Invite and open; the pack's id."""
-    pack = invite(suite)
+    pack = invite(suite, dimension_count=dimension_count)
     suite.send("originator", suite.AssetPackRegistry.functions.open(pack, make_header(count)))
     return pack
 
@@ -128,7 +139,7 @@ def add_chunk(suite: Suite, pack: int, assets: Assets, first: int, **options: An
 def submit_pack(suite: Suite, assets: Assets) -> int:
     """From invitation to submission; the pack's id."""
     count = len(assets.leaves)
-    pack = open_pack(suite, count)
+    pack = open_pack(suite, count, len(assets.buckets[0]))
     for first in range(0, count, CHUNK):
         add_chunk(suite, pack, assets, first)
     suite.send("originator", suite.AssetPackRegistry.functions.submit(pack))

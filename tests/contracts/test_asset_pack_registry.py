@@ -57,10 +57,12 @@ def advance_to(suite: Suite, pack: int, status: int) -> None:
 
 def test_pack_from_invitation_to_submission(suite: Suite) -> None:
     packs, assets = suite.AssetPackRegistry.functions, make_assets(COUNT)
-    receipt = suite.send("risk_control", packs.invite(suite.originator, make_hash("K"), make_hash("blob")))
+    layout = journey.layout_of(suite)
+    receipt = suite.send("risk_control", packs.invite(suite.originator, make_hash("K"), make_hash("blob"), layout))
     event = suite.event("AssetPackRegistry", "PackInvited", receipt)
     pack = event["packId"]
     assert (event["riskControl"], event["originator"]) == (suite.risk_control, suite.originator)
+    assert event["layoutId"] == layout
     assert (status_of(suite, pack), packs.isLive(pack).call()) == (1, False)
     receipt = suite.send("originator", packs.open(pack, make_header(COUNT)))
     header = suite.event("AssetPackRegistry", "PackOpened", receipt)["header"]
@@ -78,7 +80,7 @@ def test_pack_from_invitation_to_submission(suite: Suite) -> None:
     event = suite.event("AssetPackRegistry", "PackSubmitted", receipt)
     assert event == {"packId": pack, "root": root, "count": COUNT, "totalPrincipalCents": COUNT * 1_000_000}
     stored = packs.pack(pack).call()
-    assert (stored[1], stored[10], stored[14]) == (3, make_hash("K"), root)
+    assert (stored[1], stored[10], stored[11], stored[15]) == (3, layout, make_hash("K"), root)
     for index in (0, COUNT - 1):
         assert suite.PledgeRegistry.functions.pledgeOf(assets.nullifiers[index]).call() == [pack, index, True]
 
@@ -87,12 +89,12 @@ def test_pack_from_invitation_to_submission(suite: Suite) -> None:
 def test_root_over_chunks_is_the_root_over_all_leaves(suite: Suite, count: int) -> None:
     assets = make_assets(count)
     pack = journey.submit_pack(suite, assets)
-    assert suite.AssetPackRegistry.functions.pack(pack).call()[14] == journey.merkle_root(assets.leaves)
+    assert suite.AssetPackRegistry.functions.pack(pack).call()[15] == journey.merkle_root(assets.leaves)
     assert suite.PledgeRegistry.functions.pledgeOf(assets.nullifiers[-1]).call() == [pack, count - 1, True]
 
 
 def test_invite_someone_who_is_no_originator_is_refused(suite: Suite) -> None:
-    call = suite.AssetPackRegistry.functions.invite(suite.exchange, HASH, HASH)
+    call = suite.AssetPackRegistry.functions.invite(suite.exchange, HASH, HASH, journey.layout_of(suite))
     with refused("AssetPackNotOriginator", suite.exchange):
         suite.send("risk_control", call)
 
@@ -100,7 +102,35 @@ def test_invite_someone_who_is_no_originator_is_refused(suite: Suite) -> None:
 @pytest.mark.parametrize(("hashes", "field"), [((bytes(32), HASH), "keyCommitment"), ((HASH, bytes(32)), "keyBlob")])
 def test_invite_without_hash_is_refused(suite: Suite, hashes: tuple[bytes, bytes], field: str) -> None:
     with refused("AssetPackHashMissing", field):
-        suite.send("risk_control", suite.AssetPackRegistry.functions.invite(suite.originator, *hashes))
+        call = suite.AssetPackRegistry.functions.invite(suite.originator, *hashes, journey.layout_of(suite))
+        suite.send("risk_control", call)
+
+
+def test_invite_with_an_unknown_layout_is_refused(suite: Suite) -> None:
+    for layout in (0, journey.layout_of(suite) + 1):
+        with refused("AssetPackUnknownLayout", layout):
+            suite.send("risk_control", suite.AssetPackRegistry.functions.invite(suite.originator, HASH, HASH, layout))
+
+
+@pytest.mark.parametrize(("dimension_count", "document"), [(0, b"document"), (17, b"document"), (4, b"")])
+def test_define_layout_without_or_with_too_many_dimensions_is_refused(
+    suite: Suite, dimension_count: int, document: bytes
+) -> None:
+    with refused("AssetPackBadLayout", dimension_count, len(document)):
+        suite.send("risk_control", suite.AssetPackRegistry.functions.defineLayout(dimension_count, document))
+
+
+@pytest.mark.parametrize("dimension_count", [1, 16])
+def test_pack_keeps_as_many_bucket_bytes_as_its_layout_has_dimensions(suite: Suite, dimension_count: int) -> None:
+    packs = suite.AssetPackRegistry.functions
+    receipt = suite.send("risk_control", packs.defineLayout(dimension_count, b"a document"))
+    event = suite.event("AssetPackRegistry", "LayoutDefined", receipt)
+    assert (event["author"], event["document"]) == (suite.risk_control, b"a document")
+    assert packs.layout(event["layoutId"]).call() == [dimension_count, keccak(b"a document")]
+    assert event["layoutId"] == packs.layoutCount().call()
+    buckets = tuple(make_hash(i)[:dimension_count] for i in range(COUNT))
+    pack = journey.submit_pack(suite, replace(make_assets(COUNT), buckets=buckets))
+    assert packs.chunk(pack, 0).call()[2] == b"".join(buckets)
 
 
 @pytest.mark.parametrize(
