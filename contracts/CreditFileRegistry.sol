@@ -5,6 +5,7 @@ import {GovernedContract} from "./base/GovernedContract.sol";
 import {IAssetPackRegistry} from "./interfaces/IAssetPackRegistry.sol";
 import {IConsortium} from "./interfaces/IConsortium.sol";
 import {ICreditFileRegistry} from "./interfaces/ICreditFileRegistry.sol";
+import {ChunkStore} from "./libraries/ChunkStore.sol";
 import {PackStatus} from "./libraries/PackStatus.sol";
 import {Roles} from "./libraries/Roles.sol";
 
@@ -23,12 +24,17 @@ contract CreditFileRegistry is ICreditFileRegistry, GovernedContract {
         uint256 batchCount;
         uint256 queryCount;
         uint32 minimumSubjects;
+        uint32 sourcesCount;
+        mapping(uint32 sourcesId => address pointer) sourcesPointers;
+        mapping(uint256 queryId => mapping(uint32 organisation => uint256 day)) toldOn;
     }
 
     /// @notice Records per call of `publishBatch`.
     uint32 public constant BATCH_COUNT_MAX = 10_000;
     /// @notice Recipients of a query.
     uint256 public constant RECIPIENT_COUNT_MAX = 16;
+    /// @notice Bytes of a document of sources.
+    uint256 public constant SOURCES_SIZE_BYTES_MAX = 8_192;
 
     /// @dev keccak256(abi.encode(uint256(keccak256("tranchain.storage.CreditFileRegistry")) - 1)) & ~bytes32(uint256(0xff))
     bytes32 private constant _CREDIT_FILE_REGISTRY_SLOT = 0x3cc88c66ba3714a58f21d86a807749b9c381d678e058858956ef2495430ce600;
@@ -132,20 +138,25 @@ contract CreditFileRegistry is ICreditFileRegistry, GovernedContract {
     }
 
     /// @inheritdoc ICreditFileRegistry
-    function answerCredit(uint256 queryId, bytes32 bundleRoot, uint32 found, uint32 missing, uint32 refused)
-        external
-        restricted
-    {
+    function answerCredit(
+        uint256 queryId,
+        bytes32 bundleRoot,
+        uint32 found,
+        uint32 missing,
+        uint32 refused,
+        uint32 withheld
+    ) external restricted {
         (Query storage asked, Answer storage answer) = _unanswered(queryId);
         if (bundleRoot == 0) revert CreditFileHashMissing("bundleRoot");
         uint256 sum = uint256(found) + missing + refused;
         if (sum != asked.count) revert CreditFileWrongSum(sum, asked.count);
+        if (withheld > found) revert CreditFileTooManyWithheld(withheld, found);
         asked.answerCount += 1;
         answer.bureau = msg.sender;
         answer.answeredAt = uint40(block.timestamp);
-        (answer.found, answer.missing, answer.refused) = (found, missing, refused);
+        (answer.found, answer.missing, answer.refused, answer.withheld) = (found, missing, refused, withheld);
         answer.bundleRoot = bundleRoot;
-        emit CreditAnswered(queryId, msg.sender, bundleRoot, found, missing, refused);
+        emit CreditAnswered(queryId, msg.sender, bundleRoot, found, missing, refused, withheld);
     }
 
     /// @inheritdoc ICreditFileRegistry
@@ -170,6 +181,33 @@ contract CreditFileRegistry is ICreditFileRegistry, GovernedContract {
         if (asked.purpose != _UNDERWRITING) return;
         IAssetPackRegistry packs = IAssetPackRegistry(_addressOf("AssetPackRegistry"));
         if (packs.statusOf(asked.packId) == PackStatus.SUBMITTED) packs.advance(asked.packId, PackStatus.QUERIED);
+    }
+
+    /// @inheritdoc ICreditFileRegistry
+    function tellQueryAgain(uint256[] calldata queryIds) external restricted {
+        if (queryIds.length == 0) revert CreditFileNoIndices();
+        uint32 organisation = _consortium().organisationOf(msg.sender);
+        IAssetPackRegistry packs = IAssetPackRegistry(_addressOf("AssetPackRegistry"));
+        uint256 today = block.timestamp / 1 days;
+        for (uint256 i = 0; i < queryIds.length; ++i) {
+            uint256 queryId = queryIds[i];
+            Query storage asked = _storage().queries[queryId];
+            if (_storage().answers[queryId][organisation].found == 0) revert CreditFileNothingGiven(queryId, organisation);
+            if (!packs.isLive(asked.packId)) revert CreditFilePackNotLive(asked.packId);
+            mapping(uint32 => uint256) storage told = _storage().toldOn[queryId];
+            if (told[organisation] == today) revert CreditFileToldToday(queryId, organisation);
+            told[organisation] = today;
+            emit QueryAgain(queryId, asked.packId, asked.requester, organisation);
+        }
+    }
+
+    /// @inheritdoc ICreditFileRegistry
+    function defineSources(bytes calldata document) external restricted returns (uint32 sourcesId) {
+        uint256 size = document.length;
+        if (size == 0 || size > SOURCES_SIZE_BYTES_MAX) revert CreditFileBadSources(size, SOURCES_SIZE_BYTES_MAX);
+        sourcesId = ++_storage().sourcesCount;
+        _storage().sourcesPointers[sourcesId] = ChunkStore.write(document);
+        emit SourcesDefined(sourcesId, msg.sender, document);
     }
 
     /// @inheritdoc ICreditFileRegistry
@@ -228,6 +266,16 @@ contract CreditFileRegistry is ICreditFileRegistry, GovernedContract {
     /// @inheritdoc ICreditFileRegistry
     function answerOf(uint256 queryId, uint32 organisation) external view returns (Answer memory) {
         return _storage().answers[queryId][organisation];
+    }
+
+    /// @inheritdoc ICreditFileRegistry
+    function sourcesCount() external view returns (uint32) {
+        return _storage().sourcesCount;
+    }
+
+    /// @inheritdoc ICreditFileRegistry
+    function sources(uint32 sourcesId) external view returns (bytes memory document) {
+        return ChunkStore.read(_storage().sourcesPointers[sourcesId]);
     }
 
     /// @inheritdoc ICreditFileRegistry

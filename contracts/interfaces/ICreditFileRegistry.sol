@@ -82,6 +82,7 @@ interface ICreditFileRegistry {
     /// @param found handles with at least one record
     /// @param missing handles without
     /// @param refused handles refused
+    /// @param withheld handles found whose fields that need explicit consent were held back
     /// @param bundleRoot vault hash of the answer blob
     struct Answer {
         address bureau;
@@ -90,6 +91,7 @@ interface ICreditFileRegistry {
         uint32 found;
         uint32 missing;
         uint32 refused;
+        uint32 withheld;
         bytes32 bundleRoot;
     }
 
@@ -156,13 +158,15 @@ interface ICreditFileRegistry {
     /// @param found handles with at least one record
     /// @param missing handles without
     /// @param refused handles refused
+    /// @param withheld handles found whose fields that need explicit consent were held back
     event CreditAnswered(
         uint256 indexed queryId,
         address indexed bureau,
         bytes32 bundleRoot,
         uint32 found,
         uint32 missing,
-        uint32 refused
+        uint32 refused,
+        uint32 withheld
     );
 
     /// @notice A bureau refused the whole query.
@@ -175,6 +179,22 @@ interface ICreditFileRegistry {
     /// @param queryId of the query
     /// @param answerCount organisations that answered
     event QueryClosed(uint256 indexed queryId, uint32 answerCount);
+
+    /// @notice Something that a bureau gave for a query is no longer what it says: whoever relies on it asks again.
+    /// @dev Bureaus collect changes and tell of all together, so that no revoked record can be linked with a pack.
+    /// @param queryId of the query
+    /// @param packId pack it was about
+    /// @param riskControl account that asked
+    /// @param organisation of the bureau
+    event QueryAgain(
+        uint256 indexed queryId, uint256 indexed packId, address indexed riskControl, uint32 organisation
+    );
+
+    /// @notice An order of sources can be named by policies.
+    /// @param sourcesId from 1
+    /// @param author account of risk control
+    /// @param document canonical bytes: per field the organisations, preferred first
+    event SourcesDefined(uint32 indexed sourcesId, address indexed author, bytes document);
 
     /// @notice Queries have at least this many subjects from now on.
     /// @param minimum count
@@ -293,6 +313,30 @@ interface ICreditFileRegistry {
     /// @param count of handles
     error CreditFileWrongSum(uint256 sum, uint32 count);
 
+    /// @notice Thrown when more handles are withheld from than were found.
+    /// @param withheld given
+    /// @param found given
+    error CreditFileTooManyWithheld(uint32 withheld, uint32 found);
+
+    /// @notice Thrown when the caller's organisation gave no record for a query.
+    /// @param queryId of the query
+    /// @param organisation of the caller
+    error CreditFileNothingGiven(uint256 queryId, uint32 organisation);
+
+    /// @notice Thrown when the pack of a query is withdrawn or closed.
+    /// @param packId of the pack
+    error CreditFilePackNotLive(uint256 packId);
+
+    /// @notice Thrown when the organisation said "query again" of a query today already.
+    /// @param queryId of the query
+    /// @param organisation of the caller
+    error CreditFileToldToday(uint256 queryId, uint32 organisation);
+
+    /// @notice Thrown when a document of sources is empty or too long.
+    /// @param size bytes given
+    /// @param maximum bytes allowed
+    error CreditFileBadSources(uint256 size, uint256 maximum);
+
     /// @notice Thrown when the caller did not make the query.
     /// @param queryId of the query
     /// @param caller who called
@@ -341,7 +385,15 @@ interface ICreditFileRegistry {
     /// @param found handles with at least one record
     /// @param missing handles without
     /// @param refused handles refused
-    function answerCredit(uint256 queryId, bytes32 bundleRoot, uint32 found, uint32 missing, uint32 refused) external;
+    /// @param withheld handles found whose fields that need explicit consent were held back
+    function answerCredit(
+        uint256 queryId,
+        bytes32 bundleRoot,
+        uint32 found,
+        uint32 missing,
+        uint32 refused,
+        uint32 withheld
+    ) external;
 
     /// @notice Refuses the whole query, once per organisation of bureaus.
     /// @param queryId of the query
@@ -351,6 +403,15 @@ interface ICreditFileRegistry {
     /// @notice Ends the caller's query; an underwriting query makes its submitted pack *queried*.
     /// @param queryId of the query
     function closeQuery(uint256 queryId) external;
+
+    /// @notice Tells risk controls that something which the caller's organisation gave them has changed; without content.
+    /// @param queryIds queries of live packs, each at most once a day
+    function tellQueryAgain(uint256[] calldata queryIds) external;
+
+    /// @notice Defines in which order bureaus are preferred, field by field; called by risk control.
+    /// @param document canonical bytes, see docs/protocol.md, 5; 1 to 8,192 of them
+    /// @return sourcesId from 1; 0 is the default order, ascending organisation ids
+    function defineSources(bytes calldata document) external returns (uint32 sourcesId);
 
     /// @notice Sets the least number of subjects of a query; governance.
     /// @param minimum count
@@ -411,4 +472,13 @@ interface ICreditFileRegistry {
     /// @param organisation of the bureau
     /// @return all zero before it said anything
     function answerOf(uint256 queryId, uint32 organisation) external view returns (Answer memory);
+
+    /// @notice Number of orders of sources; ids are 1 to this.
+    /// @return count of orders
+    function sourcesCount() external view returns (uint32 count);
+
+    /// @notice An order of sources.
+    /// @param sourcesId of the order
+    /// @return document its canonical bytes; empty when unknown
+    function sources(uint32 sourcesId) external view returns (bytes memory document);
 }

@@ -17,6 +17,12 @@ interface IPledgeRegistry {
     /// @param index of the asset in that pack
     event PledgeReleased(bytes32 indexed nullifier, uint256 indexed packId, uint32 index);
 
+    /// @notice Loans that had left a screened pack came back in another one; which ones is not said.
+    /// @param packId pack they came back in
+    /// @param originator of that pack
+    /// @param count of loans of one chunk
+    event LoansReturned(uint256 indexed packId, address indexed originator, uint32 count);
+
     /// @notice Thrown when the loan was never pledged, or was released.
     /// @param nullifier of the loan
     error PledgeUnknown(bytes32 nullifier);
@@ -44,7 +50,7 @@ interface IPledgeRegistry {
         bytes calldata attestation
     ) external;
 
-    /// @notice Forgets pledges that are no longer live; called by an originator before it offers such loans again.
+    /// @notice Frees pledges that are no longer live; called by an originator before it offers such loans again.
     /// @dev To ask Screening whether an asset was removed takes some 200,000 gas: many of them do not fit into the call that
     /// adds a chunk. A pledge by a withdrawn or closed pack costs little and needs no release.
     /// @param nullifiers of the loans
@@ -54,8 +60,29 @@ interface IPledgeRegistry {
     /// @param nullifier of the loan
     /// @return packId 0 when never
     /// @return index of the asset in the pack
-    /// @return live whether it still is: the pack is live and the asset was not removed by its screening
+    /// @return live whether it still is: the pack is live, the asset was not removed by its screening, and, once the pack is
+    /// monitored, it is still in the pool
     function pledgeOf(bytes32 nullifier) external view returns (uint256 packId, uint32 index, bool live);
+
+    /// @notice Packs in which loans were pledged last, for finding out cheaply which of them may have to be released.
+    /// @param nullifiers of the loans
+    /// @return packIds 0 where it was never pledged or is released
+    function unreleasedPacksOf(bytes32[] calldata nullifiers) external view returns (uint256[] memory packIds);
+
+    /// @notice Loans of a pack that had left another, screened pack before.
+    /// @param packId pack they came back in
+    /// @return count of loans
+    function returnedInto(uint256 packId) external view returns (uint32 count);
+
+    /// @notice Loans that left a screened pack and came back in other packs.
+    /// @param packId pack they left
+    /// @return count of loans
+    function returnedFrom(uint256 packId) external view returns (uint32 count);
+
+    /// @notice Loans that had left a screened pack and came back in packs of an originator.
+    /// @param originator account
+    /// @return count of loans
+    function returnedBy(address originator) external view returns (uint64 count);
 
     /// @notice What the registrar signs for a chunk.
     /// @param packId of the pack

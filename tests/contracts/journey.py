@@ -171,7 +171,7 @@ def query_pack(suite: Suite, pack: int) -> int:
     """Ask, answer and close, after which the pack is queried; the query's id."""
     registry = suite.CreditFileRegistry.functions
     query = request_credit(suite, pack)
-    suite.send("bureau", registry.answerCredit(query, make_hash("bundles"), 90, 8, 2))
+    suite.send("bureau", registry.answerCredit(query, make_hash("bundles"), 90, 8, 2, 0))
     suite.send("risk_control", registry.closeQuery(query))
     return query
 

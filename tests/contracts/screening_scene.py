@@ -100,7 +100,7 @@ def score_pack(suite: Suite, assets: Sequence[Asset], model: Model) -> tuple[int
     )
     pack = journey.submit_pack(suite, made)
     query = journey.request_credit(suite, pack, count=len(assets))
-    suite.send("bureau", suite.CreditFileRegistry.functions.answerCredit(query, journey.HASH, len(assets), 0, 0))
+    suite.send("bureau", suite.CreditFileRegistry.functions.answerCredit(query, journey.HASH, len(assets), 0, 0, 0))
     suite.send("risk_control", suite.CreditFileRegistry.functions.closeQuery(query))
     policy = define_policy(suite, Policy(expected_bad_rate_ppm=0))
     call = suite.ScoringRounds.functions.open(pack, query, model.model_id, policy)

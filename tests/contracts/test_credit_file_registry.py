@@ -25,7 +25,7 @@ def publish(suite: Suite, sender: str = "bureau", **changes: Any) -> int:
 
 
 def answer(suite: Suite, query: int, sender: str = "bureau", **changes: Any) -> Any:
-    values = {"root": HASH, "found": 90, "missing": 8, "refused": 2} | changes
+    values = {"root": HASH, "found": 90, "missing": 8, "refused": 2, "withheld": 3} | changes
     return suite.send(sender, suite.CreditFileRegistry.functions.answerCredit(query, *values.values()))
 
 
@@ -135,10 +135,10 @@ def test_query_from_request_to_closing(suite: Suite, submitted: int) -> None:
         assert event[field] == request[field]
     receipt = answer(suite, query)
     assert suite.event("CreditFileRegistry", "CreditAnswered", receipt)["found"] == 90
-    assert registry.answerOf(query, 1).call() == (suite.bureau, 0, suite.chain.second, 90, 8, 2, HASH)
+    assert registry.answerOf(query, 1).call() == (suite.bureau, 0, suite.chain.second, 90, 8, 2, 3, HASH)
     receipt = suite.send("bureau_b", registry.refuseCredit(query, 5))
     assert suite.event("CreditFileRegistry", "CreditRefused", receipt)["reason"] == 5
-    assert registry.answerOf(query, 2).call() == (suite.bureau_b, 5, suite.chain.second, 0, 0, 0, bytes(32))
+    assert registry.answerOf(query, 2).call() == (suite.bureau_b, 5, suite.chain.second, 0, 0, 0, 0, bytes(32))
     receipt = suite.send("risk_control", registry.closeQuery(query))
     assert suite.event("CreditFileRegistry", "QueryClosed", receipt) == {"queryId": query, "answerCount": 1}
     assert suite.event("AssetPackRegistry", "PackAdvanced", receipt) == {"packId": submitted, "status": 4}

@@ -125,7 +125,7 @@ def test_many_removed_loans_are_released_before_they_are_offered_again(
     assert [(log["args"]["nullifier"], log["args"]["index"]) for log in logs] == list(
         zip(nullifiers, removed, strict=True)
     )
-    assert pledges.pledgeOf(nullifiers[0]).call() == [0, 0, False]
+    assert pledges.pledgeOf(nullifiers[0]).call() == [pack, removed[0], False]
     with refused("PledgeUnknown", nullifiers[0]):
         suite.send("originator", pledges.release(nullifiers[:1]))
     left = assets.nullifiers[reasons.index(0)]

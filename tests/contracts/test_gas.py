@@ -40,7 +40,7 @@ def measured(module_suite: Suite) -> dict[str, int]:
     receipts["submit"] = suite.send("originator", packs.submit(pack))
     request = registry.requestCredit(journey.make_request(suite, pack))
     receipts["requestCredit"] = suite.send("risk_control", request)
-    receipts["answerCredit"] = suite.send("bureau", registry.answerCredit(1, HASH, 100, 0, 0))
+    receipts["answerCredit"] = suite.send("bureau", registry.answerCredit(1, HASH, 100, 0, 0, 0))
     receipts["closeQuery"] = suite.send("risk_control", registry.closeQuery(1))
 
     model = suite.RiskModelRegistry.functions.propose(journey.make_model(suite))

@@ -1,0 +1,88 @@
+"""The same loan in the packs of two originators, and loans that come back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.contracts import journey
+from tests.contracts.chain import refused
+from tests.contracts.journey import Assets, make_assets
+from tests.contracts.suite import Suite
+
+COUNT = 100
+
+
+@pytest.fixture(scope="module")
+def screened(module_suite: Suite) -> tuple[int, int]:
+    """A screened pack of the first originator, and its run."""
+    pack, round_id = journey.score_pack(module_suite, make_assets(COUNT))
+    return pack, journey.screen_pack(module_suite, pack, round_id)
+
+
+def offer(suite: Suite, assets: Assets, originator: str = "originator_2") -> tuple[int, Any]:
+    """Have an originator open a pack and add its only chunk; the pack's id and the receipt."""
+    pack = journey.invite(suite, originator)
+    suite.send(originator, suite.AssetPackRegistry.functions.open(pack, journey.make_header(len(assets.leaves))))
+    leaves, nullifiers, classes, buckets = assets.chunk(0)
+    signature = journey.attest(suite, pack, 0, nullifiers, leaves)
+    call = suite.AssetPackRegistry.functions.addAssets(
+        pack, 0, leaves, nullifiers, classes, buckets, journey.HASH, signature
+    )
+    return pack, suite.send(originator, call)
+
+
+def with_loans(nullifiers: list[bytes], name: str) -> Assets:
+    """A pack's worth of loans, the first of which are these."""
+    fresh = make_assets(COUNT, name)
+    return Assets(fresh.leaves, (*nullifiers, *fresh.nullifiers[len(nullifiers) :]), fresh.classes, fresh.buckets)
+
+
+def split(suite: Suite, run: int) -> tuple[list[bytes], list[bytes]]:
+    """Nullifiers of the loans that the run removed, and of those it kept."""
+    reasons, nullifiers = suite.Screening.functions.reasons(run, 0).call(), make_assets(COUNT).nullifiers
+    removed = [each for each, reason in zip(nullifiers, reasons, strict=True) if reason]
+    return removed, [each for each in nullifiers if each not in removed]
+
+
+def test_loan_of_another_originators_live_pack_is_refused(suite: Suite) -> None:
+    first = journey.submit_pack(suite, make_assets(COUNT))
+    loan = make_assets(COUNT).nullifiers[7]
+    with refused("PledgeAlreadyLive", loan, first):
+        offer(suite, with_loans([loan], "other originator"))
+
+
+def test_loan_is_free_for_another_originator_after_withdrawal_and_not_counted_as_returned(suite: Suite) -> None:
+    first = journey.submit_pack(suite, make_assets(COUNT))
+    suite.send("originator", suite.AssetPackRegistry.functions.withdraw(first))
+    second, _ = offer(suite, with_loans([make_assets(COUNT).nullifiers[7]], "other originator"))
+    assert suite.PledgeRegistry.functions.returnedInto(second).call() == 0
+    assert suite.PledgeRegistry.functions.pledgeOf(make_assets(COUNT).nullifiers[7]).call() == [second, 0, True]
+
+
+@pytest.mark.parametrize("is_released", [False, True])
+def test_removed_loans_that_come_back_are_counted_by_pack_and_originator(
+    suite: Suite, screened: tuple[int, int], is_released: bool
+) -> None:
+    pack, run = screened
+    removed, kept = split(suite, run)
+    pledges = suite.PledgeRegistry.functions
+    some = removed[:4]
+    assert pledges.unreleasedPacksOf([*some, bytes(32)]).call() == [pack] * 4 + [0]
+    if is_released:
+        suite.send("originator", pledges.release(some))
+        assert pledges.unreleasedPacksOf(some).call() == [0] * 4
+    second, receipt = offer(suite, with_loans(some, "again"))
+    assert suite.event("PledgeRegistry", "LoansReturned", receipt) == {
+        "packId": second,
+        "originator": suite.originator_2,
+        "count": 4,
+    }
+    assert pledges.returnedInto(second).call() == pledges.returnedFrom(pack).call() == 4
+    assert pledges.returnedBy(suite.originator_2).call() == 4
+    assert pledges.returnedBy(suite.originator).call() == pledges.returnedInto(pack).call() == 0
+    with refused("PledgeAlreadyLive", kept[0], pack):
+        offer(suite, with_loans([kept[0]], "a kept one"))
+    with refused("PledgeAlreadyLive", some[0], second):
+        offer(suite, with_loans([some[0]], "a third time"), "originator")
