@@ -135,7 +135,8 @@ class Daemon:
             return Handled(query_id=query.id, state=QueryState.REFUSED, refusal=refusal)
         entries = bundle_entries(self._bureau, decision.given_by_handle)
         answer = put_answer(self._bureau, query, entries, self._keys)
-        chain.send(CREDIT_FILES, "answerCredit", [query.id, answer, tally.found, tally.missing, tally.refused, 0], account)
+        counts = [tally.found, tally.missing, tally.refused, tally.withheld]
+        chain.send(CREDIT_FILES, "answerCredit", [query.id, answer, *counts], account)
         self._journal.settle(query.id, QueryState.ANSWERED)
         return Handled(
             query_id=query.id,

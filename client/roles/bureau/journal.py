@@ -27,11 +27,13 @@ class Named:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """The counts of an answer; together as many as the query has handles."""
+    """The counts of an answer; found, missing and refused together as many as the query has handles."""
 
     found: int = 0
     missing: int = 0
     refused: int = 0
+    withheld: int = 0
+    """Of those found, whose fields that need explicit consent are held back."""
 
 
 class Journal:
