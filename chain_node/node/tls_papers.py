@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 from cryptography import x509
@@ -17,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from chain_node.core.errors import ConfigError
+from chain_node.network.tls_identity import tls_key_hash_of
 from chain_node.node.config import parse_listen
 from chain_node.node.keys import write_secret
 
@@ -52,20 +52,14 @@ def make_tls_papers(key_path: Path, *, organisation: str, endpoint: str) -> TlsP
         raise ConfigError("endpoint", f"got {endpoint!r}, expected HOST:PORT where other nodes find this one")
     if not organisation.strip():
         raise ConfigError("organisation", "is empty; expected the member's name")
-    key = _load_key(key_path) if key_path.exists() else _create_key(key_path)
+    key = load_tls_key(key_path) if key_path.exists() else _create_key(key_path)
     request = _make_request(key, organisation, host)
     path = key_path.with_suffix(".csr")
     try:
         path.write_bytes(request.public_bytes(serialization.Encoding.PEM))
     except OSError as error:
         raise ConfigError("tls_request", f"{path} cannot be written: {error.strerror}") from error
-    return TlsPapers(tls_key_hash=hash_tls_key(key.public_key()), request_file=path, endpoint=endpoint)
-
-
-def hash_tls_key(key: ec.EllipticCurvePublicKey) -> bytes:
-    """What a node is called on the network: sha256 of the DER SubjectPublicKeyInfo."""
-    encoded = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return sha256(encoded).digest()
+    return TlsPapers(tls_key_hash=tls_key_hash_of(key.public_key()), request_file=path, endpoint=endpoint)
 
 
 def _create_key(path: Path) -> ec.EllipticCurvePrivateKey:
@@ -75,7 +69,8 @@ def _create_key(path: Path) -> ec.EllipticCurvePrivateKey:
     return key
 
 
-def _load_key(path: Path) -> ec.EllipticCurvePrivateKey:
+def load_tls_key(path: Path) -> ec.EllipticCurvePrivateKey:
+    """Read the TLS key; ConfigError when there is none that can be used."""
     try:
         key = serialization.load_pem_private_key(path.read_bytes(), password=None)
     except OSError as error:

@@ -14,13 +14,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import structlog
-from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from chain_node.core.errors import ConfigError, InvalidInputError
+from chain_node.core.errors import InvalidInputError
 from chain_node.core.types import Hash32
 from chain_node.network.api import NodeRecord, SendVaultMessage
+from chain_node.node.tls_papers import load_tls_key
 from chain_node.vault.limits import INBOX_COUNT_MAX, INBOX_SIZE_BYTES_MAX
 from chain_node.vault.replication import Replication
 from chain_node.vault.vault import Vault
@@ -50,7 +51,7 @@ class VaultLinks:
         Raises:
             ConfigError: the key cannot be used.
         """
-        key = _load_tls_key(tls_key)
+        key = load_tls_key(tls_key)
         node_key = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         binding = vault.bind(node_key, lambda data: key.sign(data, ECDSA(SHA256())))
         self._replication = Replication(vault, binding, time.monotonic, self._on_fault)
@@ -157,15 +158,3 @@ def _report(future: Future[None]) -> None:
     error = None if future.cancelled() else future.exception()
     if error is not None:
         _log.error("vault_exchange_failed", exc_info=error)
-
-
-def _load_tls_key(path: Path) -> EllipticCurvePrivateKey:
-    try:
-        key = load_pem_private_key(path.read_bytes(), None)
-    except OSError as error:
-        raise ConfigError("p2p_key", f"{path} cannot be read: {error.strerror}") from error
-    except (ValueError, TypeError) as error:
-        raise ConfigError("p2p_key", f"{path} holds no private key in PEM without a password") from error
-    if not isinstance(key, EllipticCurvePrivateKey):
-        raise ConfigError("p2p_key", f"{path} holds no key on a curve; make it with `tranchain-node init`")
-    return key

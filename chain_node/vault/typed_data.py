@@ -65,7 +65,8 @@ def domain_separator(chain_id: int, registry: Address) -> Hash32:
 
 def request_digest(domain: Hash32, request: Request) -> Hash32:
     """The 32 bytes a member's account signs."""
-    struct = keccak(
+    return _sign_bytes(
+        domain,
         _REQUEST_TYPE
         + bytes(12)
         + request.account
@@ -73,17 +74,14 @@ def request_digest(domain: Hash32, request: Request) -> Hash32:
         + keccak(request.path.encode())
         + request.body_hash
         + _word(request.nonce)
-        + _word(request.deadline)
+        + _word(request.deadline),
     )
-    return keccak(b"\x19\x01" + domain + struct)
 
 
 def receipt_digest(domain: Hash32, receipt: DeletionReceipt) -> Hash32:
     """The 32 bytes a vault's key signs."""
-    struct = keccak(
-        _RECEIPT_TYPE + receipt.batch_root + _word(receipt.index) + receipt.blob_hash + _word(receipt.deleted_at)
-    )
-    return keccak(b"\x19\x01" + domain + struct)
+    words = receipt.batch_root + _word(receipt.index) + receipt.blob_hash + _word(receipt.deleted_at)
+    return _sign_bytes(domain, _RECEIPT_TYPE + words)
 
 
 def lot_digest(domain: Hash32, account: Address, items_hash: Hash32) -> Hash32:
