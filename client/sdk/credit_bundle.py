@@ -46,6 +46,8 @@ class Bundle:
     query_id: int
     pack_id: int
     entries: tuple[BundleEntry, ...]
+    refused_handles: tuple[bytes, ...] = ()
+    """Handles of whom the bureau gives nothing for want of consent, or because it gave too often."""
 
 
 def encode_request(request: CreditRequest, request_key: bytes, sealed_by_bureau: Mapping[str, bytes]) -> bytes:
@@ -64,7 +66,8 @@ def open_request(request_key: bytes, blob: bytes) -> CreditRequest:
     opened = cipher.decrypt(request_key, _request_parts(blob)[1], what="request blob")
     match canonical.decode_array(opened, what="request blob"):
         case [list(handles), list(receipts)] if len(handles) == len(receipts):
-            return CreditRequest(handles=_byte_strings(handles), receipts=_byte_strings(receipts))
+            what = "request blob"
+            return CreditRequest(handles=_byte_strings(handles, what), receipts=_byte_strings(receipts, what))
         case _:
             raise DecodeError("request blob", got="another shape", expected="[handles, receipts] of equal length")
 
@@ -84,17 +87,18 @@ def encode_bundle(bundle: Bundle) -> bytes:
     entries: list[canonical.Value] = [
         [e.handle, e.key, e.salt, e.batch_id, e.index, e.proof, e.blob_hash] for e in bundle.entries
     ]
-    return canonical.encode([bundle.query_id, bundle.pack_id, entries])
+    return canonical.encode([bundle.query_id, bundle.pack_id, entries, list(bundle.refused_handles)])
 
 
 def decode_bundle(data: bytes) -> Bundle:
     """Read an opened bundle; DecodeError when it is not one."""
-    match canonical.decode_array(data, what="bundle", length=3):
-        case [int(query_id), int(pack_id), list(items)]:
+    match canonical.decode_array(data, what="bundle", length=4):
+        case [int(query_id), int(pack_id), list(items), list(refused)]:
             entries = tuple(_entry(item) for item in items)
-            return Bundle(query_id=query_id, pack_id=pack_id, entries=entries)
+            handles = _byte_strings(refused, "bundle")
+            return Bundle(query_id=query_id, pack_id=pack_id, entries=entries, refused_handles=handles)
         case _:
-            raise DecodeError("bundle", got="another shape", expected="[query, pack, entries]")
+            raise DecodeError("bundle", got="another shape", expected="[query, pack, entries, refused handles]")
 
 
 def open_record(entry: BundleEntry, encrypted: bytes, *, batch_root: bytes) -> bytes:
@@ -130,8 +134,8 @@ def _request_parts(blob: bytes) -> tuple[bytes, bytes]:
             raise DecodeError("request blob", got="another shape", expected="[sealed keys, encrypted request]")
 
 
-def _byte_strings(items: Sequence[canonical.Value]) -> tuple[bytes, ...]:
+def _byte_strings(items: Sequence[canonical.Value], what: str) -> tuple[bytes, ...]:
     strings = tuple(item for item in items if isinstance(item, bytes))
     if len(strings) != len(items):
-        raise DecodeError("request blob", got="another type", expected="byte strings")
+        raise DecodeError(what, got="another type", expected="byte strings")
     return strings

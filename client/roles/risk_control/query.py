@@ -13,7 +13,7 @@ from client.sdk.errors import InvalidInputError, RefusedError, UnavailableError
 from client.sdk.handle import handles_tree
 from client.sdk.hashing import keccak
 from client.sdk.keystore import Identity
-from client.sdk.pack.credit_record import CreditValues
+from client.sdk.pack.credit_record import CreditValues, RecordRules
 from client.sdk.pack.reader import PackFile, read_credit
 from client.sdk.recipients import sealable_with
 from client.sdk.role import Role
@@ -159,7 +159,7 @@ def finish_query(
     chain: ChainClient, vault: VaultClient, identity: Identity, query_id: int, answers: tuple[Answer, ...]
 ) -> QueryResult:
     """Open and check every record, then close the query so that the pack is *queried*."""
-    records = read_credit(chain, vault, identity, query_id)
+    records = read_credit(chain, vault, identity, query_id, rules=RecordRules(takes_relations=True))
     chain.send("CreditFileRegistry", "closeQuery", [query_id], identity.account)
     count = int(chain.call("CreditFileRegistry", "query", query_id).count)
     return QueryResult(query_id=query_id, subject_count=count, answers=answers, record_by_handle=records.by_handle)

@@ -6,6 +6,7 @@ from typing import Any
 
 from client.sdk.chain import ChainClient
 from client.sdk.errors import InvalidInputError
+from client.sdk.pack.credit_record import RecordRules
 from client.sdk.pack.report import REPORT_CHUNK_SIZE
 from client.sdk.screening import Asset, Mode, Policy, Reason, Tally, decode_assets
 
@@ -106,6 +107,11 @@ def policy_from_chain(struct: Any) -> Policy:
         dpd_class_max=struct.dpdClassMax,
         region_limit_ppm=struct.regionLimitPpm,
     )
+
+
+def record_rules(policy: Policy, *, cut_off_day: int) -> RecordRules:
+    """Return which credit records count under a policy, for a pack of this cut-off."""
+    return RecordRules(oldest_day=cut_off_day - policy.age_days_max)
 
 
 def policy_struct(policy: Policy) -> dict[str, int | bool | Sequence[int]]:

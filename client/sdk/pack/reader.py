@@ -19,7 +19,15 @@ from client.sdk.keystore import Identity
 from client.sdk.leaf import leaf
 from client.sdk.pack.asset_row import AssetRow
 from client.sdk.pack.blobs import PackedRow, decrypt_rows
-from client.sdk.pack.credit_record import CreditValues, FoundRecord, merge_found, parse_record
+from client.sdk.pack.credit_record import (
+    OWN_RECORDS,
+    CreditValues,
+    FoundRecord,
+    NoRecord,
+    RecordRules,
+    merge_found,
+    parse_record,
+)
 from client.sdk.recipients import open_sealed
 
 
@@ -104,15 +112,27 @@ class CreditRecords:
     erased_handles: frozenset[bytes]
     """Subjects of whom a record that counts was revoked after that block, so that nobody can read it any more; what
     `by_handle` has of them is not all that counts."""
+    reason_by_handle: Mapping[bytes, NoRecord]
+    """Of handles without record that a bureau knows or refused; the others are missing at every bureau."""
+
+    def reason(self, handle: bytes) -> NoRecord | None:
+        """Return why there is no record of a handle of the query; None when there is one."""
+        return None if handle in self.by_handle else self.reason_by_handle.get(handle, NoRecord.MISSING)
 
 
 def read_credit(
-    chain: ChainClient, vault: BlobSource, identity: Identity, query_id: int, *, as_of_block: int | None = None
+    chain: ChainClient,
+    vault: BlobSource,
+    identity: Identity,
+    query_id: int,
+    *,
+    rules: RecordRules = OWN_RECORDS,
+    as_of_block: int | None = None,
 ) -> CreditRecords:
-    """Read, open and check every record that bureaus answered a query with and that counts.
+    """Read, open and check every record that bureaus answered a query with, and merge those that count by the rules.
 
-    Records revoked up to `as_of_block` (None: up to now) do not count. Records of a handle are merged in ascending
-    order of organisation, then newest first, then by batch and index: the same for every recipient.
+    Records revoked up to `as_of_block` (None: up to now) do not count. Records of a handle come in ascending order of
+    organisation, then newest first, then by batch and index: the same for every recipient.
 
     Raises:
         RefusedError: the account is not a recipient of the query, or the vault does not have a record that counts.
@@ -123,9 +143,11 @@ def read_credit(
     answers = chain.events("CreditFileRegistry", "CreditAnswered", filters={"queryId": query_id}, last_block=block)
     found: dict[bytes, list[FoundRecord]] = {}
     erased: set[bytes] = set()
+    refused: set[bytes] = set()
     for event in answers:
         organisation = _organisation(chain, event.args["bureau"], block)
         bundle = _bundle(chain, vault, identity, query_id, query, bytes(event.args["bundleRoot"]))
+        refused.update(bundle.refused_handles)
         then, now = _Batches(chain, bundle.entries, block), _Batches(chain, bundle.entries, None)
         counting = [entry for entry in bundle.entries if not then.is_revoked(entry)]
         erased.update(entry.handle for entry in counting if now.is_revoked(entry))
@@ -135,8 +157,11 @@ def read_credit(
             values = parse_record(open_record(entry, blob, batch_root=then.root_of(entry)))
             record = FoundRecord(organisation=organisation, batch_id=entry.batch_id, index=entry.index, values=values)
             found.setdefault(entry.handle, []).append(record)
-    merged = {handle: merge_found(records) for handle, records in found.items()}
-    return CreditRecords(by_handle=merged, erased_handles=frozenset(erased))
+    merged = {handle: merge_found(records, rules) for handle, records in found.items()}
+    by_handle = {handle: values for handle, values in merged.items() if not isinstance(values, NoRecord)}
+    unusable = {handle: why for handle, why in merged.items() if isinstance(why, NoRecord)}
+    reasons = dict.fromkeys(refused, NoRecord.REFUSED) | unusable
+    return CreditRecords(by_handle=by_handle, erased_handles=frozenset(erased), reason_by_handle=reasons)
 
 
 def _row_key(chain: ChainClient, vault: BlobSource, identity: Identity, pack_id: int, blob_hash: bytes) -> bytes:

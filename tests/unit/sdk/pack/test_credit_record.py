@@ -6,13 +6,17 @@ from client.model.schema import CREDIT_FIELDS, SCHEMA_VERSION
 from client.sdk import canonical
 from client.sdk.errors import DecodeError
 from client.sdk.pack.credit_record import (
+    OWN_RECORDS,
+    CreditValues,
     FoundRecord,
+    NoRecord,
+    RecordRules,
     encode_record,
     merge_found,
-    merge_records,
     observed_day,
     parse_record,
 )
+from client.sdk.pack.sources import SourceOrder
 from tests.unit.sdk.pack.samples import record
 
 RECORDS = st.tuples(
@@ -59,44 +63,78 @@ def test_record_without_a_day_has_none_to_tell() -> None:
         observed_day(record(observed_day=None))
 
 
+def merge(*records: CreditValues, rules: RecordRules = OWN_RECORDS) -> CreditValues | NoRecord:
+    """Merge the records of organisations 1, 2, … ."""
+    found_records = [
+        FoundRecord(organisation=at, batch_id=1, index=at, values=values) for at, values in enumerate(records, start=1)
+    ]
+    return merge_found(found_records, rules)
+
+
 def test_single_record_is_taken_as_it_is() -> None:
-    assert merge_records([record()]) == record()
+    assert merge(record()) == record()
 
 
 def test_first_bureau_that_knows_a_field_counts() -> None:
-    first = record(open_accounts=None, total_accounts=20)
-    second = record(open_accounts=9, total_accounts=30)
-    merged = merge_records([first, second])
+    merged = merge(record(open_accounts=None, total_accounts=20), record(open_accounts=9, total_accounts=30))
     assert (merged[INDEX["open_accounts"]], merged[INDEX["total_accounts"]]) == (9, 20)
 
 
-@pytest.mark.parametrize("field", ["delinquencies_2y", "inquiries_6m", "public_records", "bankruptcies"])
+def test_order_of_sources_decides_field_by_field_and_others_follow_by_organisation() -> None:
+    orders = SourceOrder({"open_accounts": (3, 2), "total_accounts": (2,)})
+    records = [record(open_accounts=at, total_accounts=10 * at, credit_age_months=100 * at) for at in (1, 2, 3)]
+    merged = merge(*records, rules=RecordRules(sources=orders))
+    assert [merged[INDEX[name]] for name in ("open_accounts", "total_accounts", "credit_age_months")] == [3, 20, 100]
+    records[1] = record(open_accounts=2, total_accounts=None, credit_age_months=200)
+    records[2] = record(open_accounts=None, total_accounts=30, credit_age_months=300)
+    merged = merge(*records, rules=RecordRules(sources=orders))
+    assert [merged[INDEX[name]] for name in ("open_accounts", "total_accounts", "credit_age_months")] == [2, 10, 100]
+
+
+@pytest.mark.parametrize("field", ["delinquencies_2y", "inquiries_6m", "public_records", "payments_late_12m"])
 def test_adverse_field_is_the_highest_of_all(field: str) -> None:
-    merged = merge_records([record(**{field: 1}), record(**{field: None}), record(**{field: 3}), record(**{field: 0})])
+    merged = merge(record(**{field: 1}), record(**{field: None}), record(**{field: 3}), record(**{field: 0}))
     assert merged[INDEX[field]] == 3
 
 
-@pytest.mark.parametrize("field", ["months_since_delinquency", "months_since_public_record"])
-def test_months_since_an_adverse_event_are_the_fewest_of_all(field: str) -> None:
-    merged = merge_records([record(**{field: None}), record(**{field: 40}), record(**{field: 7})])
+@pytest.mark.parametrize("field", ["months_since_delinquency", "months_since_public_record", "bureau_score"])
+def test_field_that_is_adverse_when_low_is_the_lowest_of_all(field: str) -> None:
+    merged = merge(record(**{field: None}), record(**{field: 40}), record(**{field: 7}))
     assert merged[INDEX[field]] == 7
 
 
 def test_merged_record_is_as_old_as_its_oldest_part() -> None:
-    merged = merge_records([record(observed_day=15_100), record(observed_day=14_000), record(observed_day=15_200)])
+    merged = merge(record(observed_day=15_100), record(observed_day=14_000), record(observed_day=15_200))
     assert observed_day(merged) == 14_000
 
 
+def test_record_that_is_too_old_takes_no_part() -> None:
+    old, young = record(observed_day=14_000, bankruptcies=5), record(observed_day=15_000, bankruptcies=0)
+    assert merge(old, young, rules=RecordRules(oldest_day=14_001)) == young
+    assert observed_day(merge(old, young, rules=RecordRules(oldest_day=14_000))) == 14_000
+    assert merge(old, rules=RecordRules(oldest_day=14_001)) is NoRecord.TOO_OLD
+    assert merge() is NoRecord.MISSING
+
+
+def test_data_spread_by_relations_counts_only_where_nobody_has_own_data_and_the_policy_takes_it() -> None:
+    own, spread = record(bankruptcies=0), record(bankruptcies=3, relation_distance=2)
+    takes = RecordRules(takes_relations=True)
+    assert merge(spread, own) == merge(spread, own, rules=takes) == own
+    assert merge(spread) is NoRecord.RELATION
+    assert merge(spread, rules=takes) == spread
+    assert merge(spread, record(relation_distance=5), rules=takes)[INDEX["relation_distance"]] == 5
+
+
 def test_value_that_nobody_knows_stays_missing() -> None:
-    merged = merge_records([record(open_accounts=None), record(open_accounts=None)])
+    merged = merge(record(open_accounts=None), record(open_accounts=None))
     assert merged[INDEX["open_accounts"]] is None
 
 
-@given(st.lists(RECORDS, min_size=2, max_size=4))
+@given(st.lists(RECORDS.map(lambda values: (*values[:-1], None)), min_size=2, max_size=4))
 def test_merged_value_is_one_of_the_bureaus_and_no_better_than_any_adverse_one(
     records: list[tuple[int | None, ...]],
 ) -> None:
-    merged = merge_records(records)
+    merged = merge(*records)
     for index, field in enumerate(CREDIT_FIELDS):
         known = [each[index] for each in records if each[index] is not None]
         assert merged[index] in (known or [None])
