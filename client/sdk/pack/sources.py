@@ -45,7 +45,9 @@ class SourceOrder:
 
     def to_bytes(self) -> bytes:
         """Return the canonical document."""
-        entries = [[name, list(each)] for name, each in sorted(self.organisations_by_field.items())]
+        entries: list[canonical.Value] = [
+            [name, list(each)] for name, each in sorted(self.organisations_by_field.items())
+        ]
         return canonical.encode([SOURCES_VERSION, entries])
 
 
@@ -80,4 +82,6 @@ def _entry(entry: canonical.Value) -> tuple[str, tuple[int, ...]]:
             ids = tuple(each for each in organisations if isinstance(each, int))
             if len(ids) == len(organisations):
                 return name, ids
+        case _:
+            pass
     raise DecodeError("order of sources", got="another shape", expected="[field name, [organisation ids]]")
