@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import {GovernedContract} from "./base/GovernedContract.sol";
+import {IRiskModel} from "./interfaces/IRiskModel.sol";
 import {IRiskModelRegistry} from "./interfaces/IRiskModelRegistry.sol";
 import {ChunkStore} from "./libraries/ChunkStore.sol";
 
@@ -14,6 +15,9 @@ contract RiskModelRegistry is IRiskModelRegistry, GovernedContract {
         /// @dev probabilities, then calibration
         mapping(uint256 modelId => address) tablePointers;
         uint256 modelCount;
+        /// @dev the newest champion that was voted, and the one before it
+        uint256 championId;
+        uint256 formerId;
     }
 
     /// @notice Least prudence factor.
@@ -47,10 +51,14 @@ contract RiskModelRegistry is IRiskModelRegistry, GovernedContract {
             modelHash: init.modelHash,
             manifestHash: init.manifestHash,
             featureSpecHash: init.featureSpecHash,
+            programHash: init.programHash,
             proposer: msg.sender,
             proposedAt: uint40(block.timestamp),
             validUntil: init.validUntil,
             status: _PROPOSED,
+            challengerFrom: 0,
+            championFrom: 0,
+            untilBlock: 0,
             marginPpm: init.marginPpm
         });
         _storage().tablePointers[modelId] = ChunkStore.write(bytes.concat(init.pdPpm, init.calibration));
@@ -58,19 +66,41 @@ contract RiskModelRegistry is IRiskModelRegistry, GovernedContract {
     }
 
     /// @inheritdoc IRiskModelRegistry
-    function activate(uint256 modelId) external restricted {
-        Model storage stored = _storage().models[modelId];
-        if (stored.status != _PROPOSED) revert RiskModelWrongStatus(modelId, stored.status);
-        stored.status = _ACTIVE;
-        emit ModelActivated(modelId);
+    function activate(uint256 modelId, uint64 fromBlock) external restricted {
+        RiskModelRegistryStorage storage $ = _storage();
+        Model storage stored = $.models[modelId];
+        uint256 pending = $.championId;
+        uint64 pendingFrom = $.models[pending].championFrom;
+        if (pendingFrom > block.number) revert RiskModelActivationPending(pending, pendingFrom);
+        bool challenger = _isChallenger(stored);
+        if (!challenger) _requireStatus(modelId, _PROPOSED);
+        uint256 formerId = champion();
+        uint64 from = _checkActivation(modelId, fromBlock);
+        stored.championFrom = from;
+        if (formerId != 0) $.models[formerId].untilBlock = from;
+        ($.championId, $.formerId) = (modelId, formerId);
+        emit ModelActivated(modelId, from, formerId);
+    }
+
+    /// @inheritdoc IRiskModelRegistry
+    function activateChallenger(uint256 modelId, uint64 fromBlock) external restricted {
+        _requireStatus(modelId, _PROPOSED);
+        uint64 from = _checkActivation(modelId, fromBlock);
+        _storage().models[modelId].challengerFrom = from;
+        emit ChallengerActivated(modelId, from);
     }
 
     /// @inheritdoc IRiskModelRegistry
     function retire(uint256 modelId) external restricted {
-        Model storage stored = _storage().models[modelId];
-        if (stored.status != _PROPOSED && stored.status != _ACTIVE) {
-            revert RiskModelWrongStatus(modelId, stored.status);
+        RiskModelRegistryStorage storage $ = _storage();
+        Model storage stored = $.models[modelId];
+        uint8 status = _statusOf(stored);
+        if (status != _PROPOSED && status != _ACTIVE) revert RiskModelWrongStatus(modelId, status);
+        if (modelId == $.championId && stored.championFrom > block.number) {
+            $.models[$.formerId].untilBlock = 0;
+            $.championId = $.formerId;
         }
+        stored.untilBlock = uint64(block.number);
         stored.status = _RETIRED;
         emit ModelRetired(modelId);
     }
@@ -81,14 +111,36 @@ contract RiskModelRegistry is IRiskModelRegistry, GovernedContract {
     }
 
     /// @inheritdoc IRiskModelRegistry
-    function model(uint256 modelId) external view returns (Model memory) {
-        return _storage().models[modelId];
+    function model(uint256 modelId) external view returns (Model memory found) {
+        Model storage stored = _storage().models[modelId];
+        found = stored;
+        found.status = _statusOf(stored);
+    }
+
+    /// @inheritdoc IRiskModelRegistry
+    function challengers() external view returns (uint256[] memory modelIds) {
+        RiskModelRegistryStorage storage $ = _storage();
+        uint256 last = $.modelCount;
+        modelIds = new uint256[](last);
+        uint256 count = 0;
+        for (uint256 modelId = 1; modelId <= last; ++modelId) {
+            if (_isChallenger($.models[modelId])) modelIds[count++] = modelId;
+        }
+        // solhint-disable-next-line no-inline-assembly
+        assembly {
+            mstore(modelIds, count)
+        }
+    }
+
+    /// @inheritdoc IRiskModelRegistry
+    function isChampion(uint256 modelId) external view returns (bool) {
+        return modelId != 0 && champion() == modelId;
     }
 
     /// @inheritdoc IRiskModelRegistry
     function isUsable(uint256 modelId) external view returns (bool) {
         Model storage stored = _storage().models[modelId];
-        return stored.status == _ACTIVE && block.timestamp < stored.validUntil;
+        return _statusOf(stored) == _ACTIVE && block.timestamp < stored.validUntil;
     }
 
     /// @inheritdoc IRiskModelRegistry
@@ -101,6 +153,44 @@ contract RiskModelRegistry is IRiskModelRegistry, GovernedContract {
         return ChunkStore.readSlice(_tables(modelId), _PD_BYTES, _CALIBRATION_BYTES);
     }
 
+    /// @inheritdoc IRiskModelRegistry
+    function champion() public view returns (uint256 modelId) {
+        RiskModelRegistryStorage storage $ = _storage();
+        modelId = $.championId;
+        if ($.models[modelId].championFrom > block.number) modelId = $.formerId;
+        if (_statusOf($.models[modelId]) != _ACTIVE) modelId = 0;
+    }
+
+    /// @dev Later of the block voted and this one, if the version's program is on the chain.
+    function _checkActivation(uint256 modelId, uint64 fromBlock) private view returns (uint64) {
+        if (!IRiskModel(_addressOf("RiskModel")).isPublished(modelId)) revert RiskModelProgramMissing(modelId);
+        return fromBlock > block.number ? fromBlock : uint64(block.number);
+    }
+
+    /// @dev Proposed means that no vote on the version is under way either.
+    function _requireStatus(uint256 modelId, uint8 status) private view {
+        Model storage stored = _storage().models[modelId];
+        uint8 found = _statusOf(stored);
+        if (found != status || stored.championFrom != 0 || stored.challengerFrom != 0) {
+            revert RiskModelWrongStatus(modelId, found);
+        }
+    }
+
+    function _statusOf(Model storage stored) private view returns (uint8) {
+        if (stored.status != _PROPOSED) return stored.status;
+        if (stored.untilBlock != 0 && stored.untilBlock <= block.number) return _RETIRED;
+        bool active = _hasBegun(stored.championFrom) || _hasBegun(stored.challengerFrom);
+        return active ? _ACTIVE : _PROPOSED;
+    }
+
+    function _isChallenger(Model storage stored) private view returns (bool) {
+        return _statusOf(stored) == _ACTIVE && !_hasBegun(stored.championFrom);
+    }
+
+    function _hasBegun(uint64 fromBlock) private view returns (bool) {
+        return fromBlock != 0 && fromBlock <= block.number;
+    }
+
     function _tables(uint256 modelId) private view returns (address pointer) {
         pointer = _storage().tablePointers[modelId];
         if (pointer == address(0)) revert RiskModelWrongStatus(modelId, 0);
@@ -110,6 +200,7 @@ contract RiskModelRegistry is IRiskModelRegistry, GovernedContract {
         if (init.modelHash == 0) revert RiskModelHashMissing("modelHash");
         if (init.manifestHash == 0) revert RiskModelHashMissing("manifestHash");
         if (init.featureSpecHash == 0) revert RiskModelHashMissing("featureSpecHash");
+        if (init.programHash == 0) revert RiskModelHashMissing("programHash");
     }
 
     function _checkPd(bytes calldata table) private pure {

@@ -139,9 +139,10 @@ class FeatureSpec:
         return max((abs(value) for row in values for value in row), default=0)
 
     @cached_property
-    def _plan(self) -> tuple["_SourceTable", ...]:
+    def tables(self) -> tuple["SourceTable", ...]:
+        """All features, gathered by the number they are made of; sources in the order in which features name them."""
         sources = dict.fromkeys(feature.source for feature in self.features)
-        return tuple(_SourceTable.build(source, self.features) for source in sources)
+        return tuple(SourceTable.build(source, self.features) for source in sources)
 
     def numbers(self, columns: Mapping[str, Int64Array]) -> dict[str, Int64Array]:
         """Compute the clamped inputs and the ratios.
@@ -188,22 +189,27 @@ class FeatureSpec:
         """
         numbers = self.numbers(columns)
         matrix = np.empty((self.row_count(columns), len(self.features)), dtype=np.int64)
-        for table in self._plan:
+        for table in self.tables:
             matrix[:, table.columns] = table.rows[table.bins(numbers[table.source])]
         return matrix
 
 
 @dataclass(frozen=True, slots=True)
-class _SourceTable:
+class SourceTable:
     """All features of one source as one table: a row per bin, the last row for missing."""
 
     source: str
+    """Name of the input or ratio."""
     cuts: Int64Array
+    """Cuts of all its features together, rising."""
     rows: Int64Array
+    """Shape (cuts + 2, features of the source): a row per bin, the last one for missing."""
     columns: slice | list[int]
+    """Where its features are in the feature matrix."""
 
     @classmethod
-    def build(cls, source: str, features: Sequence[Feature]) -> "_SourceTable":
+    def build(cls, source: str, features: Sequence[Feature]) -> "SourceTable":
+        """Gather the features of one source."""
         chosen = [index for index, feature in enumerate(features) if feature.source == source]
         cuts = sorted({cut for index in chosen for cut in getattr(features[index], "cuts", ())})
         rows = np.zeros((len(cuts) + 2, len(chosen)), dtype=np.int64)
@@ -221,6 +227,7 @@ class _SourceTable:
         return cls(source=source, cuts=np.array(cuts, dtype=np.int64), rows=rows, columns=columns)
 
     def bins(self, numbers: Int64Array) -> Int64Array:
+        """Return the row of each number."""
         found = np.searchsorted(self.cuts, numbers, side="right")
         found[numbers == MISSING] = len(self.cuts) + 1
         return found

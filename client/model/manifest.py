@@ -30,6 +30,7 @@ from client.model.executor_numpy import Executor, NumpyExecutor
 from client.model.executor_onnx import OnnxExecutor
 from client.model.feature_spec import FeatureSpec
 from client.model.network import Network
+from client.model.program import compile_program
 from client.model.schema import FIELDS, SCHEMA_VERSION
 
 MANIFEST: Final = "manifest.json"
@@ -37,6 +38,7 @@ MODEL: Final = "model.onnx"
 NETWORK: Final = "network.cbor"
 FEATURE_SPEC: Final = "feature_spec.cbor"
 MODEL_CARD: Final = "model_card.md"
+PROGRAM: Final = "program"
 FILES: Final = (MODEL, NETWORK, FEATURE_SPEC, MODEL_CARD)
 
 THREADS: Final = 2
@@ -100,6 +102,8 @@ class Manifest(_Part):
     schema_version: int
     default_definition: str
     files: dict[str, FileEntry]
+    program: FileEntry
+    """What the contract executes; compiled of the other parts, so it is no file of its own."""
     raw_fields: tuple[RawField, ...]
     cut_points: Annotated[tuple[int, ...], Field(min_length=SCORE_COUNT - 1, max_length=SCORE_COUNT - 1)]
     pd_ppm: Annotated[tuple[Ppm, ...], Field(min_length=SCORE_COUNT, max_length=SCORE_COUNT)]
@@ -122,6 +126,8 @@ class ModelPackage:
     """keccak256 of the bytes of `manifest.json`."""
     feature_spec: FeatureSpec
     network: Network
+    program: bytes
+    """What RiskModel executes on chain."""
     executor: Executor
 
     @classmethod
@@ -130,7 +136,7 @@ class ModelPackage:
 
         Raises:
             ArtifactError: a file is absent or differs from its hash, or the manifest contradicts itself or the code.
-            SpecError: a feature spec or network that breaks its own rules.
+            SpecError: a feature spec or network that breaks its own rules, or is too large for the chain.
         """
         manifest_bytes = _read(directory / MANIFEST)
         manifest = _parse(manifest_bytes)
@@ -140,12 +146,15 @@ class ModelPackage:
         spec = FeatureSpec.from_bytes(files[FEATURE_SPEC])
         network = Network.from_bytes(files[NETWORK])
         _check_manifest(manifest, spec, network)
+        program = compile_program(spec, network, manifest.cut_points)
+        _check_file(PROGRAM, program, manifest.program)
         return cls(
             manifest=manifest,
             model_hash=keccak(files[MODEL]),
             manifest_hash=keccak(manifest_bytes),
             feature_spec=spec,
             network=network,
+            program=program,
             executor=NumpyExecutor(network)
             if executor == "numpy"
             else OnnxExecutor(files[MODEL], feature_limit=network.feature_limit),
@@ -155,6 +164,11 @@ class ModelPackage:
     def feature_spec_hash(self) -> bytes:
         """keccak256 of the canonical bytes of the feature spec."""
         return self.feature_spec.digest
+
+    @property
+    def program_hash(self) -> bytes:
+        """keccak256 of the program; members vote on it with the other hashes."""
+        return keccak(self.program)
 
     @property
     def network_hash(self) -> bytes:

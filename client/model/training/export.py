@@ -13,7 +13,9 @@ from onnx import TensorProto, helper, numpy_helper
 from client.model import manifest as package
 from client.model.calibration import by_level
 from client.model.executor_onnx import INPUT_NAME, OUTPUT_NAME
+from client.model.feature_spec import FeatureSpec
 from client.model.network import Network
+from client.model.program import compile_program
 from client.model.schema import SCHEMA_VERSION
 
 OPSET: Final = 13
@@ -79,7 +81,7 @@ def write_package(directory: Path, *, network: Network, spec_bytes: bytes, card:
         network: the integer network.
         spec_bytes: canonical bytes of the feature spec.
         card: text of the model card.
-        facts: every field of `Manifest` but `format`, `schema_version`, `files`.
+        facts: every field of `Manifest` but `format`, `schema_version`, `files`, `program`.
     """
     files = {
         package.MODEL: onnx_bytes(network),
@@ -87,10 +89,20 @@ def write_package(directory: Path, *, network: Network, spec_bytes: bytes, card:
         package.FEATURE_SPEC: spec_bytes,
         package.MODEL_CARD: card.encode(),
     }
-    entries = {name: {"bytes": len(content), "keccak256": keccak(content).hex()} for name, content in files.items()}
-    manifest = {"format": package.FORMAT, "schema_version": SCHEMA_VERSION, "files": entries, **facts}
+    program = compile_program(FeatureSpec.from_bytes(spec_bytes), network, facts["cut_points"])
+    manifest = {
+        "format": package.FORMAT,
+        "schema_version": SCHEMA_VERSION,
+        "files": {name: _entry(content) for name, content in files.items()},
+        "program": _entry(program),
+        **facts,
+    }
     files[package.MANIFEST] = (json.dumps(manifest, sort_keys=True, separators=(",", ":")) + "\n").encode()
     directory.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         (directory / name).write_bytes(content)
     package.ModelPackage.load(directory)
+
+
+def _entry(content: bytes) -> dict[str, Any]:
+    return {"bytes": len(content), "keccak256": keccak(content).hex()}
