@@ -87,7 +87,8 @@ def found_network(demo: Demo) -> None:
     if chain.call("RiskModelRegistry", "modelCount") == 0:
         demo.run("tranchain", "risk", "model", "propose", account="risk-control")
     if demo.run("tranchain", "risk", "model", "show", "1", show=False)["status"] == "proposed":
-        activate = ("RiskModelRegistry", "activate", json.dumps([1]))
+        demo.run("tranchain", "risk", "model", "publish", "1", account="risk-control")
+        activate = ("RiskModelRegistry", "activate", json.dumps([1, 0]))
         demo.run(*vote, *activate, "--description", "The first model", *governors, account="governor-a", show=False)
     prove_keys(demo)
 

@@ -6,8 +6,8 @@ import typer
 
 from client.cli import risk_model, risk_screening
 from client.cli.session import Session, session_of
+from client.roles.risk_control import models, scoring
 from client.roles.risk_control import query as queries
-from client.roles.risk_control import scoring
 from client.roles.risk_control.forgetting import confirm_deletion, forget_pack
 from client.roles.risk_control.invitation import invite as invite_pack
 from client.sdk.consent import Purpose
@@ -119,7 +119,7 @@ def score(
         identity,
         pack_id=pack,
         query_id=queries.closed_query_of(chain, pack),
-        model_id=model or scoring.active_model(chain),
+        model_id=model or models.champion(chain),
         policy_id=scoring.ensure_policy(chain, identity, ages),
         is_fresh=new_round,
     )

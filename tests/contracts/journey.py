@@ -18,6 +18,7 @@ FAR_FUTURE = 2**40 - 1
 PD_TABLE = b"".join((1_000 * score).to_bytes(4, "big") for score in range(1, 101))
 CALIBRATION = b"".join((1_000).to_bytes(4, "big") + score.to_bytes(4, "big") for score in range(1, 101))
 MARGINS = [1_050_000] * 10
+PROGRAM = b"a program that only its hash matters of"
 POLICY = {
     "expectedBadRatePpm": 40_000,
     "mode": 0,
@@ -182,6 +183,7 @@ def make_model(suite: Suite, **changes: Any) -> dict[str, Any]:
         "modelHash": make_hash("model"),
         "manifestHash": make_hash("manifest"),
         "featureSpecHash": make_hash("features"),
+        "programHash": keccak(PROGRAM),
         "pdPpm": PD_TABLE,
         "calibration": CALIBRATION,
         "marginPpm": MARGINS,
@@ -190,11 +192,18 @@ def make_model(suite: Suite, **changes: Any) -> dict[str, Any]:
     return model | changes
 
 
-def activate_model(suite: Suite) -> int:
-    """Propose and vote; the model's id."""
-    call = suite.RiskModelRegistry.functions.propose(make_model(suite))
+def propose_model(suite: Suite, **changes: Any) -> int:
+    """Propose and publish the program; the model's id."""
+    call = suite.RiskModelRegistry.functions.propose(make_model(suite, **changes))
     model = suite.event("RiskModelRegistry", "ModelProposed", suite.send("risk_control", call))["modelId"]
-    suite.govern("RiskModelRegistry", "activate", model)
+    suite.send("risk_control", suite.RiskModel.functions.publish(model, 0, PROGRAM))
+    return model
+
+
+def activate_model(suite: Suite, **changes: Any) -> int:
+    """Propose, publish and vote a champion; the model's id."""
+    model = propose_model(suite, **changes)
+    suite.govern("RiskModelRegistry", "activate", model, 0)
     return model
 
 

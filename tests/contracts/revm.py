@@ -24,7 +24,9 @@ class RevmScorer:
         self._manager = self._deploy("AccessManager", encode(["address"], [ADMIN]))
         registry = self._deploy("ContractRegistry")
         arguments = self._encode("ContractRegistry", "initialize", self._manager, ADMIN)
-        self._place = {"ContractRegistry": self._deploy("ERC1967Proxy", encode(["address", "bytes"], [registry, arguments]))}
+        self._place = {
+            "ContractRegistry": self._deploy("ERC1967Proxy", encode(["address", "bytes"], [registry, arguments]))
+        }
         for name in ("RiskModelRegistry", "RiskModel"):
             arguments = self._encode(name, "initialize", self._manager, self._place["ContractRegistry"])
             self.send("ContractRegistry", "register", name, 1, self._deploy(name), arguments)

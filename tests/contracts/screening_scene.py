@@ -57,10 +57,7 @@ def add_model(suite: Suite, pd_ppm: Sequence[int], margin_ppm: Sequence[int]) ->
     """Propose and activate a model with these tables."""
     pd_table = b"".join(value.to_bytes(4, "big") for value in pd_ppm)
     changes = {"pdPpm": pd_table, "marginPpm": list(margin_ppm), "modelHash": journey.make_hash(next(_NUMBERS))}
-    call = suite.RiskModelRegistry.functions.propose(journey.make_model(suite, **changes))
-    model_id = suite.event("RiskModelRegistry", "ModelProposed", suite.send("risk_control", call))["modelId"]
-    suite.govern("RiskModelRegistry", "activate", model_id)
-    return Model(tuple(pd_ppm), tuple(margin_ppm), model_id)
+    return Model(tuple(pd_ppm), tuple(margin_ppm), journey.activate_model(suite, **changes))
 
 
 def policy_struct(policy: Policy) -> dict[str, Any]:

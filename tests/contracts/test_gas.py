@@ -45,7 +45,9 @@ def measured(module_suite: Suite) -> dict[str, int]:
 
     model = suite.RiskModelRegistry.functions.propose(journey.make_model(suite))
     receipts["propose model"] = suite.send("risk_control", model)
-    suite.govern("RiskModelRegistry", "activate", 1)
+    publish = suite.RiskModel.functions.publish(1, 0, journey.PROGRAM)
+    receipts["publish program 39"] = suite.send("risk_control", publish)
+    suite.govern("RiskModelRegistry", "activate", 1, 0)
     journey.define_policy(suite)
     receipts["open round"] = suite.send("risk_control", rounds.open(pack, 1, 1, 1))
     scores = make_scores(CHUNK)

@@ -16,7 +16,7 @@ from client.model.manifest import ModelPackage
 from client.roles.oracle import service
 from client.roles.oracle.service import OracleService, Step
 from client.roles.oracle.store import ReportStore
-from client.roles.risk_control import scoring
+from client.roles.risk_control import models, scoring
 from client.roles.risk_control.query import closed_query_of
 from client.sdk.database import open_engine
 from client.sdk.pack.assessment import assess
@@ -49,7 +49,7 @@ class Scoring:
             identity,
             pack_id=self.job.pack,
             query_id=closed_query_of(chain, self.job.pack),
-            model_id=scoring.active_model(chain),
+            model_id=models.champion(chain),
             policy_id=scoring.ensure_policy(chain, identity, Policy(expected_bad_rate_ppm=1_000_000)),
             is_fresh=True,
         )

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from client.sdk.chain import ChainClient
 from client.sdk.errors import InvalidInputError, UnavailableError
@@ -11,46 +11,11 @@ from client.sdk.keystore import Identity
 from client.sdk.pack.on_chain import policy_struct, read_policy
 from client.sdk.screening import Policy
 
-if TYPE_CHECKING:
-    from client.model.manifest import ModelPackage
-
-ACTIVE = 2
-"""Status of a model that scores."""
 AGREED = 2
 """Status of a round whose report is known by its hash only."""
 FINAL = 3
 """Status of a round whose scores are on the chain."""
 _POLL_S = 0.2
-
-
-def propose_model(chain: ChainClient, identity: Identity, package: "ModelPackage", *, valid_until: int) -> int:
-    """Put a model package forward; returns its id. A vote of the members activates it."""
-    calibration = b"".join(
-        total.to_bytes(4, "big") + defaults.to_bytes(4, "big")
-        for total, defaults in zip(package.totals, package.defaults, strict=True)
-    )
-    model = {
-        "modelHash": package.model_hash,
-        "manifestHash": package.manifest_hash,
-        "featureSpecHash": package.feature_spec_hash,
-        "pdPpm": b"".join(pd.to_bytes(4, "big") for pd in package.pd_ppm),
-        "calibration": calibration,
-        "marginPpm": list(package.margin_ppm),
-        "validUntil": valid_until,
-    }
-    receipt = chain.send("RiskModelRegistry", "propose", [model], identity.account)
-    return int(receipt.event("ModelProposed").args["modelId"])
-
-
-def active_model(chain: ChainClient) -> int:
-    """Return the newest active model; InvalidInputError when there is none."""
-    proposed = [int(event.args["modelId"]) for event in chain.events("RiskModelRegistry", "ModelProposed")]
-    for model_id in reversed(proposed):
-        if chain.call("RiskModelRegistry", "model", model_id).status == ACTIVE:
-            return model_id
-    raise InvalidInputError(
-        "risk model", got="none active", expected="one", remedy="`tranchain risk model propose`, then a vote"
-    )
 
 
 def ensure_policy(chain: ChainClient, identity: Identity, policy: Policy) -> int:
