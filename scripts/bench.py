@@ -32,6 +32,7 @@ from bench_network import (  # noqa: E402
     resync_1000_blocks_s,
 )
 from bench_node import bench_node, read_rss_anon_mb  # noqa: E402
+from bench_tapes import import_csv_rows_per_s, import_xml_rows_per_s  # noqa: E402
 from demo import EXAMPLES, run_main_job  # noqa: E402
 from demo_consortium import MEMBERS, NODE_NAMES  # noqa: E402
 from demo_network import found_network, start_network  # noqa: E402
@@ -152,6 +153,10 @@ BENCHES: dict[str, Callable[[], dict[str, Figure]]] = {
     "resync_1000_blocks_s": resync_1000_blocks_s,
     "idle_core_share": idle_core_share,
     "node_rss_mb_10k": node_rss_mb_10k,
+    "import_csv_rows_per_s": import_csv_rows_per_s,
+    "import_csv_rss_mb": import_csv_rows_per_s,
+    "import_xml_rows_per_s": import_xml_rows_per_s,
+    "import_xml_rss_mb": import_xml_rows_per_s,
     "demo_seconds": demo_seconds,
 }
 
