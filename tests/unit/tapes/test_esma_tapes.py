@@ -77,16 +77,7 @@ def test_only_gross_yearly_income_in_the_loans_currency_is_income(
 @pytest.mark.parametrize(
     ("status", "state"),
     [
-        (
-            ("PERF", "current"),
-            ("ARRE", "current"),
-            ("RARR", "modified"),
-            ("DFLT", "defaulted"),
-            ("DADB", "defaulted"),
-            ("REBR", "repurchased"),
-            ("RDMD", "prepaid"),
-            ("OTHR", "current"),
-        ),
+        ("PERF", "current"),
         ("ARRE", "current"),
         ("RARR", "modified"),
         ("DFLT", "defaulted"),
