@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from eth_abi import decode, encode
+from eth_utils import keccak
 from pyrevm import EVM
 from web3 import Web3
 
+from client.model.program import chunks_of
 from tests.contracts.chain import load_artifact
+from tests.contracts.journey import CALIBRATION, FAR_FUTURE, HASH, MARGINS, PD_TABLE
 
 ADMIN = Web3.to_checksum_address("0x" + "ad" * 20)
 _GAS = 4_000_000_000
@@ -41,6 +44,29 @@ class RevmScorer:
         """The decoded answer of a call."""
         entry = next(each for each in load_artifact(name)["abi"] if each.get("name") == function)
         return decode([output["type"] for output in entry["outputs"]], self.send(name, function, *arguments))
+
+    def gas(self, name: str, function: str, *arguments: Any) -> int:
+        """What a call costs as a transaction, its calldata included."""
+        self.send(name, function, *arguments)
+        return int(self._evm.result.gas_used)
+
+    def add_model(self, program: bytes) -> int:
+        """Propose a model with this program and publish it; its id."""
+        init = {
+            "modelHash": HASH,
+            "manifestHash": HASH,
+            "featureSpecHash": HASH,
+            "programHash": keccak(program),
+            "pdPpm": PD_TABLE,
+            "calibration": CALIBRATION,
+            "marginPpm": MARGINS,
+            "validUntil": FAR_FUTURE,
+        }
+        self.send("RiskModelRegistry", "propose", init)
+        (model,) = self.call("RiskModelRegistry", "modelCount")
+        for index, chunk in enumerate(chunks_of(program)):
+            self.send("RiskModel", "publish", model, index, chunk)
+        return int(model)
 
     def _encode(self, name: str, function: str, *arguments: Any) -> bytes:
         if name not in self._abi:

@@ -33,6 +33,7 @@ def test_package_gives_what_goes_on_chain(package: ModelPackage) -> None:
     assert package.manifest_hash == keccak((DEFAULT_MODEL / MANIFEST).read_bytes())
     assert package.feature_spec_hash == keccak((DEFAULT_MODEL / FEATURE_SPEC).read_bytes())
     assert len(package.pd_ppm) == len(package.totals) == len(package.defaults) == 100
+    assert package.program_hash == keccak(package.program)
     assert list(package.pd_ppm) == sorted(package.pd_ppm)
     assert len(package.margin_ppm) == 10
     assert min(package.margin_ppm) >= 1_050_000
@@ -72,6 +73,10 @@ def thin_the_margin(manifest: dict[str, Any]) -> None:
     manifest["margin_ppm"][0] = 1_049_999
 
 
+def change_the_program(manifest: dict[str, Any]) -> None:
+    manifest["program"]["keccak256"] = "00" * 32
+
+
 def drop_a_cut_point(manifest: dict[str, Any]) -> None:
     manifest["cut_points"].pop()
 
@@ -102,6 +107,7 @@ def add_an_unknown_entry(manifest: dict[str, Any]) -> None:
         (lower_a_pd, "pd_ppm"),
         (move_a_default, "levels"),
         (thin_the_margin, "margin_ppm"),
+        (change_the_program, "program"),
         (drop_a_cut_point, "cut_points"),
         (swap_cut_points, "cut_points"),
         (forget_a_file, "no entry in the manifest"),
