@@ -52,7 +52,8 @@ contracts: .venv/dev.stamp ## compile the contracts; contracts/artifacts is repr
 	@$(BIN)/python scripts/build_contracts.py
 
 model-check: .venv/train.stamp ## train the model again from DATA=loans.csv.gz and compare with the committed one
-	@$(BIN)/python scripts/train_model.py --data $(DATA) --check
+	@$(BIN)/tranchain risk model train --data $(DATA) --features examples/models/lendingclub.toml \
+		--out client/model/artifacts/lendingclub_v1 --check
 
 soak: .venv/dev.stamp ## the slow suites: exhaustive mutations, long fuzzing
 	@HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest -m slow --timeout 3600 $(ARGS)

@@ -15,8 +15,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from client.model.training.data import load_frame, months_between
-
 PACK_SIZE = 6_069
 YEAR = "2011"
 SEED = 2_011
@@ -36,7 +34,9 @@ def main() -> int:
     if not options.data.is_file():
         print(f"{options.data}: no such file; --data names LendingClub's loans.csv.gz", file=sys.stderr)
         return 2
-    files = {name: frame.write_csv() for name, frame in make(load_frame(options.data)).items()}
+    files = {
+        name: frame.write_csv() for name, frame in make(pl.read_csv(options.data, infer_schema_length=None)).items()
+    }
     different = [name for name, text in files.items() if not _holds(options.out / name, text)]
     if not options.check:
         options.out.mkdir(parents=True, exist_ok=True)
@@ -97,7 +97,7 @@ def _credit_files(pack: pl.DataFrame) -> pl.DataFrame:
     return pack.select(
         national_id="national_id",
         observed_on="month_start",
-        months_since_oldest_line=months_between("earliest_cr_line", "issue_d"),
+        months_since_oldest_line=_months("issue_d") - _months("earliest_cr_line"),
         delinquencies_2y=_whole("delinq_2yrs"),
         inquiries_6m=_whole("inq_last_6mths"),
         months_since_delinquency=_whole("mths_since_last_delinq"),
@@ -121,6 +121,11 @@ def _consents(pack: pl.DataFrame) -> pl.DataFrame:
         granted_on="month_start",
         expires_on=pl.lit("2040-12-31"),
     )
+
+
+def _months(column: str) -> pl.Expr:
+    year = pl.col(column).str.slice(0, 4).cast(pl.Int64)
+    return year * 12 + pl.col(column).str.slice(5, 2).cast(pl.Int64)
 
 
 def _decimal(column: str, factor: int = 1) -> pl.Expr:

@@ -5,12 +5,15 @@ from typing import Annotated
 
 import typer
 
+from client.cli import risk_model_train, risk_model_watch
 from client.cli.session import Session, session_of
 from client.model.committed import DEFAULT_MODEL
 from client.roles.risk_control import models
 from client.sdk.errors import InvalidInputError
 
 commands = typer.Typer(help="Model versions.", no_args_is_help=True)
+risk_model_train.add_command(commands)
+risk_model_watch.add_command(commands)
 
 ModelId = Annotated[int, typer.Argument(help="Model id.")]
 Package = Annotated[Path, typer.Argument(help="Model package.")]

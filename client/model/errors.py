@@ -4,6 +4,7 @@ ModelError
 ├── SpecError            a feature spec or network that breaks its own rules
 ├── RecordShapeError     raw records that do not have the fields, types or lengths of the schema
 ├── FeatureRangeError    features outside the range for which the integer network is exact
+├── FeatureFileError     a feature file that breaks a rule, or a training that cannot be made
 └── ArtifactError        a model package that is incomplete or was changed
 """
 
@@ -41,6 +42,15 @@ class FeatureRangeError(ModelError):
         super().__init__(
             f"feature value {got} is outside -{limit} to {limit}; features must come from the feature spec"
         )
+
+
+class FeatureFileError(ModelError):
+    """A feature file that cannot be read or breaks a rule, or whose data is too little to train on."""
+
+    def __init__(self, *, file: str, problem: str) -> None:
+        self.file = file
+        self.problem = problem
+        super().__init__(f"feature file {file}: {problem}")
 
 
 class ArtifactError(ModelError):

@@ -47,6 +47,8 @@ _BLOCK_ROWS: Final = 4_096
 """Rows scored at a time: features and hidden layer stay in the processor's cache."""
 
 FORMAT: Final = "tranchain-model-1"
+OWN_RECORDS: Final = 0
+"""Schema version of a package that reads fields of its own: it scores no assets of packs."""
 
 Count = Annotated[int, Field(ge=0)]
 Ppm = Annotated[int, Field(ge=0, le=10_000_000)]
@@ -66,7 +68,7 @@ class FileEntry(_Part):
 
 
 class RawField(_Part):
-    """A raw field the model reads: its name and unit in the schema, and who knows it."""
+    """A raw field the model reads: its name and unit in the schema or of its own, and who knows it."""
 
     name: str
     kind: Literal["asset", "credit"]
@@ -87,7 +89,10 @@ class Training(_Part):
     """What the package was made from."""
 
     data_sha256: str
-    issue_years: tuple[int, int]
+    features_sha256: str
+    """Of what the feature file says, whatever its comments."""
+    issue_years: tuple[int, int] | None
+    """None where the data has no time column."""
     loans: int
     seed: int
     packages: dict[str, str]
@@ -255,14 +260,16 @@ def _check_manifest(manifest: Manifest, spec: FeatureSpec, network: Network) -> 
     for counts in (manifest.calibration, manifest.validation):
         if by_level(counts.totals) != counts.level_totals or by_level(counts.defaults) != counts.level_defaults:
             raise ArtifactError(file=MANIFEST, got=f"{counts.basis}: levels", expected="the sums of their scores")
-    facts = {
-        "schema_version": (manifest.schema_version, SCHEMA_VERSION),
+    facts: dict[str, tuple[object, object]] = {
         "cut_points": (manifest.cut_points, tuple(sorted(set(manifest.cut_points)))),
         "pd_ppm": (manifest.pd_ppm, monotone_pd_ppm(manifest.calibration.totals, manifest.calibration.defaults)),
         "features": (len(spec.features), network.feature_count),
         "feature_limit": (spec.feature_limit, network.feature_limit),
-        "raw_fields": (manifest.raw_fields, raw_fields_of(spec)),
+        "raw_fields": (tuple(field.name for field in manifest.raw_fields), spec.input_names),
     }
+    if manifest.schema_version != OWN_RECORDS:
+        facts["schema_version"] = (manifest.schema_version, SCHEMA_VERSION)
+        facts["raw_fields"] = (manifest.raw_fields, raw_fields_of(spec))
     for name, (got, expected) in facts.items():
         if got != expected:
             raise ArtifactError(file=MANIFEST, got=f"{name} {got}", expected=str(expected))

@@ -1,73 +1,78 @@
 """Renders the model card; no dates, machines or times, so that the same training gives the same bytes."""
 
 from collections.abc import Sequence
+from functools import partial
+from textwrap import fill as wrap
 
 from client.model.arithmetic import PPM
 from client.model.training.assessment import Assessment, Comparison
-from client.model.training.evaluation import PACK_DRAWS, PACK_SIZE, PackPromise
+from client.model.training.evaluation import PACK_DRAWS, Discrimination
+from client.model.training.feature_file import FeatureFile
+from client.model.training.margins import Promise
 
-_INTRO = """# Model card: lendingclub, version 1
-
-Predicts whether an unsecured consumer loan will ever be charged off, from what an originator and a credit bureau know
-when it is made. Three-layer integer network (8-bit weights), distilled from boosted trees; score 1 to 100, higher is
-riskier; level = ceil(score / 10). Every executor computes the same integers.
-
-- **Data**: LendingClub loans, every loan terminal. Trained on loans issued 2007-2010 ({train} loans), tested out of
-  time on loans issued in 2011 ({test} loans, {bad} defaulted).
-- **Left out on purpose**: grade, sub-grade, interest rate and installment (they carry the platform's own opinion),
-  state (proxies the vintage), everything that happened after the loan was made. There is no bureau score in the data.
-- **Use**: comparing and screening loans of one pack. Not for deciding on a person's application.
-"""
-
-_LIMITS = """## Limits
-
-- **Label hindsight.** A loan of 2010 resolves years later: of {all_defaults} defaults among the training loans only
-  {known} were on the books at the end of 2010. The committed model is trained with *hindsight labels*; nobody could
-  have trained it on 1 January 2011. *Knowable at the time* is the same recipe on the {seasoned} loans that were at
-  least 12 months old on that day, with the defaults booked by then. Calling younger loans good as well would turn the
-  ranking around (LightGBM: AUC {unseasoned:.3f}): 60-month loans were new in 2010 and had had no time to fail.
-- **Margins come from hindsight labels too**: the walk-forward trains on earlier years with their final outcome.
-- **Regime change.** Early years were another business: a model trained before 2010 promises other rates than came.
-- **Risk can rise at equal score.** The stability index sees only a change in who applies. Watch observed against
-  expected, too.
-- **Approved loans only.** Whoever was refused is in no file.
-- **Term carries much of it**: 60-month loans default far more often.
-- Missing `bankruptcies` marks the early years of this data, not a kind of borrower: it has no missing flag.
-- Default means charged off at any time during the contractual life (36 or 60 months), for loans new at the cut-off;
-  a seasoned loan defaults less often than this PD says.
-- US loans of one platform, 2007-2011. Elsewhere it must be trained again.
-"""
+_fill = partial(wrap, width=118, break_on_hyphens=False)
+_METHOD = (
+    "Three-layer integer network (8-bit weights), distilled from boosted trees; score 1 to 100, higher is riskier; "
+    "level = ceil(score / 10). Every executor computes the same integers."
+)
+_HINDSIGHT_MARGINS = """**Margins come from hindsight labels**: the walk-forward trains on earlier years with their
+final outcome. With what was knowable, the promises would have been off by the ratios of the second table."""
+_RISING_RISK = """**Risk can rise at equal score.** The stability index sees only a change in who applies. Watch
+observed against expected, too."""
+_NO_TIME = """**No time column.** Training and test loans are a seeded random split of one period, so the test and the
+margins measure sampling noise alone: nothing here says what another year brings."""
 
 
-def render(figures: Assessment, *, train_loans: int, test_loans: int) -> str:
+def render(file: FeatureFile, figures: Assessment) -> str:
     """Return the card as Markdown."""
     sections = [
-        _INTRO.format(train=train_loans, test=test_loans, bad=_percent(figures.observed_ppm)),
-        _discrimination(figures),
-        _levels(figures),
-        _margins(figures),
-        _promises(figures),
-        _months(figures),
-        _LIMITS.format(
-            known=figures.known_defaults,
-            all_defaults=figures.all_defaults,
-            seasoned=figures.seasoned_loans,
-            unseasoned=figures.unseasoned.auc,
-        ),
+        _intro(file, figures),
+        _discrimination(file, figures),
+        _levels(file, figures),
+        _margins(file, figures),
+        _promises(file, figures),
+        _months(figures) if figures.months else "",
+        _limits(file, figures),
     ]
-    return "\n".join(sections)
+    return "\n".join(section for section in sections if section)
 
 
-def _discrimination(figures: Assessment) -> str:
-    rows = [
-        *_comparison_rows("hindsight labels", figures.hindsight),
-        *_comparison_rows("knowable at the time", figures.knowable),
-    ]
-    return (
-        "## Out of time, 2011\n\nIntervals: 95 %, bootstrap over test loans. All models see the same columns, logistic "
-        "regression as encoded features.\nPD of the knowable models is their raw output; labels cut off early make "
-        "it too low, which Brier shows.\n\n" + _table(["labels", "model", "AUC", "KS", "Brier"], rows)
+def _intro(file: FeatureFile, figures: Assessment) -> str:
+    bad = _percent(figures.observed_ppm)
+    if file.time:
+        data = (
+            f"Trained on loans issued {file.time.trained_on} ({figures.train_loans} loans), tested out of "
+            f"time on loans issued {file.time.tested_on} ({figures.test_loans} loans, {bad} bad)."
+        )
+    else:
+        data = (
+            f"No time column: trained on a seeded random {1 - file.test_share:.0%} ({figures.train_loans} loans), "
+            f"tested on the rest ({figures.test_loans} loans, {bad} bad)."
+        )
+    use = (
+        "It scores the assets of packs."
+        if file.schema_version is not None
+        else "It reads fields of its own, so it scores records of this kind and no asset of a pack."
     )
+    paragraphs = [file.about.strip(), _METHOD, data, use, f"Bad means: {file.default_definition}."]
+    text = "\n\n".join(_fill(" ".join(each.split())) for each in paragraphs)
+    return f"# Model card: {file.name}, version {file.version}\n\n{text}\n"
+
+
+def _discrimination(file: FeatureFile, figures: Assessment) -> str:
+    rows = [
+        *_comparison_rows("hindsight" if file.time else "all", figures.hindsight),
+        *(_comparison_rows("knowable at the time", figures.knowable.comparison) if figures.knowable else []),
+        ["out of fold", "integer network", *_measures(figures.out_of_fold)],
+    ]
+    text = (
+        "Intervals: 95 %, bootstrap over loans. All models see the same columns, logistic regression as encoded "
+        "features. The last line is the network on the training loans, each scored by one trained without it."
+    )
+    if figures.knowable:
+        text += " PD of the knowable models is their raw output; labels cut off early make it too low, as Brier shows."
+    table = _table(["labels", "model", "AUC", "KS", "Brier"], rows)
+    return f"## {_test_name(file)}\n\n{_fill(text)}\n\n{table}"
 
 
 def _comparison_rows(labels: str, comparison: Comparison) -> list[list[str]]:
@@ -76,56 +81,62 @@ def _comparison_rows(labels: str, comparison: Comparison) -> list[list[str]]:
         ("LightGBM", comparison.lightgbm),
         ("logistic regression", comparison.logistic),
     ]
-    return [
-        [labels, name, f"{m.auc:.4f} [{m.auc_low:.3f}, {m.auc_high:.3f}]", f"{m.ks:.3f}", f"{m.brier:.4f}"]
-        for name, m in models
-    ]
+    return [[labels, name, *_measures(measured)] for name, measured in models]
 
 
-def _levels(figures: Assessment) -> str:
+def _measures(measured: Discrimination) -> list[str]:
+    interval = f"{measured.auc:.4f} [{measured.auc_low:.3f}, {measured.auc_high:.3f}]"
+    return [interval, f"{measured.ks:.3f}", f"{measured.brier:.4f}"]
+
+
+def _levels(file: FeatureFile, figures: Assessment) -> str:
     rows = [
         [str(r.level), str(r.loans), _percent(r.expected_ppm), _percent(r.observed_ppm), f"{r.margin_ppm / PPM:.3f}"]
         for r in figures.levels
     ]
     rows.append(["all", "", _percent(figures.expected_ppm), _percent(figures.observed_ppm), ""])
-    return (
-        "## Calibration by level, 2011\n\nPD per score: monotone regression of the defaults of 2007-2010 loans, each "
-        "scored by a network that was trained without it.\n\n"
-        + _table(["level", "loans", "expected", "observed", "margin on PD"], rows)
+    text = (
+        "PD per score: monotone regression of the bad among the training loans, each scored by a network that was "
+        "trained without it."
+    )
+    return f"## Calibration by level: {_test_name(file).lower()}\n\n{_fill(text)}\n\n" + _table(
+        ["level", "loans", "expected", "observed", "margin on PD"], rows
     )
 
 
-def _margins(figures: Assessment) -> str:
+def _margins(file: FeatureFile, figures: Assessment) -> str:
+    rule = (
+        "The margin of a level is the largest of 1.05, the worst ratio, and that ratio's upper 95 % bound (exact "
+        "Poisson, one-sided)."
+    )
+    if not file.time:
+        text = f"Observed / expected bad loans per level: each fold by the PD of the other folds. {rule}"
+        return f"## Prudence margin\n\n{_fill(text)}\n\n" + _promise_table(figures.promises)
+    text = (
+        "Observed / expected bad loans per level, for each year by a model trained and calibrated on the years before "
+        f"it. {rule}"
+    )
+    card = f"## Prudence margin, walk-forward on training years\n\n{_fill(text)}\n\n"
+    card += "Hindsight labels, which the margins come from:\n\n" + _promise_table(figures.promises)
+    if file.time.known:
+        card += "\nKnowable at the time, only defaults on the books when the year began:\n\n"
+        card += _promise_table(figures.knowable_promises) if figures.knowable_promises else "Too few in every year.\n"
+    return card
+
+
+def _promise_table(promises: Sequence[Promise]) -> str:
     rows = []
-    for year in figures.walk_forward:
-        ratios = [o / e if e else 0.0 for o, e in zip(year.observed, year.expected, strict=True)]
-        rows.append([str(year.year), str(sum(year.loans)), *(f"{ratio:.2f}" for ratio in ratios)])
-    header = ["year", "loans", *(str(level) for level in range(1, 11))]
-    return (
-        "## Prudence margin, walk-forward on training years\n\nObserved / expected defaults per level, for each year "
-        "by a model trained and calibrated on the years before it. The margin of a level is the largest of 1.05, the "
-        "worst ratio, and that ratio's upper 95 % bound (exact Poisson, one-sided).\n\n" + _table(header, rows)
-    )
+    for each in promises:
+        pairs = zip(each.observed, each.expected, strict=True)
+        ratios = [observed / expected if expected else 0.0 for observed, expected in pairs]
+        rows.append([each.name, str(sum(each.loans)), *(f"{ratio:.2f}" for ratio in ratios)])
+    return _table(["tested on", "loans", *(str(level) for level in range(1, 11))], rows)
 
 
-def _promises(figures: Assessment) -> str:
+def _promises(file: FeatureFile, figures: Assessment) -> str:
+    if not file.packs:
+        return ""
     rows = [
-        *_promise_rows("by count, margins above", figures.by_count),
-        *_promise_rows("by balance, margins above", figures.by_balance),
-        *_promise_rows("by count, margin 1.05 only", figures.least_margin),
-        *_promise_rows("by count, no margin", figures.no_margin),
-    ]
-    header = ["bad rate", "target", "loans removed", "observed", "5 % to 95 %", "promise broken"]
-    return (
-        f"## How often the promise would have been broken\n\n{PACK_DRAWS} packs of {PACK_SIZE} loans drawn from 2011, "
-        "screened with `whole_pack`. This measures **sampling noise of one year alone**: another year can be worse for "
-        "every pack at once. A wide margin keeps the promise and pays for it in loans removed.\n\n"
-        + _table(header, rows)
-    )
-
-
-def _promise_rows(name: str, promises: Sequence[PackPromise]) -> list[list[str]]:
-    return [
         [
             name,
             f"{p.target_ppm / 10_000:.0f} %",
@@ -134,8 +145,16 @@ def _promise_rows(name: str, promises: Sequence[PackPromise]) -> list[list[str]]
             f"{p.low:.1%} to {p.high:.1%}",
             f"{p.broken_share:.1%}",
         ]
+        for name, promises in figures.packs
         for p in promises
     ]
+    header = ["bad rate", "target", "loans removed", "observed", "5 % to 95 %", "promise broken"]
+    text = (
+        f"{PACK_DRAWS} packs of {file.packs.loans} loans drawn from the test loans, screened with `whole_pack`. This "
+        "measures **sampling noise of one period alone**: another year can be worse for every pack at once. A wide "
+        "margin keeps the promise and pays for it in loans removed."
+    )
+    return f"## How often the promise would have been broken\n\n{_fill(text)}\n\n" + _table(header, rows)
 
 
 def _months(figures: Assessment) -> str:
@@ -146,15 +165,34 @@ def _months(figures: Assessment) -> str:
             f"{r.stability:.4f}",
             _percent(r.expected_ppm),
             _percent(r.observed_ppm),
-            f"{r.observed_ppm / r.expected_ppm:.2f}",
+            f"{r.observed_ppm / max(r.expected_ppm, 1):.2f}",
         ]
         for r in figures.months
     ]
     header = ["issued", "loans", "PSI", "expected", "observed", "observed / expected"]
-    return (
-        f"## Stability by month\n\nPopulation stability index of the ten levels against training; whole year "
-        f"{figures.stability:.4f}.\n\n" + _table(header, rows)
-    )
+    text = f"Population stability index of the ten levels against training; whole test {figures.stability:.4f}."
+    return f"## Stability by month\n\n{text}\n\n" + _table(header, rows)
+
+
+def _limits(file: FeatureFile, figures: Assessment) -> str:
+    limits = [*file.limits, *((_HINDSIGHT_MARGINS, _RISING_RISK) if file.time else (_NO_TIME,))]
+    if file.time and figures.knowable:
+        knowable = figures.knowable
+        limits.insert(
+            0,
+            f"**Label hindsight.** Of {figures.train_defaults} bad training loans only {knowable.known_defaults} were "
+            f"on the books at the end of {file.time.train_years[1]}. The package is trained with *hindsight labels*; "
+            "nobody could have trained it on the day after. *Knowable at the time* is the same recipe on the "
+            f"{knowable.seasoned_loans} loans that were at least {file.time.seasoned_months} months old on that day, "
+            "with the defaults booked by then. Calling younger loans good as well gives LightGBM an AUC of "
+            f"{knowable.unseasoned.auc:.3f}.",
+        )
+    items = [_fill(" ".join(each.split()), initial_indent="- ", subsequent_indent="  ") for each in limits]
+    return "## Limits\n\n" + "\n".join(items) + "\n"
+
+
+def _test_name(file: FeatureFile) -> str:
+    return f"Out of time, {file.time.tested_on}" if file.time else "Held out"
 
 
 def _percent(ppm: int) -> str:

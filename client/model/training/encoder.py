@@ -5,7 +5,6 @@ most 8 bins chosen by a small tree (monotone where the direction is known), and 
 categorical source a weight-of-evidence table. Everything is fitted on the integers that the spec itself computes.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -13,9 +12,10 @@ from numpy.typing import NDArray
 from sklearn.tree import DecisionTreeClassifier
 
 from client.model.arithmetic import Int64Array
-from client.model.feature_spec import Feature, FeatureSpec, Input, Lookup, MissingFlag, Ratio
-from client.model.schema import FIELDS, MISSING
-from client.model.training.data import LoanSet
+from client.model.feature_spec import Feature, FeatureSpec, Lookup, MissingFlag
+from client.model.schema import MISSING
+from client.model.training.design import Design, Source
+from client.model.training.loans import LoanSet
 
 SCALE: Final = 128
 """Integer that stands for 1.0 in a feature."""
@@ -28,94 +28,36 @@ CLIP: Final = 3.0
 FloatArray = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """How a number is turned into features."""
-
-    name: str
-    logarithmic: bool = False
-    direction: int = 0
-    """1 when risk cannot fall as the number grows, -1 when it cannot rise, 0 when free."""
-    evidence: bool = True
-    """Whether it also gets a weight-of-evidence table."""
-
-
-RATIOS: Final = (
-    Ratio("principal_to_income", "original_principal_cents", "annual_income_cents"),
-    Ratio("payment_to_income", "principal_to_income", "term_months"),
-    Ratio("revolving_to_income", "revolving_balance_cents", "annual_income_cents"),
-    Ratio("revolving_limit_cents", "revolving_balance_cents", "revolving_utilisation_ppm"),
-    Ratio("limit_to_income", "revolving_limit_cents", "annual_income_cents"),
-    Ratio("open_share", "open_accounts", "total_accounts"),
-)
-
-NUMERIC: Final = (
-    Source("original_principal_cents", logarithmic=True),
-    Source("annual_income_cents", logarithmic=True, direction=-1),
-    Source("principal_to_income", logarithmic=True, direction=1),
-    Source("payment_to_income", logarithmic=True, direction=1),
-    Source("debt_to_income_ppm", direction=1),
-    Source("revolving_utilisation_ppm", direction=1),
-    Source("revolving_balance_cents", logarithmic=True),
-    Source("revolving_to_income", logarithmic=True),
-    Source("revolving_limit_cents", logarithmic=True, direction=-1),
-    Source("limit_to_income", logarithmic=True, direction=-1),
-    Source("credit_age_months", logarithmic=True, direction=-1),
-    Source("open_accounts"),
-    Source("total_accounts"),
-    Source("open_share"),
-    Source("inquiries_6m", direction=1),
-    Source("delinquencies_2y", direction=1),
-    Source("public_records", direction=1),
-    Source("bankruptcies", direction=1),
-    Source("months_since_delinquency", direction=-1),
-    Source("months_since_public_record", direction=-1),
-    Source("term_months", direction=1, evidence=False),
-    Source("employment_years"),
-)
-
-CATEGORICAL: Final = ("purpose_code", "home_ownership_code", "income_verification_code")
-
-_WITHOUT_FLAG: Final = ("bankruptcies",)
-"""Unknown in the early years only: a flag would tell the model the vintage, not the borrower."""
-
-
-def base_spec() -> FeatureSpec:
+def base_spec(design: Design) -> FeatureSpec:
     """Return the spec's inputs and ratios, without features."""
-    computed = {ratio.name for ratio in RATIOS}
-    used = {source.name for source in NUMERIC} | set(CATEGORICAL)
-    used |= {operand for ratio in RATIOS for operand in (ratio.numerator, ratio.denominator)}
-    inputs = tuple(
-        Input(field.name, field.minimum, field.maximum) for field in FIELDS.values() if field.name in used - computed
-    )
-    return FeatureSpec(inputs=inputs, ratios=RATIOS, features=())
+    return FeatureSpec(inputs=design.inputs, ratios=design.ratios, features=())
 
 
-def fit_spec(loans: LoanSet, labels: NDArray[np.int8], weights: FloatArray) -> FeatureSpec:
+def fit_spec(design: Design, loans: LoanSet, labels: NDArray[np.int8], weights: FloatArray) -> FeatureSpec:
     """Fit all tables.
 
     Args:
+        design: which numbers become features, and how.
         loans: training loans.
         labels: 1 = bad, one per loan.
         weights: sample weights.
     """
-    base = base_spec()
+    base = base_spec(design)
     numbers = base.numbers(loans.columns)
     features: list[Feature] = []
-    for source in NUMERIC:
+    for source in design.numeric:
         features.extend(_numeric_features(source, numbers[source.name], labels, weights))
-    for name in CATEGORICAL:
+    for name in design.categorical:
         codes = numbers[name]
-        cuts = tuple(range(2, FIELDS[name].maximum + 1))
+        cuts = tuple(range(2, design.maximum(name) + 1))
         features.append(_evidence_table(name, codes, cuts, labels, weights))
     return FeatureSpec(inputs=base.inputs, ratios=base.ratios, features=tuple(features))
 
 
-def tree_matrix(loans: LoanSet) -> FloatArray:
+def tree_matrix(design: Design, loans: LoanSet) -> FloatArray:
     """Return the numbers of the spec for a tree model: float64, shape (loans, sources), NaN where missing."""
-    numbers = base_spec().numbers(loans.columns)
-    names = [source.name for source in NUMERIC] + list(CATEGORICAL)
-    matrix = np.column_stack([numbers[name] for name in names])
+    numbers = base_spec(design).numbers(loans.columns)
+    matrix = np.column_stack([numbers[name] for name in design.source_names])
     return np.where(matrix == MISSING, np.nan, matrix.astype(np.float64))
 
 
@@ -124,7 +66,7 @@ def _numeric_features(
 ) -> list[Feature]:
     features: list[Feature] = [_mean_table(source, numbers)]
     present = numbers != MISSING
-    if (~present).mean() > LEAF_SHARE and source.name not in _WITHOUT_FLAG:
+    if (~present).mean() > LEAF_SHARE and source.flag:
         features.append(MissingFlag(source.name, SCALE))
     if source.evidence and present.any():
         tree = DecisionTreeClassifier(
@@ -148,7 +90,9 @@ def _mean_table(source: Source, numbers: Int64Array) -> Lookup:
         return Lookup(source.name, (), (0,), 0)
     positions = (np.arange(1, QUANTILE_BINS) * len(present)) // QUANTILE_BINS
     cuts = sorted({int(present[position]) for position in positions} - {int(present[0])})
-    shaped = np.log1p(present.astype(np.float64)) if source.logarithmic else present.astype(np.float64)
+    shaped = present.astype(np.float64)
+    if source.logarithmic:
+        shaped = np.sign(shaped) * np.log1p(np.abs(shaped))
     low, high = np.quantile(shaped, [0.005, 0.995])
     shaped = np.clip(shaped, low, high)
     shaped = np.clip((shaped - shaped.mean()) / max(float(shaped.std()), 1e-9), -CLIP, CLIP)

@@ -9,12 +9,13 @@ from sklearn.metrics import roc_auc_score, roc_curve
 
 from client.model.arithmetic import PPM, Int64Array
 from client.model.calibration import LEVEL_COUNT, levels_of
+from client.model.errors import FeatureFileError
 from client.model.training.encoder import FloatArray
+from client.model.training.feature_file import Packs
+from client.model.training.loans import LoanSet
 
 BOOTSTRAPS: Final = 500
-PACK_SIZE: Final = 6_069
 PACK_DRAWS: Final = 400
-TARGETS_PPM: Final = (100_000, 80_000, 60_000)
 
 Labels = NDArray[np.int8]
 Scores = NDArray[np.uint8]
@@ -96,18 +97,27 @@ def screen_whole_pack(scores: Scores, pd_ppm: Int64Array, balance: Int64Array, t
     return kept
 
 
-def pack_promises(scores: Scores, pd_ppm: Int64Array, balance: Int64Array, labels: Labels) -> tuple[PackPromise, ...]:
-    """Draw packs, screen each to each target and compare with what happened; arguments as `screen_whole_pack`."""
+def pack_promises(
+    packs: Packs, scores: Scores, pd_ppm: Int64Array, balance: Int64Array, test: LoanSet
+) -> tuple[PackPromise, ...]:
+    """Draw packs, screen each to each target and compare with what happened; arrays as in `screen_whole_pack`.
+
+    Raises:
+        FeatureFileError: there are fewer test loans than a pack has.
+    """
+    labels = test.defaulted
+    if packs.loans > len(labels):
+        raise FeatureFileError(file="packs", problem=f"loans: got {packs.loans}, expected at most {len(labels)}")
     generator = np.random.default_rng(0)
-    draws = [generator.choice(len(labels), PACK_SIZE, replace=False) for _ in range(PACK_DRAWS)]
+    draws = [generator.choice(len(labels), packs.loans, replace=False) for _ in range(PACK_DRAWS)]
     results = []
-    for target in TARGETS_PPM:
+    for target in packs.targets_ppm:
         removed, observed = [], []
         for drawn in draws:
             kept = screen_whole_pack(scores[drawn], pd_ppm[drawn], balance[drawn], target)
             weight = balance[drawn][kept]
             removed.append(1 - kept.mean())
-            observed.append(float((weight * labels[drawn][kept]).sum() / weight.sum()))
+            observed.append(float((weight * labels[drawn][kept]).sum() / max(int(weight.sum()), 1)))
         low, high = np.quantile(observed, [0.05, 0.95])
         results.append(
             PackPromise(

@@ -16,7 +16,6 @@ from client.model.executor_onnx import INPUT_NAME, OUTPUT_NAME
 from client.model.feature_spec import FeatureSpec
 from client.model.network import Network
 from client.model.program import compile_program
-from client.model.schema import SCHEMA_VERSION
 
 OPSET: Final = 13
 IR_VERSION: Final = 8
@@ -81,7 +80,7 @@ def write_package(directory: Path, *, network: Network, spec_bytes: bytes, card:
         network: the integer network.
         spec_bytes: canonical bytes of the feature spec.
         card: text of the model card.
-        facts: every field of `Manifest` but `format`, `schema_version`, `files`, `program`.
+        facts: every field of `Manifest` but `format`, `files` and `program`.
     """
     files = {
         package.MODEL: onnx_bytes(network),
@@ -92,7 +91,6 @@ def write_package(directory: Path, *, network: Network, spec_bytes: bytes, card:
     program = compile_program(FeatureSpec.from_bytes(spec_bytes), network, facts["cut_points"])
     manifest = {
         "format": package.FORMAT,
-        "schema_version": SCHEMA_VERSION,
         "files": {name: _entry(content) for name, content in files.items()},
         "program": _entry(program),
         **facts,

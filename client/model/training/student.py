@@ -8,11 +8,10 @@ from scipy.optimize import minimize
 
 from client.model.arithmetic import Int64Array
 from client.model.network import Network
-from client.model.training.data import LoanSet
 from client.model.training.encoder import SCALE, FloatArray
+from client.model.training.loans import LoanSet
 
 HIDDEN: Final = 32
-PENALTY: Final = 1e-4
 ITERATIONS: Final = 200
 SWAPPED_SHARE: Final = 0.2
 SYNTHETIC_COPIES: Final = 2
@@ -50,13 +49,16 @@ def swapped_loans(loans: LoanSet, generator: np.random.Generator) -> LoanSet:
     return replace(loans, columns=columns)
 
 
-def train_network(features: Int64Array, log_odds: FloatArray, weights: FloatArray, *, seed: int) -> FloatNetwork:
+def train_network(
+    features: Int64Array, log_odds: FloatArray, weights: FloatArray, *, penalty: float, seed: int
+) -> FloatNetwork:
     """Minimise the soft cross-entropy to the teacher by L-BFGS.
 
     Args:
         features: int64, shape (rows, features).
         log_odds: the teacher's, one per row.
         weights: one per row.
+        penalty: of the squared weights.
         seed: of the initial weights.
     """
     inputs = features / SCALE
@@ -85,8 +87,8 @@ def train_network(features: Int64Array, log_odds: FloatArray, weights: FloatArra
         penalised = flat.copy()
         penalised[count * HIDDEN : count * HIDDEN + HIDDEN] = 0
         penalised[-1] = 0
-        value = float(share @ entropy) + PENALTY * float(penalised @ penalised)
-        return value, gradient + 2 * PENALTY * penalised
+        value = float(share @ entropy) + penalty * float(penalised @ penalised)
+        return value, gradient + 2 * penalty * penalised
 
     options = {"maxiter": ITERATIONS, "maxcor": 20}
     found = minimize(loss, start, jac=True, method="L-BFGS-B", options=options)

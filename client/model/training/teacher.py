@@ -17,14 +17,14 @@ XGBOOST_SEEDS: Final = (0,)
 
 
 def boosted_trees(
-    matrix: FloatArray, labels: NDArray[np.int8], weights: FloatArray, *, seed: int
+    matrix: FloatArray, labels: NDArray[np.int8], weights: FloatArray, *, leaf_loans: int, seed: int
 ) -> "lightgbm.LGBMClassifier":
     """Fit one LightGBM model; also what the network is compared with in the model card."""
     model = lightgbm.LGBMClassifier(
         n_estimators=500,
         learning_rate=0.03,
         num_leaves=4,
-        min_child_samples=100,
+        min_child_samples=leaf_loans,
         reg_lambda=5.0,
         subsample=0.7,
         subsample_freq=1,
@@ -41,8 +41,10 @@ def boosted_trees(
 class Teacher:
     """Half the mean of three LightGBM models, half XGBoost, in log-odds."""
 
-    def __init__(self, matrix: FloatArray, labels: NDArray[np.int8], weights: FloatArray) -> None:
-        self._light = [boosted_trees(matrix, labels, weights, seed=seed) for seed in LIGHTGBM_SEEDS]
+    def __init__(self, matrix: FloatArray, labels: NDArray[np.int8], weights: FloatArray, *, leaf_loans: int) -> None:
+        self._light = [
+            boosted_trees(matrix, labels, weights, leaf_loans=leaf_loans, seed=seed) for seed in LIGHTGBM_SEEDS
+        ]
         self._extreme = [_xgboost(matrix, labels, weights, seed=seed) for seed in XGBOOST_SEEDS]
 
     def log_odds(self, matrix: FloatArray) -> FloatArray:

@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 for module in ("sklearn", "lightgbm", "xgboost", "scipy"):
     pytest.importorskip(module)
 
+from client.model.errors import SpecError  # noqa: E402 - after the check
 from client.model.executor_numpy import NumpyExecutor  # noqa: E402 - after the check
 from client.model.training.encoder import SCALE  # noqa: E402 - after the check
 from client.model.training.evaluation import screen_whole_pack, with_margin  # noqa: E402 - after the check
-from client.model.training.pipeline import WalkForwardYear, margins_ppm, upper_bound  # noqa: E402 - after the check
+from client.model.training.margins import Promise, margins_ppm, upper_bound  # noqa: E402 - after the check
+from client.model.training.pipeline import percentiles  # noqa: E402 - after the check
 from client.model.training.student import OUTPUT_SCALE, FloatNetwork, quantise, train_network  # noqa: E402 - after the check
 
 LOAN = st.tuples(st.integers(1, 100), st.integers(1, 500))
@@ -48,8 +50,8 @@ def test_upper_bound_is_the_mean_that_five_percent_of_draws_fall_below() -> None
 
 def test_margin_takes_the_bound_of_the_worst_year_and_at_least_the_floor() -> None:
     many = tuple([1_000] * 10)
-    good = WalkForwardYear(year=2009, loans=many, expected=(100.0,) * 10, observed=(10,) * 10)
-    bad = WalkForwardYear(year=2010, loans=many, expected=(100.0,) * 10, observed=(20, *[120] * 9))
+    good = Promise(name="2009", loans=many, expected=(100.0,) * 10, observed=(10,) * 10)
+    bad = Promise(name="2010", loans=many, expected=(100.0,) * 10, observed=(20, *[120] * 9))
     margins = margins_ppm((good, bad))
     assert margins[0] == 1_050_000
     assert margins[1] == int(np.ceil(upper_bound(120) * 10_000))
@@ -78,8 +80,25 @@ def test_student_learns_what_its_teacher_says() -> None:
     generator = np.random.default_rng(5)
     features = generator.integers(-2 * SCALE, 2 * SCALE, (3_000, 4))
     log_odds = np.abs(features[:, 0] / SCALE) - features[:, 1] / SCALE - 2
-    trained = train_network(features, log_odds, np.ones(len(features)), seed=1)
+    trained = train_network(features, log_odds, np.ones(len(features)), penalty=1e-4, seed=1)
     learned = trained.log_odds(features)
     assert float(np.corrcoef(learned, log_odds)[0, 1]) > 0.98
-    again = train_network(features, log_odds, np.ones(len(features)), seed=1)
+    again = train_network(features, log_odds, np.ones(len(features)), penalty=1e-4, seed=1)
     np.testing.assert_array_equal(again.log_odds(features), learned)
+
+
+@settings(max_examples=25)
+@given(st.lists(st.integers(-5_000, 5_000), min_size=100, max_size=400, unique=True), st.data())
+def test_percentiles_leave_no_score_without_a_loan(distinct: list[int], data: st.DataObject) -> None:
+    repeated = data.draw(st.lists(st.sampled_from(distinct), max_size=400))
+    outputs = np.array(distinct + repeated, dtype=np.int64)
+    cuts = percentiles(outputs)
+    assert len(cuts) == 99
+    assert (np.diff(cuts) > 0).all()
+    counts = np.bincount(np.searchsorted(cuts, outputs, side="right"), minlength=100)
+    assert counts.min() >= 1
+
+
+def test_percentiles_of_too_few_different_outputs_are_refused() -> None:
+    with pytest.raises(SpecError, match="99 different outputs"):
+        percentiles(np.arange(99, dtype=np.int64).repeat(5))
