@@ -19,7 +19,8 @@ from client.roles.bureau.query import Policy
 from client.roles.bureau.retention import ADVERSE_RULES, RETENTION_DAYS_DEFAULT, Retention
 from client.roles.bureau.store import BureauStore
 from client.roles.bureau.tables import Outcome
-from client.roles.bureau.upload import upload as upload_rows
+from client.roles.bureau.upload import people_of
+from client.roles.bureau.upload import upload as upload_people
 from client.roles.bureau.who_read import who_read as readings_of
 from client.sdk.consent import Purpose
 from client.sdk.errors import InvalidInputError
@@ -62,11 +63,11 @@ def upload(
     table = read_table(
         file, CREDIT_FIELDS, keys=CREDIT_KEYS, unique=CREDIT_KEYS, mapping=load_mapping(mapping) if mapping else None
     )
-    frame = table.accepted(skip_bad_rows=skip_bad_rows)
-    if table.bad_rows:
-        session.console.bad_rows(table.bad_rows)
     bureau = _bureau(session, db, also_vault)
-    with session.console.progress("uploading records", frame.height) as bar:
+    people, bad_rows = people_of(table, retention, today=bureau.today(), skip_bad_rows=skip_bad_rows)
+    if bad_rows:
+        session.console.bad_rows(bad_rows)
+    with session.console.progress("uploading records", len(people)) as bar:
         shown = 0
 
         def report(done: int, _: int) -> None:
@@ -74,9 +75,7 @@ def upload(
             bar.advance(done - shown)
             shown = done
 
-        result = upload_rows(
-            bureau, frame, content_hash=_content_hash(file, mapping, retention), retention=retention, progress=report
-        )
+        result = upload_people(bureau, people, content_hash=_content_hash(file, mapping, retention), progress=report)
     if result.was_complete:
         session.console.note("this file was uploaded before")
     session.console.result(
@@ -89,7 +88,7 @@ def upload(
             "older_count": result.left_out.older,
             "erased_before_count": result.left_out.erased,
             "expired_count": result.left_out.expired,
-            "bad_count": table.bad_line_count,
+            "bad_count": len({row.line for row in bad_rows}),
         },
         title="Uploaded credit files",
     )
@@ -127,6 +126,7 @@ def serve(
                 "found_count": handled.found,
                 "missing_count": handled.missing,
                 "refused_count": handled.refused,
+                "withheld_count": handled.withheld,
             }
         )
 

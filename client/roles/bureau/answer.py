@@ -1,5 +1,6 @@
 """The answer to a query: entries that open records, sealed to each recipient. Source: docs/protocol.md, 5."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ class Given:
     """A record that may be given."""
 
     subject: bytes
+    part: int
     batch_id: int
     chain_id: int
     position: int
@@ -29,12 +31,13 @@ class Given:
     sealed_secrets: bytes
 
 
-def records_to_give(bureau: Bureau, subjects: Sequence[bytes], *, now: int, today: int) -> dict[bytes, Given]:
-    """Return the record in force of each subject that has one, published, unexpired and with its key."""
+def records_to_give(bureau: Bureau, subjects: Sequence[bytes], *, now: int, today: int) -> dict[bytes, list[Given]]:
+    """Return the records in force of each subject that has any, published, unexpired and with their keys."""
     wanted = set(subjects)
     query = (
         select(
             RECORDS.c.subject,
+            RECORDS.c.part,
             RECORDS.c.batch_id,
             BATCHES.c.chain_id,
             RECORDS.c.position,
@@ -43,6 +46,7 @@ def records_to_give(bureau: Bureau, subjects: Sequence[bytes], *, now: int, toda
             RECORDS.c.sealed_secrets,
         )
         .join(BATCHES, BATCHES.c.id == RECORDS.c.batch_id)
+        .order_by(RECORDS.c.part)
         .where(
             RECORDS.c.state == RecordState.LIVE,
             RECORDS.c.expires_day > today,
@@ -51,21 +55,20 @@ def records_to_give(bureau: Bureau, subjects: Sequence[bytes], *, now: int, toda
             BATCHES.c.expires_at > now,
         )
     )
+    records: defaultdict[bytes, list[Given]] = defaultdict(list)
     with bureau.store.engine.connect() as connection:
-        return {
-            row.subject: Given(**row._mapping)  # noqa: SLF001  # the documented access to a row's fields by name
-            for row in connection.execute(query)
-            if row.subject in wanted
-        }
+        for row in connection.execute(query):
+            if row.subject in wanted:
+                records[row.subject].append(Given(**row._mapping))  # noqa: SLF001  # documented access by name
+    return dict(records)
 
 
-def bundle_entries(bureau: Bureau, given_by_handle: Mapping[bytes, Given]) -> list[BundleEntry]:
+def bundle_entries(bureau: Bureau, given_by_handle: Mapping[bytes, Sequence[Given]]) -> list[BundleEntry]:
     """Return what opens each record, in the order of the handles, with its proof under its batch's root."""
-    trees = {
-        batch_id: _tree(bureau, batch_id) for batch_id in sorted({one.batch_id for one in given_by_handle.values()})
-    }
+    batch_ids = {one.batch_id for given in given_by_handle.values() for one in given}
+    trees = {batch_id: _tree(bureau, batch_id) for batch_id in sorted(batch_ids)}
     entries = []
-    for handle, one in given_by_handle.items():
+    for handle, one in ((handle, one) for handle, given in given_by_handle.items() for one in given):
         key, salt = split_secrets(bureau.store.key.open(one.sealed_secrets, one.leaf))
         entries.append(
             BundleEntry(
@@ -81,13 +84,16 @@ def bundle_entries(bureau: Bureau, given_by_handle: Mapping[bytes, Given]) -> li
     return entries
 
 
-def put_answer(bureau: Bureau, query: Query, entries: Sequence[BundleEntry], keys: KeyDirectory) -> bytes:
-    """Seal the entries to each recipient, put all into the vaults, and return the hash of the answer blob.
+def put_answer(
+    bureau: Bureau, query: Query, entries: Sequence[BundleEntry], refused: Sequence[bytes], keys: KeyDirectory
+) -> bytes:
+    """Seal entries and refused handles to each recipient, put all into the vaults, and return the answer blob's hash.
 
     Raises:
         RefusedError: a recipient has no usable encryption key (yet).
     """
-    plaintext = encode_bundle(Bundle(query_id=query.id, pack_id=query.pack_id, entries=tuple(entries)))
+    bundle = Bundle(query_id=query.id, pack_id=query.pack_id, entries=tuple(entries), refused_handles=tuple(refused))
+    plaintext = encode_bundle(bundle)
     sealed_by_recipient = keys.seal_to(
         query.recipients, plaintext, label="bundle", subject=query.id, expires_at=query.expires_at
     )

@@ -6,6 +6,8 @@ Pure but for the system's random source. Source: docs/protocol.md, 5.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from client.model.schema import CREDIT_FIELDS
+from client.roles.bureau.tables import Part
 from client.sdk import canonical, cipher, leaf, merkle
 from client.sdk.errors import DecodeError, InvalidInputError
 from client.sdk.hashing import keccak
@@ -14,6 +16,7 @@ from client.sdk.pack.credit_record import CreditValues, encode_record, observed_
 BATCH_SIZE = 10_000
 """Records of one batch; the chain takes no more."""
 _DAY_S = 86_400
+_IS_EXPLICIT = tuple(spec.needs_explicit_consent for spec in CREDIT_FIELDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +29,7 @@ class Row:
     values: CreditValues
     expires_day: int
     """First day on which the record may not be used any more."""
+    part: Part = Part.OWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +47,16 @@ class PreparedBatch:
     blob_hashes: list[bytes]
     secrets: list[bytes]
     """Key ‖ salt of each record, 64 bytes."""
+
+
+def parts_of(values: CreditValues) -> dict[Part, CreditValues]:
+    """Return what is kept of a person as records: fields of explicit consent apart, where any is known."""
+    pairs = list(zip(values, _IS_EXPLICIT, strict=True))
+    parts = {Part.OWN: tuple(None if is_explicit else value for value, is_explicit in pairs)}
+    if any(is_explicit and value is not None for value, is_explicit in pairs):
+        explicit = [value if is_explicit else None for value, is_explicit in pairs]
+        parts[Part.EXPLICIT] = (observed_day(values), *explicit[1:])
+    return parts
 
 
 def prepare(rows: Sequence[Row]) -> PreparedBatch:

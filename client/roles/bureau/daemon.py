@@ -13,7 +13,7 @@ from typing import Any
 from client.roles.bureau.answer import bundle_entries, put_answer
 from client.roles.bureau.context import CREDIT_FILES, Bureau
 from client.roles.bureau.decision import Decision, NotAskedError, decide, query_of
-from client.roles.bureau.journal import Journal
+from client.roles.bureau.journal import Journal, Tally
 from client.roles.bureau.query import Policy, Query, Refusal
 from client.roles.bureau.revocation import expire
 from client.roles.bureau.tables import QueryState
@@ -37,6 +37,7 @@ class Handled:
     found: int = 0
     missing: int = 0
     refused: int = 0
+    withheld: int = 0
 
 
 class Daemon:
@@ -134,31 +135,24 @@ class Daemon:
             self._journal.settle(query.id, QueryState.REFUSED)
             return Handled(query_id=query.id, state=QueryState.REFUSED, refusal=refusal)
         entries = bundle_entries(self._bureau, decision.given_by_handle)
-        answer = put_answer(self._bureau, query, entries, self._keys)
+        answer = put_answer(self._bureau, query, entries, decision.refused_handles, self._keys)
         counts = [tally.found, tally.missing, tally.refused, tally.withheld]
         chain.send(CREDIT_FILES, "answerCredit", [query.id, answer, *counts], account)
         self._journal.settle(query.id, QueryState.ANSWERED)
-        return Handled(
-            query_id=query.id,
-            state=QueryState.ANSWERED,
-            found=tally.found,
-            missing=tally.missing,
-            refused=tally.refused,
-        )
+        return _answered(query, tally)
 
     def _overtaken(self, query: Query, state: QueryState | None, answer: Any) -> Handled:
         """Settle a query that the chain shows dealt with: by this daemon before a crash, or by a colleague."""
-        counts = (answer.found, answer.missing, answer.refused)
+        counts = Tally(found=answer.found, missing=answer.missing, refused=answer.refused, withheld=answer.withheld)
         is_own = answer.bureau == self._bureau.identity.address and state is QueryState.PREPARED
-        if not is_own or self._journal.decision_of(query.id) != (answer.refusal, *counts):
+        if not is_own or self._journal.decision_of(query.id) != (answer.refusal, counts):
             self._journal.keep(query, originator="", state=QueryState.LAPSED)
             return Handled(query_id=query.id, state=QueryState.LAPSED)
         if answer.refusal:
             self._journal.settle(query.id, QueryState.REFUSED)
             return Handled(query_id=query.id, state=QueryState.REFUSED, refusal=Refusal(answer.refusal))
         self._journal.settle(query.id, QueryState.ANSWERED)
-        found, missing, refused = counts
-        return Handled(query_id=query.id, state=QueryState.ANSWERED, found=found, missing=missing, refused=refused)
+        return _answered(query, counts)
 
     def _challenge_new_keys(self, first: int, head: int) -> None:
         """Challenge keys that accounts of other organisations announced and nobody proved or challenged yet."""
@@ -177,3 +171,14 @@ class Daemon:
                     self._keys.challenge(account, self._bureau.identity.account)
                 except RefusedError as error:
                     _log.warning("key of %s not challenged: %s", account, error)
+
+
+def _answered(query: Query, tally: Tally) -> Handled:
+    return Handled(
+        query_id=query.id,
+        state=QueryState.ANSWERED,
+        found=tally.found,
+        missing=tally.missing,
+        refused=tally.refused,
+        withheld=tally.withheld,
+    )

@@ -1,6 +1,6 @@
 """Deciding a query: who is asked about, who agreed, whose record is given. Reads chain, vault and database only."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from client.roles.bureau.answer import Given, records_to_give
@@ -12,11 +12,12 @@ from client.roles.bureau.query import (
     Refusal,
     Standing,
     check_request,
-    consented,
+    consents,
     is_too_near,
     refusal_of,
 )
-from client.roles.bureau.tables import Outcome
+from client.roles.bureau.tables import Outcome, Part
+from client.sdk.consent import ConsentReceipt
 from client.sdk.credit_bundle import CreditRequest, open_request, sealed_request_keys
 from client.sdk.errors import InvalidInputError, RefusedError
 from client.sdk.event_log import Event
@@ -42,8 +43,9 @@ class Decision:
     named: tuple[Named, ...] = ()
     """The subjects of this bureau among the handles."""
     tally: Tally = field(default_factory=Tally)
-    given_by_handle: Mapping[bytes, Given] = field(default_factory=dict)
+    given_by_handle: Mapping[bytes, Sequence[Given]] = field(default_factory=dict)
     """Records to give, in the order of the handles."""
+    refused_handles: tuple[bytes, ...] = ()
 
 
 def query_of(bureau: Bureau, event: Event) -> Query:
@@ -84,15 +86,18 @@ def decide(bureau: Bureau, journal: Journal, query: Query, policy: Policy) -> De
         pack_key = _pack_key(bureau, query)
     except InvalidInputError:
         return Decision(originator=originator, refusal=Refusal.MALFORMED)
-    permitted = consented(query, request, standing, originator=originator)
-    if not any(permitted):
+    receipts = consents(query, request, standing, originator=originator)
+    if not any(receipts):
         return Decision(originator=originator, refusal=Refusal.CONSENT)
     subject_by_handle = _subjects(bureau, pack_key, request)
-    earlier = journal.earlier_subjects(originator, now=query.second, but=query.id)
+    earlier = journal.earlier_subjects(originator, query.requester, now=query.second, but=query.id)
     if is_too_near(set(subject_by_handle.values()), earlier, policy.difference_min):
         return Decision(originator=originator, refusal=Refusal.BUDGET)
-    refused = _refused(journal, query, policy, request, permitted, subject_by_handle)
-    return _answer(bureau, query, originator, request, refused, subject_by_handle)
+    permitted = _permitted(journal, query, policy, dict(zip(request.handles, receipts, strict=True)), subject_by_handle)
+    decision = _answer(bureau, query, originator, request, permitted, subject_by_handle)
+    if 0 < decision.tally.found < policy.found_min:
+        return Decision(originator=originator, refusal=Refusal.SIZE)
+    return decision
 
 
 def _answer(
@@ -100,50 +105,57 @@ def _answer(
     query: Query,
     originator: str,
     request: CreditRequest,
-    refused: set[bytes],
+    permitted: Mapping[bytes, ConsentReceipt],
     subject_by_handle: Mapping[bytes, bytes],
 ) -> Decision:
-    """Give every record that there is of a handle that is not refused."""
-    open_subjects = [subject for handle, subject in subject_by_handle.items() if handle not in refused]
+    """Give every record that there is of the permitted handles, as far as its consent goes."""
+    open_subjects = [subject for handle, subject in subject_by_handle.items() if handle in permitted]
     records = records_to_give(bureau, open_subjects, now=query.second, today=query.second // DAY_S)
     named: list[Named] = []
-    given: dict[bytes, Given] = {}
+    given: dict[bytes, Sequence[Given]] = {}
+    withheld = 0
     for position, handle in enumerate(request.handles):
         subject = subject_by_handle.get(handle)
         if subject is None:
             continue
-        record = records.get(subject) if handle not in refused else None
-        outcome = Outcome.REFUSED if handle in refused else Outcome.MISSING
-        if record is not None:
-            given[handle], outcome = record, Outcome.FOUND
-        named.append(Named(position=position, subject=subject, outcome=outcome))
+        outcome = Outcome.MISSING if handle in permitted else Outcome.REFUSED
+        found = records.get(subject, []) if handle in permitted else []
+        if found:
+            outcome = Outcome.FOUND
+            covered = [one for one in found if one.part != Part.EXPLICIT or permitted[handle].is_explicit]
+            withheld += len(covered) < len(found)
+            given[handle] = covered
+        record = (found[0].batch_id, found[0].position) if found else None
+        named.append(Named(position=position, subject=subject, outcome=outcome, record=record))
+    refused = tuple(handle for handle in request.handles if handle not in permitted)
     missing = len(request.handles) - len(given) - len(refused)
     return Decision(
         originator=originator,
         handles=request.handles,
         named=tuple(named),
-        tally=Tally(found=len(given), missing=missing, refused=len(refused)),
+        tally=Tally(found=len(given), missing=missing, refused=len(refused), withheld=withheld),
         given_by_handle=given,
+        refused_handles=refused,
     )
 
 
-def _refused(
+def _permitted(
     journal: Journal,
     query: Query,
     policy: Policy,
-    request: CreditRequest,
-    permitted: list[bool],
+    receipt_by_handle: Mapping[bytes, ConsentReceipt | None],
     subject_by_handle: Mapping[bytes, bytes],
-) -> set[bytes]:
-    """Return the handles without consent, with consent withdrawn, or given too often already."""
+) -> dict[bytes, ConsentReceipt]:
+    """Return the receipts of the handles with consent that was not withdrawn, and that were not given too often."""
     withdrawn = journal.withdrawn(query.purpose)
     times = journal.times_given(list(subject_by_handle.values()), now=query.second)
-    refused = set()
-    for handle, is_permitted in zip(request.handles, permitted, strict=True):
+    permitted = {}
+    for handle, receipt in receipt_by_handle.items():
         subject = subject_by_handle.get(handle, b"")
-        if not is_permitted or subject in withdrawn or times.get(subject, 0) >= policy.queries_per_month:
-            refused.add(handle)
-    return refused
+        is_open = subject not in withdrawn and times.get(subject, 0) < policy.queries_per_month
+        if receipt is not None and is_open:
+            permitted[handle] = receipt
+    return permitted
 
 
 def _standing(bureau: Bureau, query: Query) -> Standing:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import and_, delete, func, insert, or_, select, update
 
 from client.roles.bureau.query import Query
 from client.roles.bureau.store import BureauStore, put_setting, setting
@@ -23,6 +23,8 @@ class Named:
     """Of its handle in the query."""
     subject: bytes
     outcome: Outcome
+    record: tuple[int, int] | None = None
+    """Batch id in the database and position of the record that was given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,12 +68,13 @@ class Journal:
             query = select(QUERIES.c.id).where(QUERIES.c.state == QueryState.PREPARED).order_by(QUERIES.c.id)
             return list(connection.scalars(query))
 
-    def decision_of(self, query_id: int) -> tuple[int, int, int, int]:
-        """Return reason of refusal (0: none), found, missing and refused as they were decided."""
-        columns = QUERIES.c.reason, QUERIES.c.found, QUERIES.c.missing, QUERIES.c.refused
+    def decision_of(self, query_id: int) -> tuple[int, Tally]:
+        """Return reason of refusal (0: none) and counts as they were decided."""
+        columns = QUERIES.c.reason, QUERIES.c.found, QUERIES.c.missing, QUERIES.c.refused, QUERIES.c.withheld
         with self._engine.connect() as connection:
             row = connection.execute(select(*columns).where(QUERIES.c.id == query_id)).one()
-        return row.reason, row.found, row.missing, row.refused
+        counts = Tally(found=row.found, missing=row.missing, refused=row.refused, withheld=row.withheld)
+        return row.reason, counts
 
     def keep(
         self,
@@ -103,11 +106,20 @@ class Journal:
                     found=counts.found,
                     missing=counts.missing,
                     refused=counts.refused,
+                    withheld=counts.withheld,
                     handles=b"".join(handles),
                 )
             )
             rows = [
-                {"query_id": query.id, "position": one.position, "subject": one.subject, "outcome": one.outcome}
+                {
+                    "query_id": query.id,
+                    "position": one.position,
+                    "subject": one.subject,
+                    "outcome": one.outcome,
+                    "batch_id": one.record[0] if one.record else None,
+                    "record_position": one.record[1] if one.record else None,
+                    "is_told": 0,
+                }
                 for one in named
             ]
             if rows:
@@ -134,15 +146,19 @@ class Journal:
         with self._engine.connect() as connection:
             return {subject: count for subject, count in connection.execute(query) if subject in wanted}
 
-    def earlier_subjects(self, originator: str, *, now: int, but: int) -> dict[int, set[bytes]]:
-        """Return the subjects of each answered query about the originator's packs in the last year, but of `but`."""
+    def earlier_subjects(self, originator: str, requester: str, *, now: int, but: int) -> dict[int, set[bytes]]:
+        """Return the subjects of each query of the last year that is about the originator's packs or the requester's.
+
+        Counted are queries that were answered, and earlier ones whose answer is under way; never `but` itself.
+        """
+        is_under_way = and_(QUERIES.c.state == QueryState.PREPARED, QUERIES.c.reason == 0, QUERIES.c.id < but)
         query = (
             select(QUERY_SUBJECTS.c.query_id, QUERY_SUBJECTS.c.subject)
             .join(QUERIES, QUERIES.c.id == QUERY_SUBJECTS.c.query_id)
             .where(
-                QUERIES.c.originator == originator,
+                or_(QUERIES.c.originator == originator, QUERIES.c.requester == requester),
                 QUERIES.c.second > now - _EARLIER_S,
-                QUERIES.c.state == QueryState.ANSWERED,
+                or_(QUERIES.c.state == QueryState.ANSWERED, is_under_way),
                 QUERIES.c.id != but,
             )
         )

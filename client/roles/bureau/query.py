@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import IntEnum
 
-from client.sdk.consent import Purpose, check_receipt
+from client.sdk.consent import ConsentReceipt, Purpose, check_receipt
 from client.sdk.credit_bundle import CreditRequest
 from client.sdk.errors import InvalidInputError
 from client.sdk.handle import handles_tree
@@ -63,8 +63,11 @@ class Policy:
     purposes: frozenset[Purpose] = frozenset(Purpose)
     subjects_min: int = 100
     """Subjects of a query; the chain may ask for more, never for fewer."""
+    found_min: int = 10
+    """Fewest people whose records are given, if any are: the other handles may be made up."""
     difference_min: int = 10
-    """Two queries about packs of one originator name the same subjects, or differ by at least this many."""
+    """Two queries of one risk control, or about packs of one originator, name the same subjects, or differ by at least
+    this many."""
     queries_per_month: int = 30
     """Times a subject's file is given within 30 days."""
 
@@ -104,14 +107,16 @@ def check_request(query: Query, request: CreditRequest) -> None:
         raise InvalidInputError("request", got="receipts of another root", expected="those of the query")
 
 
-def consented(query: Query, request: CreditRequest, standing: Standing, *, originator: str) -> list[bool]:
-    """Return for each handle whether its receipt permits exactly this use by exactly these recipients."""
+def consents(
+    query: Query, request: CreditRequest, standing: Standing, *, originator: str
+) -> list[ConsentReceipt | None]:
+    """Return for each handle its receipt, if that permits exactly this use by exactly these recipients."""
     roles = {role for bitmap in standing.recipient_roles for role in roles_of(bitmap) if role in RECIPIENT_ROLES}
     wanted = [role for role in RECIPIENT_ROLES if role in roles]
-    permitted = []
+    permitted: list[ConsentReceipt | None] = []
     for handle, receipt in zip(request.handles, request.receipts, strict=True):
         try:
-            check_receipt(
+            parsed = check_receipt(
                 receipt,
                 handle=handle,
                 originator=originator,
@@ -120,14 +125,14 @@ def consented(query: Query, request: CreditRequest, standing: Standing, *, origi
                 day=query.day,
             )
         except InvalidInputError:
-            permitted.append(False)
+            permitted.append(None)
         else:
-            permitted.append(True)
+            permitted.append(parsed)
     return permitted
 
 
 def is_too_near(subjects: AbstractSet[bytes], earlier: Mapping[int, AbstractSet[bytes]], difference_min: int) -> bool:
-    """Return whether some earlier query of the originator names almost the same subjects, but not the same.
+    """Return whether some earlier query names almost the same subjects, but not the same.
 
     The difference of two such answers would be about single people.
     """

@@ -15,7 +15,16 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from client.roles.bureau import tables
 from client.roles.bureau.batch import PreparedBatch, Row, join_blobs
 from client.roles.bureau.sealing import DatabaseKey
-from client.roles.bureau.tables import BATCHES, RECORDS, SETTINGS, SUBJECTS, UPLOADS, BatchState, RecordState
+from client.roles.bureau.tables import (
+    BATCHES,
+    RECORDS,
+    SETTINGS,
+    SUBJECTS,
+    UPLOADS,
+    BatchState,
+    Part,
+    RecordState,
+)
 from client.sdk.database import ensure_schema, open_engine
 
 _IN_MAX = 5_000
@@ -24,7 +33,7 @@ _IN_MAX = 5_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveRecord:
-    """The record in force of a subject."""
+    """A record in force of a subject."""
 
     batch_id: int
     position: int
@@ -93,14 +102,15 @@ class BureauStore:
             if self.engine.dialect.name == "sqlite":
                 connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
             else:
-                for table in ("records", "subjects", "batches"):
+                for table in ("records", "subjects", "batches", "relations"):
                     connection.execute(text(f"VACUUM (FULL) {table}"))
 
-    def live_records(self, connection: Connection, subjects: Sequence[bytes]) -> dict[bytes, LiveRecord]:
-        """Return the record in force of each subject that has one."""
-        found: dict[bytes, LiveRecord] = {}
+    def live_records(self, connection: Connection, subjects: Sequence[bytes]) -> dict[bytes, dict[Part, LiveRecord]]:
+        """Return the records in force of each subject that has any."""
+        found: dict[bytes, dict[Part, LiveRecord]] = {}
         columns = (
             RECORDS.c.subject,
+            RECORDS.c.part,
             RECORDS.c.batch_id,
             RECORDS.c.position,
             RECORDS.c.leaf,
@@ -109,10 +119,10 @@ class BureauStore:
         )
         in_force = RECORDS.c.state.in_([RecordState.PENDING, RecordState.LIVE])
         for some in _in_parts(subjects):
-            # of a subject with a pending and a live record the pending one comes last and counts
+            # of a subject with pending and live records the pending ones come last and count
             query = select(*columns).where(RECORDS.c.subject.in_(some), in_force).order_by(RECORDS.c.batch_id)
-            for subject, batch_id, position, leaf, day, sealed in connection.execute(query):
-                found[subject] = LiveRecord(
+            for subject, part, batch_id, position, leaf, day, sealed in connection.execute(query):
+                found.setdefault(subject, {})[Part(part)] = LiveRecord(
                     batch_id=batch_id, position=position, leaf=leaf, observed_day=day, sealed_secrets=sealed
                 )
         return found
@@ -172,6 +182,7 @@ class BureauStore:
                 "blob_hash": batch.blob_hashes[position],
                 "observed_day": row.values[0],
                 "expires_day": row.expires_day,
+                "part": row.part,
                 "state": RecordState.PENDING,
                 "sealed_secrets": sealed[position],
                 "is_revoked": 0,

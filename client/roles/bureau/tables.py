@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 
 COMPONENT = "bureau"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class BatchState(IntEnum):
@@ -42,6 +42,17 @@ class RecordState(IntEnum):
     ERASED = 4
     EXPIRED = 5
     WRONG = 6
+
+
+class Part(IntEnum):
+    """What a record has of a subject. Fields of explicit consent are a record of their own, which can be held back."""
+
+    OWN = 0
+    """All fields that any consent covers."""
+    EXPLICIT = 1
+    """The day, and the fields that need explicit consent."""
+    RELATED = 2
+    """Made from the records of related subjects; there is none beside OWN."""
 
 
 class QueryState(IntEnum):
@@ -120,6 +131,7 @@ RECORDS = Table(
     Column("blob_hash", LargeBinary(32), nullable=False),
     Column("observed_day", Integer, nullable=False),
     Column("expires_day", Integer, nullable=False),
+    Column("part", SmallInteger, nullable=False),
     Column("state", SmallInteger, nullable=False),
     Column("sealed_secrets", LargeBinary),  # key and salt; null once destroyed
     Column("is_revoked", SmallInteger, nullable=False),  # 1 when the chain says so too
@@ -142,6 +154,7 @@ QUERIES = Table(
     Column("found", Integer, nullable=False),
     Column("missing", Integer, nullable=False),
     Column("refused", Integer, nullable=False),
+    Column("withheld", Integer, nullable=False),
     Column("handles", LargeBinary, nullable=False),  # all handles of the query, 32 bytes each
 )
 
@@ -152,7 +165,11 @@ QUERY_SUBJECTS = Table(
     Column("position", Integer, primary_key=True),  # of the handle
     Column("subject", LargeBinary(32), nullable=False),
     Column("outcome", SmallInteger, nullable=False),
+    Column("batch_id", Integer),  # of the record that was given
+    Column("record_position", Integer),
+    Column("is_told", SmallInteger, nullable=False),  # 1 when the chain was told that this record changed
     Index("query_subjects_by_subject", "subject"),
+    Index("query_subjects_by_record", "batch_id", "record_position"),
 )
 
 WITHDRAWALS = Table(
@@ -161,6 +178,18 @@ WITHDRAWALS = Table(
     Column("subject", LargeBinary(32), primary_key=True),
     Column("purposes", Integer, nullable=False),  # bitmap, bit = purpose
     Column("withdrawn_at", BigInteger, nullable=False),  # Unix second
+)
+
+RELATIONS = Table(
+    "relations",
+    METADATA,
+    Column("subject", LargeBinary(32), primary_key=True),
+    Column("related", LargeBinary(32), primary_key=True),
+    Column("kind", SmallInteger, nullable=False),
+    Column("distance", SmallInteger, nullable=False),
+    Column("consented_day", Integer, nullable=False),  # of the subject
+    Column("related_consented_day", Integer),  # of the related person; null: has not
+    Index("relations_by_related", "related"),
 )
 
 DELETIONS = Table(

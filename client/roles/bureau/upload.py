@@ -5,27 +5,31 @@ published. Every step can be done again: the database keeps the ciphertext until
 and the chain knows batches by root. So whatever an interrupted upload left behind is finished first.
 """
 
-from collections.abc import Callable, Sequence
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-import polars as pl
 from sqlalchemy import Connection, insert, select, update
 
 from client.model.schema import CREDIT_FIELDS, CREDIT_KEYS
-from client.roles.bureau.batch import BATCH_SIZE, Row, prepare, split_blobs, split_secrets
+from client.roles.bureau.batch import BATCH_SIZE, Row, parts_of, prepare, split_blobs, split_secrets
 from client.roles.bureau.context import CREDIT_FILES, Bureau
 from client.roles.bureau.retention import Retention
 from client.roles.bureau.revocation import send_revocations
 from client.roles.bureau.store import LeftOut, LiveRecord
-from client.roles.bureau.tables import BATCHES, UPLOADS, BatchState
-from client.sdk.errors import InvalidInputError
+from client.roles.bureau.tables import BATCHES, UPLOADS, BatchState, Part
+from client.sdk.errors import BadRow, BadRowsError, InvalidInputError
 from client.sdk.leaf import leaf
-from client.sdk.pack.credit_record import CreditValues, encode_record
+from client.sdk.pack.credit_record import CreditValues, encode_record, is_by_relation, observed_day
+from client.sdk.tabular import Table
 from client.sdk.vault_client import RecordBlob
 
 Progress = Callable[[int, int], None]
 """Told how many of how many rows are dealt with."""
+
+_EAST_DAYS = 1
+"""East of Greenwich it may be tomorrow already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,13 +57,44 @@ class _Counts:
     superseded: int = 0
 
 
-def upload(
-    bureau: Bureau, frame: pl.DataFrame, *, content_hash: bytes, retention: Retention, progress: Progress
-) -> UploadResult:
-    """Upload the rows of a credit file, or what an earlier run left of it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """What is to be kept of a person."""
+
+    national_id: str
+    parts: Mapping[Part, CreditValues]
+    expires_day: int
+    """First day on which it may not be used any more."""
+
+
+def people_of(
+    table: Table, retention: Retention, *, today: int, skip_bad_rows: bool
+) -> tuple[list[Person], tuple[BadRow, ...]]:
+    """Return the people of a credit file, no subject twice, and the rows left out (only with `skip_bad_rows`).
+
+    Raises:
+        BadRowsError: rows that cannot be taken, among them those that were observed after `today`.
+    """
+    columns = [*CREDIT_KEYS, *(spec.name for spec in CREDIT_FIELDS), "line"]
+    rows = table.accepted(skip_bad_rows=skip_bad_rows).select(columns).iter_rows()
+    bad = list(table.bad_rows)
+    people: list[Person] = []
+    for national_id, *values, line in rows:
+        problem = _problem(tuple(values), line, today)
+        if problem is not None:
+            bad.append(problem)
+            continue
+        expires_day = retention.expires_day(tuple(values), today=today)
+        people.append(Person(national_id=national_id, parts=parts_of(tuple(values)), expires_day=expires_day))
+    if bad and not skip_bad_rows:
+        raise BadRowsError(table.path, bad)
+    return people, tuple(bad)
+
+
+def upload(bureau: Bureau, people: Sequence[Person], *, content_hash: bytes, progress: Progress) -> UploadResult:
+    """Upload the records of people, or what an earlier run left of them.
 
     Args:
-        frame: column `subject_id` and the credit fields; no subject twice.
         content_hash: 32 bytes that name file, mapping and rules; the same again continues.
 
     Raises:
@@ -69,25 +104,24 @@ def upload(
     counts = _Counts()
     for unpublished in _unpublished(bureau):
         _deliver(bureau, unpublished, counts)
-    rows = _rows(frame)
-    upload_id, next_row = _begin(bureau, content_hash, len(rows))
-    was_complete = next_row == len(rows)
-    today = bureau.today()
+    upload_id, next_row = _begin(bureau, content_hash, len(people))
+    was_complete = next_row == len(people)
+    step = BATCH_SIZE // max((len(each.parts) for each in people), default=1)
     with ThreadPoolExecutor(max_workers=1) as executor:
         delivery: Future[None] | None = None
-        for start in range(next_row, len(rows), BATCH_SIZE):
-            some = rows[start : start + BATCH_SIZE]
-            batch_id = _prepare(bureau, upload_id, some, retention, start + len(some), today)
+        for start in range(next_row, len(people), step):
+            some = people[start : start + step]
+            batch_id = _prepare(bureau, upload_id, some, start + len(some))
             if delivery is not None:
                 delivery.result()
-                progress(start, len(rows))
+                progress(start, len(people))
             delivery = executor.submit(_deliver, bureau, batch_id, counts) if batch_id is not None else None
         if delivery is not None:
             delivery.result()
-    progress(len(rows), len(rows))
+    progress(len(people), len(people))
     send_revocations(bureau)
     return UploadResult(
-        rows=len(rows),
+        rows=len(people),
         uploaded=counts.uploaded,
         batches=counts.batches,
         superseded=counts.superseded,
@@ -96,10 +130,16 @@ def upload(
     )
 
 
-def _rows(frame: pl.DataFrame) -> list[tuple[str, CreditValues]]:
-    ids = frame[CREDIT_KEYS[0]].to_list()
-    values = frame.select(field.name for field in CREDIT_FIELDS).iter_rows()
-    return list(zip(ids, values, strict=True))
+def _problem(values: CreditValues, line: int, today: int) -> BadRow | None:
+    """Return what is wrong with a row that its fields' ranges do not show."""
+    if observed_day(values) > today + _EAST_DAYS:
+        latest = (dt.date(1970, 1, 1) + dt.timedelta(today)).isoformat()
+        reason = f"in the future, expected {latest} (UTC) or before"
+        return BadRow(line=line, field="observed_day", value=str(values[0]), reason=reason)
+    if is_by_relation(values):
+        reason = "data of others comes from `tranchain bureau relate`, expected 0 or nothing"
+        return BadRow(line=line, field="relation_distance", value=str(values[-1]), reason=reason)
+    return None
 
 
 def _unpublished(bureau: Bureau) -> list[int]:
@@ -134,68 +174,74 @@ def _begin(bureau: Bureau, content_hash: bytes, row_count: int) -> tuple[int, in
     return int(found.id), int(found.next_row)
 
 
-def _prepare(
-    bureau: Bureau,
-    upload_id: int,
-    some: Sequence[tuple[str, CreditValues]],
-    retention: Retention,
-    next_row: int,
-    today: int,
-) -> int | None:
-    """Keep a batch of the rows that need a new record, and remember that all of `some` are dealt with."""
-    store = bureau.store
-    rows = [
-        Row(
-            national_id=national_id,
-            subject=store.key.subject(national_id),
-            values=values,
-            expires_day=retention.expires_day(values, today=today),
-        )
-        for national_id, values in some
-    ]
+def _prepare(bureau: Bureau, upload_id: int, some: Sequence[Person], next_row: int) -> int | None:
+    """Keep a batch of the people that need new records, and remember that all of `some` are dealt with."""
+    store, today = bureau.store, bureau.today()
+    by_subject = {store.key.subject(person.national_id): person for person in some}
     with store.engine.begin() as connection:
-        subjects = [row.subject for row in rows]
+        subjects = list(by_subject)
         known = store.known_subjects(connection, subjects)
         live = store.live_records(connection, [subject for subject in subjects if subject in known])
-        taken, left_out = _sort_out(bureau, rows, known, live, today)
+        taken, left_out = _sort_out(bureau, by_subject, known, live, today)
         batch_id = None
         if taken:
-            new = [row for row in taken if row.subject not in known]
-            batch_id = store.add_batch(connection, upload_id, taken, prepare(taken), new)
+            rows = [row for subject in taken for row in _rows_of(subject, by_subject[subject])]
+            new = [next(iter(_rows_of(subject, by_subject[subject]))) for subject in taken if subject not in known]
+            batch_id = store.add_batch(connection, upload_id, rows, prepare(rows), new)
         _advance(connection, upload_id, next_row, left_out)
     return batch_id
 
 
+def _rows_of(subject: bytes, person: Person) -> Iterator[Row]:
+    for part, values in person.parts.items():
+        yield Row(
+            national_id=person.national_id, subject=subject, values=values, expires_day=person.expires_day, part=part
+        )
+
+
 def _sort_out(
     bureau: Bureau,
-    rows: Sequence[Row],
-    known: dict[bytes, bool],
-    live: dict[bytes, LiveRecord],
+    by_subject: Mapping[bytes, Person],
+    known: Mapping[bytes, bool],
+    live: Mapping[bytes, Mapping[Part, LiveRecord]],
     today: int,
-) -> tuple[list[Row], LeftOut]:
-    """Return the rows that say something new and may be kept, and how many do not, by cause."""
-    taken: list[Row] = []
+) -> tuple[list[bytes], LeftOut]:
+    """Return the subjects of whom something new is said that may be kept, and how many are left out, by cause."""
+    taken: list[bytes] = []
     unchanged = older = erased = expired = 0
-    for row in rows:
-        record = live.get(row.subject)
-        if known.get(row.subject, False):
+    for subject, person in by_subject.items():
+        records = live.get(subject, {})
+        if known.get(subject, False):
             erased += 1
-        elif row.expires_day <= today:
+        elif person.expires_day <= today:
             expired += 1
-        elif record is None:
-            taken.append(row)
-        elif (row.values[0] or 0) < record.observed_day:
+        elif _is_older(person, records):
             older += 1
-        elif _is_same(bureau, row, record):
+        elif _is_same(bureau, person, records):
             unchanged += 1
         else:
-            taken.append(row)
+            taken.append(subject)
     return taken, LeftOut(unchanged=unchanged, older=older, erased=erased, expired=expired)
 
 
-def _is_same(bureau: Bureau, row: Row, record: LiveRecord) -> bool:
+def _is_older(person: Person, records: Mapping[Part, LiveRecord]) -> bool:
+    """Return whether the record in force says more: a person's own one always does beside one made from others'."""
+    own = records.get(Part.OWN)
+    if own is None:
+        return False
+    given = person.parts.get(Part.OWN)
+    return given is None or observed_day(given) < own.observed_day
+
+
+def _is_same(bureau: Bureau, person: Person, records: Mapping[Part, LiveRecord]) -> bool:
+    return records.keys() == person.parts.keys() and all(
+        _has_values(bureau, records[part], values) for part, values in person.parts.items()
+    )
+
+
+def _has_values(bureau: Bureau, record: LiveRecord, values: CreditValues) -> bool:
     _, salt = split_secrets(bureau.store.key.open(record.sealed_secrets, record.leaf))
-    return leaf(salt, encode_record(row.values)) == record.leaf
+    return leaf(salt, encode_record(values)) == record.leaf
 
 
 def _advance(connection: Connection, upload_id: int, next_row: int, left_out: LeftOut) -> None:

@@ -18,10 +18,11 @@ from client.roles.bureau.context import Bureau
 from client.roles.bureau.retention import Retention
 from client.roles.bureau.revocation import erase, expire
 from client.roles.bureau.tables import RECORDS
-from client.roles.bureau.upload import UploadResult, upload
+from client.roles.bureau.upload import UploadResult, people_of, upload
 from client.sdk.chain import ChainClient
 from client.sdk.errors import RefusedError, UnavailableError
 from client.sdk.hashing import keccak
+from client.sdk.tabular import Table
 from client.sdk.vault_client import VaultClient
 from tests.e2e.credit.credit_network import CLI, CreditNetwork
 from tests.e2e.node_kit import ROOT
@@ -34,18 +35,16 @@ def credit_frame(count: int, *, first: int = 0, day: int = 20_000, seed: int = 1
         field.name: [source.randint(field.minimum, min(field.maximum, 400_000)) for _ in range(count)]
         for field in CREDIT_FIELDS
     }
+    left_out = {field.name: [None] * count for field in CREDIT_FIELDS if field.needs_explicit_consent}
     ids = [f"P{number:012}" for number in range(first, first + count)]
-    return pl.DataFrame({"subject_id": ids, **columns, "observed_day": [day] * count})
+    days = {"observed_day": [day] * count, "relation_distance": [None] * count}
+    return pl.DataFrame({"subject_id": ids, **columns, **left_out, **days, "line": range(2, count + 2)})
 
 
 def run(bureau: Bureau, frame: pl.DataFrame, name: str, **retention: object) -> UploadResult:
-    return upload(
-        bureau,
-        frame,
-        content_hash=keccak(name.encode()),
-        retention=Retention(**retention),
-        progress=lambda done, total: None,
-    )
+    table = Table(path=name, frame=frame, bad_rows=())
+    people, _ = people_of(table, Retention(**retention), today=bureau.today(), skip_bad_rows=False)
+    return upload(bureau, people, content_hash=keccak(name.encode()), progress=lambda done, total: None)
 
 
 def published(chain: ChainClient, first_batch: int) -> list[int]:

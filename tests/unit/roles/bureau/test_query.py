@@ -13,7 +13,7 @@ from client.roles.bureau.query import (
     Refusal,
     Standing,
     check_request,
-    consented,
+    consents,
     is_too_near,
     refusal_of,
 )
@@ -76,7 +76,7 @@ def query(request: CreditRequest, **changes: object) -> Query:
 def test_query_in_order_is_not_refused(request_: CreditRequest):
     assert refusal_of(query(request_), STANDING, Policy()) is None
     check_request(query(request_), request_)
-    assert all(consented(query(request_), request_, STANDING, originator=ORIGINATOR.address))
+    assert all(consents(query(request_), request_, STANDING, originator=ORIGINATOR.address))
 
 
 @pytest.mark.parametrize(
@@ -128,13 +128,14 @@ def test_request_with_other_count_or_unsorted_handles_is_refused(request_: Credi
 def test_receipt_that_does_not_cover_the_use_counts_as_no_consent(request_: CreditRequest, changes):
     bad = receipt(HANDLES[4], **changes)
     changed = CreditRequest(handles=HANDLES, receipts=(*request_.receipts[:4], bad, *request_.receipts[5:]))
-    permitted = consented(query(changed), changed, STANDING, originator=ORIGINATOR.address)
-    assert [at for at, is_permitted in enumerate(permitted) if not is_permitted] == [4]
+    permitted = consents(query(changed), changed, STANDING, originator=ORIGINATOR.address)
+    assert [at for at, consent in enumerate(permitted) if consent is None] == [4]
 
 
 def test_receipt_that_is_no_receipt_counts_as_no_consent(request_: CreditRequest):
     changed = CreditRequest(handles=HANDLES, receipts=(b"", *request_.receipts[1:]))
-    assert consented(query(changed), changed, STANDING, originator=ORIGINATOR.address)[:2] == [False, True]
+    permitted = consents(query(changed), changed, STANDING, originator=ORIGINATOR.address)
+    assert [each is not None for each in permitted[:2]] == [False, True]
 
 
 def test_queries_that_differ_by_few_subjects_are_too_near():

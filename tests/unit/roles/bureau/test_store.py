@@ -186,8 +186,18 @@ def test_journal_gives_earlier_subjects_of_the_originator_but_not_of_the_query_i
     journal = Journal(store)
     answered(journal, 1, [b"\x01" * 32])
     answered(journal, 2, [b"\x02" * 32])
-    assert journal.earlier_subjects("0xabc", now=1_000_000, but=2) == {1: {b"\x01" * 32}}
-    assert journal.earlier_subjects("0xother", now=1_000_000, but=0) == {}
+    assert journal.earlier_subjects("0xabc", "0xother", now=1_000_000, but=2) == {1: {b"\x01" * 32}}
+    requester = "0x" + "11" * 20
+    assert journal.earlier_subjects("0xother", requester, now=1_000_000, but=1) == {2: {b"\x02" * 32}}
+    assert journal.earlier_subjects("0xother", "0xother", now=1_000_000, but=0) == {}
+
+
+def test_journal_counts_an_earlier_query_whose_answer_is_under_way_and_no_later_one(store: BureauStore):
+    journal = Journal(store)
+    named = [Named(position=0, subject=b"\x01" * 32, outcome=Outcome.FOUND)]
+    journal.keep(query(5), originator="0xabc", state=QueryState.PREPARED, named=named)
+    assert journal.earlier_subjects("0xabc", "", now=1_000_000, but=6) == {5: {b"\x01" * 32}}
+    assert journal.earlier_subjects("0xabc", "", now=1_000_000, but=4) == {}
 
 
 def test_journal_decision_kept_again_replaces_the_first(store: BureauStore):
@@ -195,7 +205,7 @@ def test_journal_decision_kept_again_replaces_the_first(store: BureauStore):
     answered(journal, 1, [b"\x01" * 32, b"\x02" * 32])
     journal.keep(query(1), originator="", state=QueryState.PREPARED, reason=4)
     assert journal.state_of(1) is QueryState.PREPARED
-    assert journal.decision_of(1) == (4, 0, 0, 0)
+    assert journal.decision_of(1) == (4, Tally())
     assert journal.unsettled() == [1]
     assert journal.state_of(2) is None
 
