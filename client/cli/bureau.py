@@ -15,6 +15,7 @@ from client.roles.bureau import revocation
 from client.roles.bureau.context import Bureau
 from client.roles.bureau.daemon import Daemon, Handled
 from client.roles.bureau.journal import Journal
+from client.roles.bureau.notices import tell
 from client.roles.bureau.query import Policy
 from client.roles.bureau.retention import ADVERSE_RULES, RETENTION_DAYS_DEFAULT, Retention
 from client.roles.bureau.store import BureauStore
@@ -23,7 +24,7 @@ from client.roles.bureau.upload import people_of
 from client.roles.bureau.upload import upload as upload_people
 from client.roles.bureau.who_read import who_read as readings_of
 from client.sdk.consent import Purpose
-from client.sdk.errors import InvalidInputError
+from client.sdk.errors import BadRowsError, InvalidInputError
 from client.sdk.table_mapping import load_mapping
 from client.sdk.tabular import read_table
 from client.sdk.vault_client import VaultClient
@@ -214,7 +215,7 @@ def withdraw_consent(
     db: Database = "bureau.db",
     also_vault: FurtherVaults = None,
 ) -> None:
-    """Refuse later queries about a person, whatever consent they carry.
+    """Refuse later queries about a person, whatever consent they carry, and take back what was spread of its data.
 
     Example: tranchain bureau withdraw-consent X0001131570 --purpose monitoring
     """
@@ -224,7 +225,64 @@ def withdraw_consent(
     now = bureau.chain.block_second()
     key = bureau.store.key.subject(subject)
     Journal(bureau.store).withdraw(key, purposes=sum({1 << each for each in purposes}), now=now)
+    revocation.drop_spread(bureau, key)
     session.console.result({"withdrawn_at": now, "purposes": [each.name.lower() for each in purposes]})
+
+
+@app.command()
+def relate(
+    context: typer.Context,
+    file: Annotated[
+        Path,
+        typer.Argument(help="CSV: subject_id, related_id, kind, distance, consented_on, related_consented_on."),
+    ],
+    skip_bad_rows: Annotated[bool, typer.Option("--skip-bad-rows", help="Take good rows and list the bad.")] = False,
+    db: Database = "bureau.db",
+    also_vault: FurtherVaults = None,
+) -> None:
+    """Make records for borrowers without data from those of related people.
+
+    Unlawful for credit decisions in many places. Kinds: guarantor, spouse, household, contact; distance 1 to 10. Only
+    relations count that the borrower consented to, and whose related person consented too. Packs take such records only
+    where the relation factor of their policy says so.
+
+    Example: tranchain bureau relate relations.csv
+    """
+    from client.roles.bureau.relations import read_relations
+    from client.roles.bureau.relations import relate as relate_people
+
+    session = session_of(context)
+    relations, bad_rows = read_relations(file)
+    if bad_rows and not skip_bad_rows:
+        raise BadRowsError(str(file), bad_rows)
+    if bad_rows:
+        session.console.bad_rows(bad_rows)
+    result = relate_people(_bureau(session, db, also_vault), relations)
+    uploaded = result.upload
+    session.console.result(
+        {
+            "relations_count": result.relations,
+            "without_consent_count": result.without_consent,
+            "borrowers_count": result.borrowers,
+            "uploaded_count": uploaded.uploaded if uploaded else 0,
+            "superseded_count": uploaded.superseded if uploaded else 0,
+            "bad_count": len({row.line for row in bad_rows}),
+        },
+        title="Records made from relations",
+    )
+
+
+@app.command()
+def notify(context: typer.Context, db: Database = "bureau.db", also_vault: FurtherVaults = None) -> None:
+    """Tell risk controls now which of their queries are out of date; `serve` does so once a day.
+
+    The notice says nothing of whom it is about, but told at once it may be linked with a revocation on the chain.
+
+    Example: tranchain bureau notify
+    """
+    session = session_of(context)
+    told = tell(_bureau(session, db, also_vault))
+    session.console.result({"queries": told}, title="Query again")
 
 
 @app.command()

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from client.cli import risk_model, risk_screening
+from client.cli import risk_model, risk_screening, risk_sources
 from client.cli.session import Session, session_of
 from client.roles.risk_control import models, scoring
 from client.roles.risk_control import query as queries
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(name="risk", help="Risk control: invite, query, score, screen.", no_args_is_help=True)
 risk_screening.add_commands(app)
+risk_sources.add_commands(app)
 app.add_typer(risk_model.commands, name="model")
 
 PackId = Annotated[int, typer.Argument(help="Pack id.")]
@@ -85,6 +86,7 @@ def query(
                     "found_count": answer.found,
                     "missing_count": answer.missing,
                     "refused_count": answer.refused,
+                    "withheld_count": answer.withheld,
                 }
                 for answer in answers
             ],

@@ -36,10 +36,14 @@ class Bureau:
 
     def fetch(self, blob_hash: bytes) -> bytes:
         """Return a blob from the first vault that gives it; the refusal of the last one otherwise."""
+        return self.fetch_all([blob_hash])[0]
+
+    def fetch_all(self, hashes: Sequence[bytes]) -> list[bytes]:
+        """Return blobs from the first vault that gives them all; the refusal of the last one otherwise."""
         failure = RefusedError("the vault", "no vault is configured")
         for vault in self.vaults:
             try:
-                return vault.get_all([blob_hash])[0]
+                return vault.get_all(hashes)
             except RefusedError as error:
                 failure = error
         raise failure

@@ -14,6 +14,7 @@ from client.roles.bureau.answer import bundle_entries, put_answer
 from client.roles.bureau.context import CREDIT_FILES, Bureau
 from client.roles.bureau.decision import Decision, NotAskedError, decide, query_of
 from client.roles.bureau.journal import Journal, Tally
+from client.roles.bureau.notices import tell_when_due
 from client.roles.bureau.query import Policy, Query, Refusal
 from client.roles.bureau.revocation import expire
 from client.roles.bureau.tables import QueryState
@@ -23,6 +24,8 @@ from client.sdk.errors import InvalidInputError, RefusedError, UnavailableError
 RETRY_S = 15.0
 """Pause before a query that could not be carried out is tried again."""
 EXPIRE_EVERY_S = 3_600.0
+NOTICE_LOOK_EVERY_S = 600.0
+"""Pause between two looks whether it is time to tell of queries that are out of date."""
 PAUSE_AFTER_FAILURE_S = 2.0
 _log = logging.getLogger(__name__)
 
@@ -54,6 +57,7 @@ class Daemon:
     def run(self, *, interval_s: float, is_stopping: Callable[[], bool], report: Callable[[Handled], None]) -> None:
         """Work until told to stop; chain and vault may come and go meanwhile."""
         expire_at = 0.0
+        notice_at = 0.0
         while not is_stopping():
             try:
                 for handled in self.step():
@@ -62,6 +66,10 @@ class Daemon:
                     expire_at = time.monotonic() + EXPIRE_EVERY_S
                     expired = expire(self._bureau)
                     _log.info("%d records expired", expired)
+                if time.monotonic() >= notice_at:
+                    notice_at = time.monotonic() + NOTICE_LOOK_EVERY_S
+                    for query_id in tell_when_due(self._bureau):
+                        _log.info("query %d is out of date, its risk control was told", query_id)
             except (UnavailableError, RefusedError) as error:
                 _log.warning("waiting: %s", error)
                 time.sleep(PAUSE_AFTER_FAILURE_S)

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Connection, delete, func, or_, select, update
 
 from client.roles.bureau.context import CREDIT_FILES, Bureau
 from client.roles.bureau.receipts import Holder, collect_receipts
@@ -15,8 +15,10 @@ from client.roles.bureau.tables import (
     BATCHES,
     DELETIONS,
     RECORDS,
+    RELATIONS,
     SUBJECTS,
     BatchState,
+    Part,
     RecordState,
 )
 from client.sdk.errors import RefusedError
@@ -67,6 +69,7 @@ def erase(bureau: Bureau, national_id: str) -> Erasure:
             .values(state=RecordState.ERASED)
         )
         connection.execute(update(RECORDS).where(RECORDS.c.subject == subject).values(sealed_secrets=None))
+        _drop_derived(connection, subject)
         if not was_erased:
             connection.execute(
                 update(SUBJECTS).where(SUBJECTS.c.subject == subject).values(sealed_id=None, erased_at=now)
@@ -75,6 +78,14 @@ def erase(bureau: Bureau, national_id: str) -> Erasure:
     send_revocations(bureau)
     holders = collect_receipts(bureau, subject)
     return _erasure(bureau, subject, holders, was_erased=was_erased)
+
+
+def drop_spread(bureau: Bureau, subject: bytes) -> None:
+    """Forget a person's relations, and destroy and revoke every record that was made from its data."""
+    with bureau.store.engine.begin() as connection:
+        _drop_derived(connection, subject)
+    bureau.store.scrub()
+    send_revocations(bureau)
 
 
 def expire(bureau: Bureau) -> int:
@@ -105,6 +116,21 @@ def send_revocations(bureau: Bureau) -> int:
             _mark_revoked(bureau, batch_id, some)
             told += len(some)
     return told
+
+
+def _drop_derived(connection: Connection, subject: bytes) -> None:
+    """Forget a person's relations, and destroy every record that was made from its data."""
+    its_borrowers = select(RELATIONS.c.subject).where(RELATIONS.c.related == subject)
+    connection.execute(
+        update(RECORDS)
+        .where(
+            RECORDS.c.part == Part.RELATED,
+            RECORDS.c.state <= RecordState.LIVE,
+            RECORDS.c.subject.in_(its_borrowers.scalar_subquery()),
+        )
+        .values(state=RecordState.ERASED, sealed_secrets=None)
+    )
+    connection.execute(delete(RELATIONS).where(or_(RELATIONS.c.subject == subject, RELATIONS.c.related == subject)))
 
 
 def _waiting(bureau: Bureau) -> list[tuple[int, int, int, list[int]]]:

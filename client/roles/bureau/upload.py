@@ -28,6 +28,7 @@ from client.sdk.vault_client import RecordBlob
 Progress = Callable[[int, int], None]
 """Told how many of how many rows are dealt with."""
 
+
 _EAST_DAYS = 1
 """East of Greenwich it may be tomorrow already."""
 
@@ -91,7 +92,9 @@ def people_of(
     return people, tuple(bad)
 
 
-def upload(bureau: Bureau, people: Sequence[Person], *, content_hash: bytes, progress: Progress) -> UploadResult:
+def upload(
+    bureau: Bureau, people: Sequence[Person], *, content_hash: bytes, progress: Progress | None = None
+) -> UploadResult:
     """Upload the records of people, or what an earlier run left of them.
 
     Args:
@@ -101,7 +104,7 @@ def upload(bureau: Bureau, people: Sequence[Person], *, content_hash: bytes, pro
         RefusedError: chain or vault do not let this account; nothing is lost, a later run continues.
         UnavailableError: likewise.
     """
-    counts = _Counts()
+    counts, report = _Counts(), progress or _unheard
     for unpublished in _unpublished(bureau):
         _deliver(bureau, unpublished, counts)
     upload_id, next_row = _begin(bureau, content_hash, len(people))
@@ -114,11 +117,11 @@ def upload(bureau: Bureau, people: Sequence[Person], *, content_hash: bytes, pro
             batch_id = _prepare(bureau, upload_id, some, start + len(some))
             if delivery is not None:
                 delivery.result()
-                progress(start, len(people))
+                report(start, len(people))
             delivery = executor.submit(_deliver, bureau, batch_id, counts) if batch_id is not None else None
         if delivery is not None:
             delivery.result()
-    progress(len(people), len(people))
+    report(len(people), len(people))
     send_revocations(bureau)
     return UploadResult(
         rows=len(people),
@@ -128,6 +131,10 @@ def upload(bureau: Bureau, people: Sequence[Person], *, content_hash: bytes, pro
         left_out=_left_out(bureau, upload_id),
         was_complete=was_complete,
     )
+
+
+def _unheard(_done: int, _total: int) -> None:
+    """Report to nobody."""
 
 
 def _problem(values: CreditValues, line: int, today: int) -> BadRow | None:

@@ -35,6 +35,7 @@ class Answer:
     found: int
     missing: int
     refused: int
+    withheld: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +131,7 @@ def wait_for_answers(chain: ChainClient, query_id: int, *, timeout_s: float) -> 
             found=event.args["found"],
             missing=event.args["missing"],
             refused=event.args["refused"],
+            withheld=event.args["withheld"],
         )
         for event in chain.events("CreditFileRegistry", "CreditAnswered", filters=filters)
     )

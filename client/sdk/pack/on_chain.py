@@ -8,6 +8,7 @@ from client.sdk.chain import ChainClient
 from client.sdk.errors import InvalidInputError
 from client.sdk.pack.credit_record import RecordRules
 from client.sdk.pack.report import REPORT_CHUNK_SIZE
+from client.sdk.pack.sources import BY_ORGANISATION, read_sources
 from client.sdk.screening import Asset, Mode, Policy, Reason, Tally, decode_assets
 
 ASSETS_PER_CHUNK = 256
@@ -109,9 +110,9 @@ def policy_from_chain(struct: Any) -> Policy:
     )
 
 
-def record_rules(policy: Policy, *, cut_off_day: int) -> RecordRules:
+def record_rules(chain: ChainClient, policy: Policy, *, cut_off_day: int) -> RecordRules:
     """Return which credit records count under a policy, for a pack of this cut-off."""
-    return RecordRules(oldest_day=cut_off_day - policy.age_days_max)
+    return RecordRules(sources=read_sources(chain, BY_ORGANISATION), oldest_day=cut_off_day - policy.age_days_max)
 
 
 def policy_struct(policy: Policy) -> dict[str, int | bool | Sequence[int]]:

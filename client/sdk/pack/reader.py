@@ -164,6 +164,12 @@ def read_credit(
     return CreditRecords(by_handle=by_handle, erased_handles=frozenset(erased), reason_by_handle=reasons)
 
 
+def without_record(pack: PackFile, records: CreditRecords) -> dict[int, NoRecord]:
+    """Return why assets of a pack have no record that counts, by asset index. Not for the chain."""
+    reasons = {index: records.reason(row.handle) for index, row in enumerate(pack.rows)}
+    return {index: why for index, why in reasons.items() if why is not None}
+
+
 def _row_key(chain: ChainClient, vault: BlobSource, identity: Identity, pack_id: int, blob_hash: bytes) -> bytes:
     sealed = decode_key_blob(vault.get(blob_hash)).get(identity.address)
     if sealed is None:
