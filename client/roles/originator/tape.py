@@ -1,8 +1,13 @@
 """The originator's files: the tape of loans and the consents of their borrowers, read and joined."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import csv
+import gzip
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TextIO
+
+import polars as pl
 
 from client.model.schema import ASSET_FIELDS, ASSET_KEYS
 from client.sdk.consent import ConsentReceipt, Purpose, make_receipt
@@ -29,11 +34,17 @@ class ConsentField:
     nullable: bool = False
 
 
-CONSENT_FIELDS = (ConsentField(name="granted_day"), ConsentField(name="expires_day"))
+CONSENT_FIELDS = (
+    ConsentField(name="granted_day"),
+    ConsentField(name="expires_day"),
+    ConsentField(name="is_explicit", unit="count", maximum=1, nullable=True),
+)
+"""A file without the column `is_explicit`, or a cell without value, claims no explicit consent."""
 CONSENT_MAPPING = TableMapping(
     columns={"granted_day": "granted_on", "expires_day": "expires_on"},
     units={"granted_day": "date", "expires_day": "date"},
 )
+_WITHOUT_EXPLICIT = replace(CONSENT_MAPPING, absent=frozenset({"is_explicit"}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +56,8 @@ class Consent:
     purposes: tuple[Purpose, ...]
     granted_day: int
     expires_day: int
+    is_explicit: bool
+    """Whether the borrower agreed expressly to what needs that: income and deposits as bureaus observe them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +86,7 @@ class Loan:
             recipient_roles=CONSENT_ROLES,
             granted_day=self.consent.granted_day,
             expires_day=self.consent.expires_day,
+            is_explicit=self.consent.is_explicit,
             evidence_hash=self.consent.document_hash,
         )
 
@@ -105,24 +119,38 @@ def read_loans(
 
 
 def _read_consents(path: Path, *, skip_bad_rows: bool) -> tuple[dict[str, Consent], tuple[BadRow, ...]]:
-    table = read_table(path, CONSENT_FIELDS, keys=CONSENT_KEYS, unique=("subject_id",), mapping=CONSENT_MAPPING)
+    mapping = CONSENT_MAPPING if _has_column(path, "is_explicit") else _WITHOUT_EXPLICIT
+    table = read_table(path, CONSENT_FIELDS, keys=CONSENT_KEYS, unique=("subject_id",), mapping=mapping)
     found: dict[str, Consent] = {}
     bad = list(table.bad_rows)
-    columns = [*CONSENT_KEYS, "granted_day", "expires_day", "line"]
+    columns = [*CONSENT_KEYS, *(spec.name for spec in CONSENT_FIELDS), "line"]
     frame = table.accepted(skip_bad_rows=skip_bad_rows)
-    for subject, document, purposes, granted, expires, line in frame.select(columns).iter_rows():
+    for subject, document, purposes, granted, expires, is_explicit, line in frame.select(columns).iter_rows():
         try:
             found[subject] = Consent(
                 document_hash=_sha256(document),
                 purposes=_purposes(purposes),
                 granted_day=granted,
                 expires_day=expires,
+                is_explicit=bool(is_explicit),
             )
         except InvalidInputError as error:
             bad.append(BadRow(line=line, field=error.what, value=str(error.got), reason=f"expected {error.expected}"))
     if bad and not skip_bad_rows:
         raise BadRowsError(str(path), bad)
     return found, tuple(bad)
+
+
+def _has_column(path: Path, name: str) -> bool:
+    """Return whether a table has a column; False for one that cannot be read, which its reader says better."""
+    try:
+        if path.suffix == ".parquet":
+            return name in pl.read_parquet_schema(path)
+        opener: Callable[..., TextIO] = gzip.open if path.suffix == ".gz" else open
+        with opener(path, "rt", encoding="utf-8-sig") as file:
+            return name in next(csv.reader(file), [])
+    except (OSError, ValueError, pl.exceptions.PolarsError):
+        return False
 
 
 def _sha256(text: str) -> bytes:

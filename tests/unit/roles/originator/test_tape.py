@@ -54,6 +54,14 @@ def test_loan_comes_with_its_borrowers_consent(tmp_path: Path) -> None:
     assert (loan.consent.granted_day, loan.consent.expires_day) == (15_309, 25_932)
 
 
+@pytest.mark.parametrize(("cell", "expected"), [("1", True), ("0", False), ("", False)])
+def test_consent_is_explicit_only_where_the_file_says_so(tmp_path: Path, cell: str, expected: bool) -> None:
+    (loan,), _ = read(tmp_path, [loan_line(1)], [consent_line(1, is_explicit=cell)])
+    assert loan.receipt(b"\x05" * 32).is_explicit is expected
+    (without,), _ = read(tmp_path, [loan_line(1)], [consent_line(1)])
+    assert without.receipt(b"\x05" * 32).is_explicit is False
+
+
 def test_receipt_says_what_the_borrower_signed_under_the_packs_handle(tmp_path: Path) -> None:
     (loan,), _ = read(tmp_path, [loan_line(1)], [consent_line(1)])
     receipt = loan.receipt(b"\x05" * 32)
