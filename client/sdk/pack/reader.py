@@ -18,16 +18,10 @@ from client.sdk.hpke import decode_key_blob
 from client.sdk.keystore import Identity
 from client.sdk.leaf import leaf
 from client.sdk.pack.asset_row import AssetRow
+from client.sdk.pack.asset_table import AssetTable
 from client.sdk.pack.blobs import PackedRow, decrypt_rows
-from client.sdk.pack.credit_record import (
-    OWN_RECORDS,
-    CreditValues,
-    FoundRecord,
-    NoRecord,
-    RecordRules,
-    merge_found,
-    parse_record,
-)
+from client.sdk.pack.credit_record import OWN_RECORDS, CreditValues, NoRecord, RecordRules
+from client.sdk.pack.credit_table import FoundRecords
 from client.sdk.recipients import open_sealed
 
 
@@ -51,7 +45,7 @@ class PackFile:
     cut_off_day: int
     class_unit: int
     row_key: bytes
-    rows: tuple[AssetRow, ...]
+    rows: Sequence[AssetRow]
     receipts: tuple[bytes, ...]
     """Signed consent receipt of each row's borrower."""
 
@@ -81,7 +75,7 @@ def read_pack(chain: ChainClient, vault: BlobSource, identity: Identity, pack_id
         cut_off_day=pack.cutOff,
         class_unit=pack.classUnit,
         row_key=row_key,
-        rows=tuple(each.asset() for each in packed),
+        rows=AssetTable([each.row for each in packed]),
         receipts=tuple(each.receipt for each in packed),
     )
 
@@ -141,7 +135,7 @@ def read_credit(
     block = chain.head() if as_of_block is None else as_of_block
     query = chain.call("CreditFileRegistry", "query", query_id)
     answers = chain.events("CreditFileRegistry", "CreditAnswered", filters={"queryId": query_id}, last_block=block)
-    found: dict[bytes, list[FoundRecord]] = {}
+    found = FoundRecords()
     erased: set[bytes] = set()
     refused: set[bytes] = set()
     for event in answers:
@@ -154,12 +148,9 @@ def read_credit(
         live = [entry for entry in counting if not now.is_revoked(entry)]
         blobs = vault.get_all([entry.blob_hash for entry in live])
         for entry, blob in zip(live, blobs, strict=True):
-            values = parse_record(open_record(entry, blob, batch_root=then.root_of(entry)))
-            record = FoundRecord(organisation=organisation, batch_id=entry.batch_id, index=entry.index, values=values)
-            found.setdefault(entry.handle, []).append(record)
-    merged = {handle: merge_found(records, rules) for handle, records in found.items()}
-    by_handle = {handle: values for handle, values in merged.items() if not isinstance(values, NoRecord)}
-    unusable = {handle: why for handle, why in merged.items() if isinstance(why, NoRecord)}
+            record = open_record(entry, blob, batch_root=then.root_of(entry))
+            found.add(entry.handle, record, organisation=organisation, batch_id=entry.batch_id, index=entry.index)
+    by_handle, unusable = found.merged(rules)
     reasons = dict.fromkeys(refused, NoRecord.REFUSED) | unusable
     return CreditRecords(by_handle=by_handle, erased_handles=frozenset(erased), reason_by_handle=reasons)
 
