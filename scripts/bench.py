@@ -32,6 +32,7 @@ from bench_network import (  # noqa: E402
     resync_1000_blocks_s,
 )
 from bench_node import bench_node, read_rss_anon_mb  # noqa: E402
+from bench_pack import pack_10k_three_bureaus_seconds  # noqa: E402
 from bench_tapes import import_csv_rows_per_s, import_xml_rows_per_s  # noqa: E402
 from demo import EXAMPLES, run_main_job  # noqa: E402
 from demo_consortium import MEMBERS, NODE_NAMES  # noqa: E402
@@ -145,6 +146,7 @@ BENCHES: dict[str, Callable[[], dict[str, Figure]]] = {
     "upload_records_per_s": upload_records_per_s,
     "pack_6069_seconds": pack_6069_seconds,
     "net3_pack_6069_seconds": net3_pack_6069_seconds,
+    "pack_10k_three_bureaus_seconds": pack_10k_three_bureaus_seconds,
     "net3_put_tps": net3_put_tps,
     "finality_p50_ms": finality_ms,
     "finality_p95_ms": finality_ms,
