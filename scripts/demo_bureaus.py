@@ -43,7 +43,7 @@ def admit_bureau(demo: Demo, organisation: str) -> JoinedBureau:
     identity = create_account(bureau.directory / "bureau.json", password, scrypt_n=SCRYPT_N_DEMO)
     add_encryption_key(identity, password, scrypt_n=SCRYPT_N_DEMO)
     certificate, authority = _certify(bureau, identity)
-    governors = [f"--governor={demo.consortium.keystore(f'governor-{letter}')}" for letter in "abc"]
+    governors = [f"--governor={demo.consortium.keystore(f'governor-{letter}')}" for letter in "abcd"]
     vote = (
         "tranchain",
         "admin",
