@@ -20,14 +20,16 @@ class AdverseRule:
 
     delinquency_days: int
     public_record_days: int
+    bankruptcy_days: int
+    """Of a person whose public records include a bankruptcy."""
 
 
 ADVERSE_RULES = {
     "none": None,
-    "cn": AdverseRule(delinquency_days=1_826, public_record_days=1_826),
-    "us": AdverseRule(delinquency_days=2_557, public_record_days=3_653),
+    "cn": AdverseRule(delinquency_days=1_826, public_record_days=1_826, bankruptcy_days=1_826),
+    "us": AdverseRule(delinquency_days=2_557, public_record_days=2_557, bankruptcy_days=3_653),
 }
-"""By jurisdiction: China five years for all, the United States seven and (bankruptcies) ten.
+"""By jurisdiction: China five years for all, the United States seven, and ten for bankruptcies.
 
 Source: Regulation on the Administration of Credit Investigation Industry, art. 16; 15 U.S.C. 1681c.
 """
@@ -54,9 +56,10 @@ class Retention:
         rule = ADVERSE_RULES[self.jurisdiction]
         if rule is not None:
             observed = observed_day(values)
+            is_bankrupt = bool(values[_INDEX["bankruptcies"]])
             for name, days in (
                 ("months_since_delinquency", rule.delinquency_days),
-                ("months_since_public_record", rule.public_record_days),
+                ("months_since_public_record", rule.bankruptcy_days if is_bankrupt else rule.public_record_days),
             ):
                 months = values[_INDEX[name]]
                 if months is not None:

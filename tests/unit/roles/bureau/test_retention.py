@@ -28,7 +28,9 @@ def test_record_without_adverse_event_expires_by_retention_alone():
         ("cn", {"months_since_delinquency": 48}, 20_000 - 48 * 31 + 1_826),
         ("cn", {"months_since_delinquency": 2, "months_since_public_record": 59}, 20_000 - 59 * 31 + 1_826),
         ("us", {"months_since_delinquency": 80}, 20_000 - 80 * 31 + 2_557),
-        ("us", {"months_since_public_record": 115}, 20_000 - 115 * 31 + 3_653),
+        ("us", {"months_since_public_record": 80}, 20_000 - 80 * 31 + 2_557),
+        ("us", {"months_since_public_record": 115, "bankruptcies": 1}, 20_000 - 115 * 31 + 3_653),
+        ("us", {"months_since_public_record": 115, "bankruptcies": 0}, 20_000 - 115 * 31 + 2_557),
     ],
 )
 def test_adverse_event_expires_from_its_end(jurisdiction: str, known: dict[str, int], expected: int):
