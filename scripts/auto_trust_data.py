@@ -81,6 +81,9 @@ def period_rows(*, with_holidays: bool = True) -> Iterator[tuple[str, list[dict[
 
 def _loans_at_cut_off() -> Iterator[_Loan]:
     for each in _static().iter_rows(named=True):
+        balance_cents = _cents(each["reportingPeriodActualEndBalanceAmount"])
+        if not balance_cents:
+            continue  # 59 were paid off in the month of the cut-off
         yield _Loan(
             loan_id=each["assetNumber"],
             outcome=each["outcome_derived"],
@@ -88,7 +91,7 @@ def _loans_at_cut_off() -> Iterator[_Loan]:
             payment_cents=_cents(each["reportingPeriodScheduledPaymentAmount"]),
             rate=float(each["originalInterestRatePercentage"]),
             maturity="-".join(reversed(each["loanMaturityDate"].split("/"))),
-            balance_cents=_cents(each["reportingPeriodActualEndBalanceAmount"]),
+            balance_cents=balance_cents,
             unpaid_months=-(-int(each["currentDelinquencyStatus"]) // DAYS_A_MONTH),
         )
 

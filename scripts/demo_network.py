@@ -64,8 +64,8 @@ def start_node(demo: Demo, organisation: str, genesis: Path, p2p_port: int) -> N
     demo.start(NODE_NAMES[organisation], "tranchain-node", "run", *where, *listen, *peers)
 
 
-def found_network(demo: Demo) -> None:
-    """Contracts, the originator, encryption keys and the model: what governance does once.
+def found_network(demo: Demo, model: Path | None = None) -> None:
+    """Contracts, the originator, encryption keys and the model (default: the committed one): what governance does once.
 
     Every step first looks at the chain, so that a run continues where an earlier one ended.
     """
@@ -84,10 +84,11 @@ def found_network(demo: Demo) -> None:
         papers = ("--role", "ORIGINATOR", "--ca", str(consortium.authority_file))
         organisation = ("--organisation", str(len(MEMBERS) + 1))
         demo.run(*enrol, *organisation, *papers, *governors, account="governor-a", show=False)
+    package = [str(model)] if model else []
     if chain.call("RiskModelRegistry", "modelCount") == 0:
-        demo.run("tranchain", "risk", "model", "propose", account="risk-control")
+        demo.run("tranchain", "risk", "model", "propose", *package, account="risk-control")
     if demo.run("tranchain", "risk", "model", "show", "1", show=False)["status"] == "proposed":
-        demo.run("tranchain", "risk", "model", "publish", "1", account="risk-control")
+        demo.run("tranchain", "risk", "model", "publish", "1", *package, account="risk-control")
         activate = ("RiskModelRegistry", "activate", json.dumps([1, 0]))
         demo.run(*vote, *activate, "--description", "The first model", *governors, account="governor-a", show=False)
     prove_keys(demo)

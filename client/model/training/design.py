@@ -1,8 +1,12 @@
 """What a model is trained on and how: the parts of a feature file that encoder, teacher and student need."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from client.model.feature_spec import Input, Ratio
+
+Start = Literal["normal", "unit"]
+"""How a network's weights begin: drawn around 0 at the scale of its layers, or evenly between 0 and 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +39,8 @@ class Design:
     """Fewest loans in a leaf of the teacher's trees."""
     penalty: float
     """Of the student's squared weights."""
+    start: Start
+    """How the student's weights begin."""
 
     @property
     def source_names(self) -> tuple[str, ...]:

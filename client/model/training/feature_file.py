@@ -15,7 +15,7 @@ from client.model.errors import FeatureFileError
 from client.model.feature_spec import Input, Ratio
 from client.model.manifest import RawField
 from client.model.schema import CODE_TABLES, FIELDS, SCHEMA_VERSION
-from client.model.training.design import Design, Source
+from client.model.training.design import Design, Source, Start
 
 FORMAT: Final = "tranchain-features-1"
 
@@ -157,6 +157,7 @@ class Trees(_Part):
 
     leaf_loans: Annotated[int, Field(ge=1)] = 100
     penalty: Annotated[float, Field(gt=0)] = 1e-4
+    start: Start = "normal"
 
 
 class FeatureFile(_Part):
@@ -207,7 +208,8 @@ class FeatureFile(_Part):
     @property
     def content_sha256(self) -> str:
         """SHA-256 of what the file says, whatever its comments and layout."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        without = {"recipe": {"start"}} if self.recipe.start == "normal" else None  # packages from before it stay equal
+        return hashlib.sha256(self.model_dump_json(exclude=without).encode()).hexdigest()
 
     def raw_field(self, name: str) -> RawField:
         """Return a field as the manifest of the package lists it."""
@@ -231,6 +233,7 @@ class FeatureFile(_Part):
             recency=self.weights.recency,
             leaf_loans=self.recipe.leaf_loans,
             penalty=self.recipe.penalty,
+            start=self.recipe.start,
         )
 
     def _declaration(self, name: str) -> tuple[Any, str, int, int]:

@@ -79,7 +79,7 @@ def fit(design: Design, loans: LoanSet) -> Fitted:
     features = np.concatenate([spec.features_of(sample.columns) for sample in samples])
     log_odds = np.concatenate([teacher.log_odds(tree_matrix(design, sample)) for sample in samples])
     row_weights = np.concatenate([weights, *([weights * SYNTHETIC_WEIGHT] * SYNTHETIC_COPIES)])
-    network = train_network(features, log_odds, row_weights, penalty=design.penalty, seed=SEED)
+    network = train_network(features, log_odds, row_weights, penalty=design.penalty, start=design.start, seed=SEED)
     return Fitted(spec=spec, network=quantise(network, spec.feature_limit))
 
 

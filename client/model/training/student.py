@@ -8,6 +8,7 @@ from scipy.optimize import minimize
 
 from client.model.arithmetic import Int64Array
 from client.model.network import Network
+from client.model.training.design import Start
 from client.model.training.encoder import SCALE, FloatArray
 from client.model.training.loans import LoanSet
 
@@ -50,7 +51,13 @@ def swapped_loans(loans: LoanSet, generator: np.random.Generator) -> LoanSet:
 
 
 def train_network(
-    features: Int64Array, log_odds: FloatArray, weights: FloatArray, *, penalty: float, seed: int
+    features: Int64Array,
+    log_odds: FloatArray,
+    weights: FloatArray,
+    *,
+    penalty: float,
+    seed: int,
+    start: Start = "normal",
 ) -> FloatNetwork:
     """Minimise the soft cross-entropy to the teacher by L-BFGS.
 
@@ -59,6 +66,7 @@ def train_network(
         log_odds: the teacher's, one per row.
         weights: one per row.
         penalty: of the squared weights.
+        start: how the initial weights are drawn.
         seed: of the initial weights.
     """
     inputs = features / SCALE
@@ -66,14 +74,17 @@ def train_network(
     share = weights / weights.sum()
     count = inputs.shape[1]
     generator = np.random.default_rng(seed)
-    start = np.concatenate(
-        [
-            generator.normal(0, 1 / np.sqrt(count), count * HIDDEN),
-            np.full(HIDDEN, 0.1),
-            generator.normal(0, 1 / np.sqrt(HIDDEN), HIDDEN),
-            [float((share * log_odds).sum())],
-        ]
-    )
+    if start == "unit":
+        begin = generator.random(count * HIDDEN + 2 * HIDDEN + 1)
+    else:
+        begin = np.concatenate(
+            [
+                generator.normal(0, 1 / np.sqrt(count), count * HIDDEN),
+                np.full(HIDDEN, 0.1),
+                generator.normal(0, 1 / np.sqrt(HIDDEN), HIDDEN),
+                [float((share * log_odds).sum())],
+            ]
+        )
 
     def loss(flat: FloatArray) -> tuple[float, FloatArray]:
         net = _unflatten(flat, count)
@@ -91,7 +102,7 @@ def train_network(
         return value, gradient + 2 * penalty * penalised
 
     options = {"maxiter": ITERATIONS, "maxcor": 20}
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", options=options)
+    found = minimize(loss, begin, jac=True, method="L-BFGS-B", options=options)
     return _unflatten(found.x, count)
 
 

@@ -10,6 +10,7 @@ for module in ("sklearn", "lightgbm", "xgboost", "scipy"):
 
 from client.model.errors import SpecError  # noqa: E402 - after the check
 from client.model.executor_numpy import NumpyExecutor  # noqa: E402 - after the check
+from client.model.training.design import Start  # noqa: E402 - after the check
 from client.model.training.encoder import SCALE  # noqa: E402 - after the check
 from client.model.training.evaluation import screen_whole_pack, with_margin  # noqa: E402 - after the check
 from client.model.training.margins import Promise, margins_ppm, upper_bound  # noqa: E402 - after the check
@@ -76,14 +77,15 @@ def test_quantised_network_stays_close_to_the_trained_one(seed: int) -> None:
     assert np.abs(rounded - exact).mean() < 0.05 * max(1.0, float(np.abs(exact).mean()))
 
 
-def test_student_learns_what_its_teacher_says() -> None:
+@pytest.mark.parametrize("start", ["normal", "unit"])
+def test_student_learns_what_its_teacher_says(start: Start) -> None:
     generator = np.random.default_rng(5)
     features = generator.integers(-2 * SCALE, 2 * SCALE, (3_000, 4))
     log_odds = np.abs(features[:, 0] / SCALE) - features[:, 1] / SCALE - 2
-    trained = train_network(features, log_odds, np.ones(len(features)), penalty=1e-4, seed=1)
+    trained = train_network(features, log_odds, np.ones(len(features)), penalty=1e-4, seed=1, start=start)
     learned = trained.log_odds(features)
     assert float(np.corrcoef(learned, log_odds)[0, 1]) > 0.98
-    again = train_network(features, log_odds, np.ones(len(features)), penalty=1e-4, seed=1)
+    again = train_network(features, log_odds, np.ones(len(features)), penalty=1e-4, seed=1, start=start)
     np.testing.assert_array_equal(again.log_odds(features), learned)
 
 
