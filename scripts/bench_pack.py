@@ -10,25 +10,14 @@ from pathlib import Path
 
 from bench_figure import Figure, median_figure
 from demo import EXAMPLES
-from demo_bureaus import JoinedBureau, admit_bureau
+from demo_bureaus import admit_bureau
 from demo_consortium import AUDITOR_BY_ORACLE, MEMBERS, ORIGINATOR
 from demo_network import found_network, start_network
 from demo_stage import ROOT, Demo, find_port, stopping
 
 LOANS = 10_000
-FIELDS_BY_BUREAU = {
-    "bank-bureau": (
-        "months_since_oldest_line",
-        "delinquencies_2y",
-        "months_since_delinquency",
-        "months_since_record",
-        "public_records",
-        "bankruptcies",
-    ),
-    "card-bureau": ("open_lines", "total_lines", "inquiries_6m"),
-    "account-bureau": ("revolving_balance", "revolving_utilisation"),
-}
-"""Columns of the example's credit files, divided over three bureaus."""
+BUREAUS = {"bank-bureau": "bank", "card-bureau": "card", "account-bureau": "account"}
+"""Each bureau's part of the example's credit files, by the name of its mapping."""
 STEPS = (
     "risk query",
     "risk score",
@@ -38,7 +27,6 @@ STEPS = (
     "exchange accept",
     "exchange issue",
 )
-_IDS = ("national_id", "observed_on")
 
 
 def pack_10k_three_bureaus_seconds() -> dict[str, Figure]:
@@ -64,14 +52,14 @@ def three_bureaus(loan_count: int) -> Iterator[tuple[Demo, str]]:
         with stopping(demo):
             start_network(demo)
             found_network(demo)
-            files = write_files(demo.directory, loan_count)
-            start_bureaus(demo, files)
+            write_files(demo.directory, loan_count)
+            start_bureaus(demo)
             start_others(demo)
             yield demo, submit(demo)
 
 
-def write_files(directory: Path, loan_count: int) -> dict[str, Path]:
-    """Write tape, consents and each bureau's credit files: the example's rows again and again, under invented ids."""
+def write_files(directory: Path, loan_count: int) -> None:
+    """Write tape, consents and credit files: the example's rows again and again, under invented ids."""
     examples = ROOT / EXAMPLES
     loans = _read(examples / "loans.csv")
     records = {row["national_id"]: row for row in _read(examples / "credit_files.csv")}
@@ -84,28 +72,22 @@ def write_files(directory: Path, loan_count: int) -> dict[str, Path]:
         papers.append({**consents[original], "subject_id": person})
         if original in records:
             files.append({**records[original], "national_id": person})
-    _write(directory / "loans.csv", tape)
-    _write(directory / "consents.csv", papers)
-    paths = {}
-    for bureau, fields in FIELDS_BY_BUREAU.items():
-        paths[bureau] = directory / f"{bureau}.csv"
-        _write(paths[bureau], [{name: row[name] for name in (*_IDS, *fields)} for row in files])
-        _write_mapping(paths[bureau].with_suffix(".toml"), fields)
-    return paths
+    for name, rows in (("loans", tape), ("consents", papers), ("credit_files", files)):
+        _write(directory / f"{name}.csv", rows)
 
 
-def start_bureaus(demo: Demo, files: dict[str, Path]) -> None:
-    """Admit the two further bureaus, have all three upload, and start their daemons."""
-    own, *others = files
-    bureaus: dict[str, tuple[str, ...]] = {
+def start_bureaus(demo: Demo) -> None:
+    """Admit the two further bureaus, have all three upload their parts, and start their daemons."""
+    own, *others = BUREAUS
+    options_by_bureau: dict[str, tuple[str, ...]] = {
         own: ("--keystore", str(demo.consortium.keystore("bureau")), "--db", str(demo.directory / "bureau.db"))
     }
     for name in others:
-        joined: JoinedBureau = admit_bureau(demo, name)
-        bureaus[name] = (*joined.account_options, *joined.database_options)
-    for name, options in bureaus.items():
-        mapping = ("--mapping", str(files[name].with_suffix(".toml")))
-        demo.run("tranchain", "bureau", "upload", str(files[name]), *mapping, *options)
+        joined = admit_bureau(demo, name)
+        options_by_bureau[name] = (*joined.account_options, *joined.database_options)
+    for name, options in options_by_bureau.items():
+        mapping = ("--mapping", str(EXAMPLES / f"mapping_{BUREAUS[name]}_bureau.toml"))
+        demo.run("tranchain", "bureau", "upload", str(demo.directory / "credit_files.csv"), *mapping, *options)
         demo.start(f"{name}-daemon", "tranchain", "bureau", "serve", *options)
 
 
@@ -159,18 +141,3 @@ def _write(path: Path, rows: Sequence[dict[str, str]]) -> None:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-
-
-def _write_mapping(path: Path, fields: Sequence[str]) -> None:
-    """Write the lines of the example's mapping that are about these columns."""
-    lines = (ROOT / EXAMPLES / "mapping_credit_files.toml").read_text().splitlines()
-    wanted = {f'"{name}"' for name in (*_IDS, *fields)}
-    kept, names = [], set()
-    for line in lines:
-        name, _, value = line.partition(" = ")
-        if value in wanted:
-            names.add(name)
-        is_column = value.startswith('"') and name != "absent"
-        if not is_column or value in wanted or name in names:
-            kept.append(line)
-    path.write_text("\n".join(kept) + "\n")

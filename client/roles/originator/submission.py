@@ -198,8 +198,9 @@ class PackSubmission:
         """Free the pledges of loans that another pack's screening removed; without, a chunk of them costs too much."""
         if not self._packs_were_screened:
             return
-        pledges = [(each, self._chain.call("PledgeRegistry", "pledgeOf", each)) for each in nullifiers]
-        free = [each for each, (pack_id, _, live) in pledges if pack_id and not live]
+        packs = self._chain.call("PledgeRegistry", "unreleasedPacksOf", list(nullifiers))
+        pledged = [each for each, pack_id in zip(nullifiers, packs, strict=True) if pack_id]
+        free = [each for each in pledged if not self._chain.call("PledgeRegistry", "pledgeOf", each)[2]]
         for at in range(0, len(free), _RELEASE_SIZE):
             part = free[at : at + _RELEASE_SIZE]
             self._chain.send("PledgeRegistry", "release", [part], self._identity.account)

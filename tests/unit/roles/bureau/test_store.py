@@ -144,11 +144,11 @@ def test_scrub_works_on_every_database(store: BureauStore):
     assert store.counts()["subjects"] == 1
 
 
-def query(number: int, *, second: int = 1_000_000) -> Query:
+def query(number: int, *, second: int = 1_000_000, requester: str = "0x" + "11" * 20) -> Query:
     return Query(
         id=number,
         pack_id=number,
-        requester="0x" + "11" * 20,
+        requester=requester,
         purpose=1,
         count=3,
         recipients=(),
@@ -161,11 +161,19 @@ def query(number: int, *, second: int = 1_000_000) -> Query:
     )
 
 
-def answered(journal: Journal, number: int, subjects: list[bytes], *, second: int = 1_000_000) -> None:
+def answered(
+    journal: Journal,
+    number: int,
+    subjects: list[bytes],
+    *,
+    second: int = 1_000_000,
+    originator: str = "0xabc",
+    requester: str = "0x" + "11" * 20,
+) -> None:
     named = [Named(position=at, subject=one, outcome=Outcome.FOUND) for at, one in enumerate(subjects)]
     journal.keep(
-        query(number, second=second),
-        originator="0xabc",
+        query(number, second=second, requester=requester),
+        originator=originator,
         state=QueryState.ANSWERED,
         tally=Tally(found=len(subjects)),
         handles=[b"h" * 32] * 3,
@@ -180,6 +188,15 @@ def test_journal_counts_readings_of_the_last_month_only(store: BureauStore):
     answered(journal, 2, [one], second=10_000_000)
     assert journal.times_given([one, other], now=10_000_001) == {one: 1}
     assert journal.times_given([other], now=1_000_001) == {other: 1}
+
+
+def test_journal_counts_readings_of_all_risk_controls_together(store: BureauStore):
+    journal, one = Journal(store), b"\x01" * 32
+    answered(journal, 1, [one], requester="0xfirst", originator="0xabc")
+    answered(journal, 2, [one], requester="0xsecond", originator="0xdef")
+    assert journal.times_given([one], now=1_000_001) == {one: 2}
+    assert journal.earlier_subjects("0xdef", "0xfirst", now=1_000_000, but=3) == {1: {one}, 2: {one}}
+    assert journal.earlier_subjects("0xabc", "0xthird", now=1_000_000, but=3) == {1: {one}}
 
 
 def test_journal_gives_earlier_subjects_of_the_originator_but_not_of_the_query_itself(store: BureauStore):
