@@ -38,6 +38,8 @@ class _Loan:
     balance_cents: int
     unpaid_months: int
     is_on_holiday: bool = False
+    has_grown: bool = False
+    """Whether its balance ever rose: a change of terms, from which there is no way back."""
     has_left: bool = False
 
 
@@ -108,6 +110,7 @@ def _row(loan: _Loan, month: str, reported: dict[str, Any] | None, *, with_holid
     if is_given_up:
         after = 0
     loan.balance_cents, loan.has_left = after, after == 0
+    loan.has_grown = loan.has_grown or after > before
     _count_unpaid(loan, month, is_paid=paid > 0, with_holidays=with_holidays)
     lost = max(0, before - principal) if is_given_up else 0
     scheduled = min(before, max(0, loan.payment_cents - round(before * loan.rate / 12)))
@@ -157,6 +160,8 @@ def _state(loan: _Loan, month: str, *, is_given_up: bool) -> str:
         return "defaulted"
     if loan.has_left:
         return "repaid" if month >= loan.maturity else "prepaid"
+    if loan.has_grown:
+        return "modified"
     return "holiday" if loan.is_on_holiday and loan.unpaid_months <= HOLIDAY_MONTHS else "current"
 
 

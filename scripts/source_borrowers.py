@@ -7,11 +7,20 @@ exists, and nothing here was measured.
 """
 
 import argparse
+import sys
 from pathlib import Path
 
-import numpy as np
-import polars as pl
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT)]
 
+import numpy as np  # noqa: E402
+import polars as pl  # noqa: E402
+
+from client.model.arithmetic import Int64Array  # noqa: E402
+from client.model.schema import FIELDS, MISSING  # noqa: E402
+
+PACKAGE = ROOT / "examples/source_documents/model"
+"""The model that was trained on them."""
 BORROWERS = 3_000
 SEED = 1_912
 
@@ -32,6 +41,13 @@ def generate() -> pl.DataFrame:
             "outcome": np.where(is_bad, "bad", "good"),
         }
     )
+
+
+def columns() -> dict[str, Int64Array]:
+    """Return the borrowers as the columns that a model reads; fields they do not have are missing."""
+    frame = generate()
+    absent = np.full(frame.height, MISSING, dtype=np.int64)
+    return {name: frame[name].to_numpy() if name in frame.columns else absent for name in FIELDS}
 
 
 def main() -> None:
