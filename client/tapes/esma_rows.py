@@ -93,6 +93,7 @@ def _money() -> dict[str, pl.Expr]:
         "defaulted_cents": row.cents("AUTL72"),
         "recovered_cents": row.cents("AUTL76"),
         "repurchased_cents": row.none(),
+        "capitalised_cents": row.none(),
     }
 
 
@@ -114,6 +115,7 @@ def changes_of_sums(rows: pl.LazyFrame) -> pl.LazyFrame:
     return rows.with_columns(
         *(expression.alias(name) for name, expression in change.items()),
         scheduled.alias("scheduled_cents"),
+        pl.max_horizontal(-rest, zero).alias("capitalised_cents"),
         pl.when(is_bought).then(before["balance_cents"]).alias("repurchased_cents"),
     )
 

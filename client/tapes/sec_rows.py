@@ -93,7 +93,11 @@ def _state() -> pl.Expr:
 
 
 def _money() -> dict[str, pl.Expr]:
-    """Principal above the schedule is prepaid; without a schedule all of a last payment is."""
+    """Principal above the schedule is prepaid; without a schedule all of a last payment is.
+
+    Where the tape has the balance before, a balance follows from it: what payments, losses and purchases do not explain
+    counts as on schedule, or as capitalised where the balance grew.
+    """
     collected = row.cents("actualPrincipalCollectedAmount").fill_null(0)
     is_last = pl.col("state").is_in(["prepaid"])
     due = row.cents("scheduledPrincipalAmount").fill_null(pl.when(is_last).then(0).otherwise(collected))
@@ -101,14 +105,22 @@ def _money() -> dict[str, pl.Expr]:
     bought_back = pl.coalesce(
         row.cents("repurchaseAmount"), row.cents("reportingPeriodBeginningLoanBalanceAmount"), pl.lit(0, pl.Int64)
     )
+    before = row.cents("reportingPeriodBeginningLoanBalanceAmount")
+    after = (
+        pl.when(pl.col("state").is_in(row.LEFT)).then(0).otherwise(row.cents("reportingPeriodActualEndBalanceAmount"))
+    )
+    repurchased = pl.when(pl.col("state") == "repurchased").then(bought_back).otherwise(0)
+    written_off = row.cents("chargedoffPrincipalAmount").fill_null(0)
+    unexplained = (before - collected - written_off - repurchased - after).fill_null(0)
     return {
-        "scheduled_cents": collected - prepaid,
+        "scheduled_cents": collected - prepaid + pl.max_horizontal(unexplained, pl.lit(0, pl.Int64)),
         "prepaid_cents": prepaid,
         "interest_cents": row.cents("actualInterestCollectedAmount").fill_null(0),
         "fees_cents": row.cents("actualOtherCollectedAmount").fill_null(0),
-        "defaulted_cents": row.cents("chargedoffPrincipalAmount").fill_null(0),
+        "defaulted_cents": written_off,
         "recovered_cents": row.cents("recoveredAmount").fill_null(0),
-        "repurchased_cents": pl.when(pl.col("state") == "repurchased").then(bought_back).otherwise(0),
+        "repurchased_cents": repurchased,
+        "capitalised_cents": pl.max_horizontal(-unexplained, pl.lit(0, pl.Int64)),
     }
 
 

@@ -23,9 +23,10 @@ MONEY: Final = (
     "defaulted_cents",
     "recovered_cents",
     "repurchased_cents",
+    "capitalised_cents",
 )
 """Money of the period: principal on schedule, principal ahead of it, interest, fees, principal written off, money on
-loans written off before, principal bought back."""
+loans written off before, principal bought back, what a balance grew by."""
 COLUMNS: Final = (*TEXTS, PERIOD, *(field.name for field in ASSET_FIELDS), "bureau_score", *MONEY)
 
 STATES: Final = (

@@ -112,6 +112,23 @@ def test_principal_above_the_schedule_is_prepaid(tmp_path: Path) -> None:
     assert [row["interest_cents"], row["fees_cents"], row["recovered_cents"]] == [10_021, 500, 700]
 
 
+@pytest.mark.parametrize(
+    ("changes", "scheduled", "capitalised"),
+    [
+        ({}, 25_000, 0),
+        ({"reportingPeriodActualEndBalanceAmount": "18250.00"}, 25_010, 0),
+        ({"reportingPeriodActualEndBalanceAmount": "18600.10"}, 25_000, 35_000),
+        ({"reportingPeriodBeginningLoanBalanceAmount": None}, 25_000, 0),
+    ],
+)
+def test_a_month_adds_up_to_the_cent(
+    tmp_path: Path, changes: dict[str, object], scheduled: int, capitalised: int
+) -> None:
+    run_import(write_xml(tmp_path / "tape.xml", [record(SEC_LOAN, **changes)]), tmp_path)
+    row = period_rows(tmp_path)[0]
+    assert (row["scheduled_cents"], row["capitalised_cents"]) == (scheduled, capitalised)
+
+
 @pytest.mark.parametrize(("text", "score"), [("701", 701), ("0", None), ("NONE", None), ("-", None), ("851.0", 851)])
 def test_a_credit_score_that_stands_for_none_is_missing(tmp_path: Path, text: str, score: int | None) -> None:
     records = [record(SEC_LOAN, obligorCreditScore=text), record(SEC_LOAN, assetNumber="2")]
