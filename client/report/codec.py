@@ -127,7 +127,8 @@ def _source(value: Mapping[str, Any]) -> Source:
 
 
 def _head(value: Mapping[str, Any]) -> Head:
-    head = Head(**{**value, "settings": tuple((name, setting) for name, setting in value["settings"])})
+    settings = tuple((name, setting) for name, setting in value["settings"])
+    head = Head(**{**value, "settings": settings, "given": tuple(value["given"])})
     if head.audience not in AUDIENCES or not all(isinstance(each, int) for each in (head.pack_id, head.block)):
         raise DecodeError("head of a report", got="another shape", expected="pack, block and audience")
     return head

@@ -120,6 +120,8 @@ class Head:
     currency: str
     settings: tuple[tuple[str, int | str], ...]
     """Options that change figures, by name."""
+    given: tuple[str, ...]
+    """What the author had beside the chain: rows, model, outcomes …; sections that need others say that they are missing."""
     drawn_with: str
     """Name and version of the plotting library: another one draws other lines."""
 

@@ -16,8 +16,8 @@ Unit = Literal["count", "cents", "ppm", "factor", "hundredths", "number", "day",
 identifier, shown without separators."""
 UNITS: Final = ("count", "cents", "ppm", "factor", "hundredths", "number", "day", "second", "text")
 
-Kind = Literal["call", "chain", "rows", "records", "file", "derived"]
-KINDS: Final = ("call", "chain", "rows", "records", "file", "derived")
+Kind = Literal["call", "chain", "rows", "records", "file", "setting", "derived"]
+KINDS: Final = ("call", "chain", "rows", "records", "file", "setting", "derived")
 
 Argument = int | str
 Value = int | str
@@ -30,7 +30,7 @@ class Source:
     kind: Kind
     """`call`: a value that a view function returns. `chain`: computed from what several calls or events give. `rows` and
     `records`: computed from the pack's rows or credit records in the vault, which only some accounts can read. `file`:
-    computed from a file beside the chain. `derived`: computed from other figures of the report."""
+    computed from a file beside the chain. `setting`: chosen by who made the report. `derived`: computed from other figures of the report."""
     function: str
     """`Contract.function` of a call; otherwise the name of the computation."""
     arguments: tuple[Argument, ...] = ()
@@ -40,7 +40,7 @@ class Source:
 
     def describe(self) -> str:
         """Return the source as one line."""
-        inside = ", ".join(str(each) for each in self.arguments)
+        inside = ", ".join(str(each).lower() if isinstance(each, bool) else str(each) for each in self.arguments)
         line = f"{self.function}({inside})" if inside or self.kind == "call" else self.function
         return f"{line}.{self.path}" if self.path else line
 

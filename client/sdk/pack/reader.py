@@ -60,7 +60,7 @@ def read_pack(chain: ChainClient, vault: BlobSource, identity: Identity, pack_id
     pack = chain.call("AssetPackRegistry", "pack", pack_id)
     if not any(pack.root):
         raise RefusedError("AssetPackRegistry", f"pack {pack_id} is not submitted", "see `tranchain pack show`")
-    row_key = _row_key(chain, vault, identity, pack_id, bytes(pack.rowKeyBlob))
+    row_key = read_row_key(chain, vault, identity, pack_id)
     added = list(chain.events("AssetPackRegistry", "AssetsAdded", filters={"packId": pack_id}))
     blobs = vault.get_all([bytes(event.args["rowsBlob"]) for event in added])
     packed: list[PackedRow] = []
@@ -161,7 +161,9 @@ def without_record(pack: PackFile, records: CreditRecords) -> dict[int, NoRecord
     return {index: why for index, why in reasons.items() if why is not None}
 
 
-def _row_key(chain: ChainClient, vault: BlobSource, identity: Identity, pack_id: int, blob_hash: bytes) -> bytes:
+def read_row_key(chain: ChainClient, vault: BlobSource, identity: Identity, pack_id: int) -> bytes:
+    """Return the key of a pack's rows; RefusedError when it is not sealed to this account, or not to be had."""
+    blob_hash = bytes(chain.call("AssetPackRegistry", "pack", pack_id).rowKeyBlob)
     sealed = decode_key_blob(vault.get(blob_hash)).get(identity.address)
     if sealed is None:
         raise RefusedError(f"pack {pack_id}", f"its rows are not sealed to {identity.address}")

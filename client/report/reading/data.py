@@ -1,0 +1,154 @@
+"""Everything a report is made of, read when it is first asked for."""
+
+import csv
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from client.model.manifest import ModelPackage
+from client.report.document import Audience
+from client.report.figures import Argument
+from client.report.reading.pinned import PinnedChain
+from client.report.reading.screening import Screening, read_screening
+from client.sdk.errors import InvalidInputError, RefusedError
+from client.sdk.keystore import Identity
+from client.sdk.pack.asset_row import AssetRow
+from client.sdk.pack.reader import PackFile, read_pack
+from client.sdk.vault_client import VaultClient
+
+CELL_MIN: Final = 10
+"""Fewest loans in anything that investors see. Source: docs/report.md."""
+
+Need = Literal["rows", "model", "outcomes", "screening"]
+GIVEN: Final[tuple[Need, ...]] = ("rows", "model", "outcomes")
+"""Needs that are met by who makes or verifies a report; the others follow from the chain."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the author of a report chooses."""
+
+    audience: Audience = "analyst"
+    is_flipped: bool = False
+    """Whether level 1 is the riskiest, as in the source documents; on the chain it is level 10."""
+    servicing_fee_ppm: int = 10_000
+    loss_given_default_ppm: int = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """An account that may read rows, and the vault it reads them from."""
+
+    identity: Identity
+    vault: VaultClient
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """A pack at one block."""
+
+    chain: PinnedChain
+    pack_id: int
+    settings: Settings
+    reader: Reader | None = None
+    """None: only what the chain shows to everybody is read."""
+    model_directory: Path | None = None
+    outcomes_path: Path | None = None
+    allowed: frozenset[str] = frozenset(GIVEN)
+    """What of GIVEN may be used: when a report is verified, what its author had."""
+
+    def view(self, contract: str, function: str, arguments: Sequence[Argument]) -> Any:
+        """Return the answer of a view function."""
+        return self.chain.call(contract, function, *arguments)
+
+    @property
+    def is_for_investors(self) -> bool:
+        """Whether cells must have CELL_MIN loans."""
+        return self.settings.audience == "investor"
+
+    def level_name(self, level: int) -> str:
+        """Return the number of a level as this report shows it."""
+        return str(11 - level if self.settings.is_flipped else level)
+
+    @cached_property
+    def pack(self) -> Any:
+        """The pack as the registry has it; RefusedError before it is submitted."""
+        pack = self.chain.call("AssetPackRegistry", "pack", self.pack_id)
+        if not any(pack.root):
+            raise RefusedError("AssetPackRegistry", f"pack {self.pack_id} is not submitted", "see `tranchain pack show`")
+        return pack
+
+    @property
+    def currency(self) -> str:
+        """ISO 4217 code of all amounts."""
+        return str(bytes(self.pack.currency).decode("ascii", "replace"))
+
+    @cached_property
+    def screening(self) -> Screening | None:
+        """The screening that the pack carries."""
+        return read_screening(self.chain, self.pack_id)
+
+    @cached_property
+    def screened(self) -> Screening:
+        """The screening; for sections that need one."""
+        if self.screening is None:
+            raise InvalidInputError(f"pack {self.pack_id}", got="no screening", expected="a screened pack")
+        return self.screening
+
+    @cached_property
+    def pack_file(self) -> PackFile:
+        """The rows; RefusedError where the reader may not have them."""
+        if self.reader is None:
+            raise RefusedError("the report", "no account to read rows with", "give --keystore and --vault")
+        return read_pack(self.chain, self.reader.vault, self.reader.identity, self.pack_id)
+
+    @property
+    def rows(self) -> tuple[AssetRow, ...]:
+        """The loans in the order of the chain."""
+        return self.pack_file.rows
+
+    @cached_property
+    def package(self) -> ModelPackage | None:
+        """The files of the model that scored the pack, if they are here."""
+        if self.screening is None or self.model_directory is None:
+            return None
+        package = ModelPackage.load(self.model_directory)
+        registered = self.chain.call("RiskModelRegistry", "model", self.screening.run.modelId)
+        return package if bytes(registered.manifestHash) == package.manifest_hash else None
+
+    @cached_property
+    def outcomes(self) -> Mapping[str, bool]:
+        """Whether each loan defaulted in the end, by loan id, from a file of loan_id and defaulted (0 or 1)."""
+        if self.outcomes_path is None:
+            return {}
+        with self.outcomes_path.open(newline="") as file:
+            found = {row["loan_id"]: row["defaulted"] == "1" for row in csv.DictReader(file)}
+        missing = sum(row.loan_id not in found for row in self.rows)
+        if missing:
+            raise InvalidInputError(
+                str(self.outcomes_path), got=f"no line for {missing} loans", expected="one line a loan of the pack"
+            )
+        return found
+
+    @cached_property
+    def outcomes_name(self) -> str:
+        """Name and hash of the file of outcomes."""
+        if self.outcomes_path is None:
+            return ""
+        digest = hashlib.sha256(self.outcomes_path.read_bytes()).hexdigest()
+        return f"{self.outcomes_path.name} sha256:{digest[:32]}"
+
+    def available(self) -> frozenset[Need]:
+        """Return which needs of sections are met."""
+        given: tuple[tuple[Need, bool], ...] = (
+            ("rows", self.reader is not None),
+            ("model", self.package is not None),
+            ("outcomes", self.outcomes_path is not None and self.reader is not None),
+        )
+        met: set[Need] = {need for need, is_here in given if is_here and need in self.allowed}
+        if self.screening is not None:
+            met.add("screening")
+        return frozenset(met)
