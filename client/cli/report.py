@@ -111,9 +111,7 @@ def verify(
     session = session_of(context)
     signed = _text(file)
     pack = read_page(split_page(signed).page).head.pack_id
-    verdict = verify_report(
-        signed, session.chain, reader=_reader(session, pack), model=model, outcomes=outcomes
-    )
+    verdict = verify_report(signed, session.chain, reader=_reader(session, pack), model=model, outcomes=outcomes)
     session.console.result(_verdict(verdict), title=f"Report {file}")
     if verdict.problems:
         rest = len(verdict.problems) - 1
@@ -161,9 +159,7 @@ def _reader(session: Session, pack: int) -> "Reader | None":
     return Reader(identity=session.identity, vault=session.vault)
 
 
-def _write(
-    session: Session, data: "ReportData", out: Path, pdf: Path | None, rows: Path | None
-) -> dict[str, object]:
+def _write(session: Session, data: "ReportData", out: Path, pdf: Path | None, rows: Path | None) -> dict[str, object]:
     from client.report.assembly import make_report
     from client.report.page import make_page
     from client.report.pdf import find_browser, print_pdf

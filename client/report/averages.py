@@ -34,14 +34,19 @@ def weighted_remaining_hundredths(rows: Sequence[AssetRow]) -> int:
 
 
 def average_life_hundredths(rows: Sequence[AssetRow]) -> int:
-    """Return the weighted average life of the scheduled principal, in hundredths of a month: no prepayment, no loss."""
-    total = sum(row.known("balance_cents") * _life_hundredths(remaining_months(row), row.known("rate_ppm")) for row in rows)
+    """Return the weighted average life of the scheduled principal, in hundredths of a month.
+
+    No prepayment, no loss.
+    """
+    total = sum(
+        row.known("balance_cents") * _life_hundredths(remaining_months(row), row.known("rate_ppm")) for row in rows
+    )
     return divide_half_up(total, total_cents(rows))
 
 
 @lru_cache(maxsize=65_536)
 def _life_hundredths(months: int, rate_ppm: int) -> int:
-    """Average life of a loan of equal monthly payments: (n·a − 1) / i with i the monthly rate, a = i / (1 − (1+i)^−n)."""
+    """Average life with equal monthly payments: (n·a − 1) / i, i the monthly rate, a = i / (1 − (1+i)^−n)."""
     if rate_ppm == 0:
         return 50 * (months + 1)
     monthly = _EXACT.divide(Decimal(rate_ppm), Decimal(12_000_000))

@@ -1,8 +1,8 @@
 """Loans in bands, and bands joined until nobody can read fewer than ten loans out of them. Pure: no I/O.
 
-A table for investors shows a set of loans and a part of it (what was offered and what is kept). Its bands are joined until
-each holds, of the whole, of the part and of the rest, either no loan or at least the minimum; since nothing is left
-out, no total gives away what a gap would hide. Source: docs/report.md.
+A table for investors shows a set of loans and a part of it (what was offered and what is kept). Its bands are joined
+until each holds, of the whole, of the part and of the rest, either no loan or at least the minimum; since nothing is
+left out, no total gives away what a gap would hide. Source: docs/report.md.
 """
 
 from collections.abc import Collection, Sequence

@@ -114,7 +114,7 @@ def _section(value: Any, figures: Mapping[str, Figure]) -> Section:
 
 def _figure(value: Mapping[str, Any], sources: Sequence[Source]) -> Figure:
     figure = Figure(id=value["id"], value=value["value"], unit=value["unit"], source=sources[value["source"]])
-    if figure.unit not in UNITS or not isinstance(figure.value, int | str) or isinstance(figure.value, bool):
+    if figure.unit not in UNITS or type(figure.value) not in (int, str):
         raise DecodeError(f"figure {figure.id}", got=f"unit {figure.unit}", expected=", ".join(UNITS))
     return figure
 

@@ -1,5 +1,4 @@
-"""A report as data: sections of tables and pictures whose values are figures. Pure: no I/O.
-"""
+"""A report as data: sections of tables and pictures whose values are figures. Pure: no I/O."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -121,7 +120,7 @@ class Head:
     settings: tuple[tuple[str, int | str], ...]
     """Options that change figures, by name."""
     given: tuple[str, ...]
-    """What the author had beside the chain: rows, model, outcomes …; sections that need others say that they are missing."""
+    """What the author had beside the chain: rows, model …; sections that need anything else say that it is missing."""
     drawn_with: str
     """Name and version of the plotting library: another one draws other lines."""
 
@@ -142,4 +141,3 @@ class Report:
 def sources_of(figures: Sequence[Figure]) -> tuple[Source, ...]:
     """Return the distinct sources in the order in which they first occur."""
     return tuple(dict.fromkeys(figure.source for figure in figures))
-

@@ -28,9 +28,9 @@ class Source:
     """Where a figure comes from, at the block of the report."""
 
     kind: Kind
-    """`call`: a value that a view function returns. `chain`: computed from what several calls or events give. `rows` and
+    """`call`: a value that a view function returns. `chain`: computed from what several calls or events give. `rows`,
     `records`: computed from the pack's rows or credit records in the vault, which only some accounts can read. `file`:
-    computed from a file beside the chain. `setting`: chosen by who made the report. `derived`: computed from other figures of the report."""
+    computed from a file beside the chain. `setting`: chosen by who made the report. `derived`: from other figures."""
     function: str
     """`Contract.function` of a call; otherwise the name of the computation."""
     arguments: tuple[Argument, ...] = ()

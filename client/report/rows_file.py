@@ -1,7 +1,7 @@
 """The row file of a report: every loan of the pack, encrypted for those who may have it. Pure: no I/O.
 
-Canonical CBOR `[1, chain id, registry, pack, block, key blob, ciphertext]`: the rows under a fresh AES-256-GCM key, that
-key sealed by HPKE (label `report-rows`) to each recipient. Source: docs/protocol.md, "Reports".
+Canonical CBOR `[1, chain id, registry, pack, block, key blob, ciphertext]`: the rows under a fresh AES-256-GCM key,
+that key sealed by HPKE (label `report-rows`) to each recipient. Source: docs/protocol.md, "Reports".
 """
 
 from collections.abc import Sequence
@@ -39,7 +39,12 @@ class ReportedRow:
     def columns(self) -> dict[str, int | str | None]:
         """Return the loan as a line of a table."""
         named = zip((field.name for field in ASSET_FIELDS), self.row.values, strict=True)
-        own = {"index": self.index, "loan_id": self.row.loan_id, "score": self.score, "reason": self.reason}
+        own: dict[str, int | str | None] = {
+            "index": self.index,
+            "loan_id": self.row.loan_id,
+            "score": self.score,
+            "reason": self.reason,
+        }
         return {**own, **dict(named)}
 
 
@@ -69,7 +74,7 @@ def seal_rows(rows: Sequence[ReportedRow], head: Head, keys: KeyDirectory, recip
     key = cipher.new_key()
     blob = keys.key_blob(recipients, key, label="report-rows", subject=head.pack_id, expires_at=0)
     plain = canonical.encode([[each.index, each.score, each.reason, each.row.to_bytes()] for each in rows])
-    start = [FORMAT, head.chain_id, address_bytes(head.registry), head.pack_id, head.block]
+    start: list[canonical.Value] = [FORMAT, head.chain_id, address_bytes(head.registry), head.pack_id, head.block]
     return canonical.encode([*start, blob, cipher.encrypt(key, plain)])
 
 

@@ -13,7 +13,8 @@ from client.sdk.errors import DecodeError, TamperedError
 from client.sdk.hashing import keccak
 
 _ELEMENT: Final = re.compile(
-    r'<script type="application/json" id="signature">(\{"author":"0x[0-9a-fA-F]{40}","signature":"[0-9a-f]{130}"\})</script>\n\Z'
+    r'<script type="application/json" id="signature">'
+    r'(\{"author":"0x[0-9a-fA-F]{40}","signature":"[0-9a-f]{130}"\})</script>\n\Z'
 )
 
 
@@ -28,7 +29,9 @@ class SignedPage:
     def check(self, head: Head) -> None:
         """Raise TamperedError unless the author signed exactly this page."""
         if signing.recover(_digest(self.page, head), self.signature) != self.author:
-            raise TamperedError("signature of the report", got="one over another file", expected=f"{self.author}'s over this")
+            raise TamperedError(
+                "signature of the report", got="one over another file", expected=f"{self.author}'s over this"
+            )
 
 
 def sign_page(page: str, head: Head, account: LocalAccount) -> str:

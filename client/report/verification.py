@@ -6,7 +6,7 @@ from the chain and, where the account may read them, from the rows.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from client.report.assembly import head_of, settings_of
@@ -18,7 +18,7 @@ from client.report.reading.pinned import PinnedChain
 from client.report.sections.order import SECTIONS, SectionMaker, make_section
 from client.report.signature import split_page
 from client.sdk.chain import ChainClient
-from client.sdk.errors import DecodeError, InvalidInputError, TamperedError, TranchainError
+from client.sdk.errors import DecodeError, InvalidInputError, TranchainError
 
 _SHOWN_MAX = 60
 
@@ -38,14 +38,23 @@ class Verdict:
     """What came out."""
 
     report: Report
-    author: str
-    author_roles: int
+    author: str = ""
+    author_roles: int = 0
     """Bitmap of the author's roles on the chain at the report's block; 0 for an account that is not enrolled."""
     figure_count: int
     recomputed_count: int
     unverified: tuple[Unverified, ...]
     problems: tuple[str, ...]
     """One line each; empty when the report is what the chain says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadPage:
+    """A file that was read and checked against itself."""
+
+    report: Report
+    author: str
+    problems: tuple[str, ...]
 
 
 def verify_report(
@@ -61,23 +70,15 @@ def verify_report(
         outcomes: the file of outcomes that the report was made with.
 
     Raises:
-        DecodeError: the file is no report, or was drawn with another version of the plotting library.
+        DecodeError: as `read_signed`.
         InvalidInputError: the node is of another chain, or does not have the block yet.
     """
-    page = split_page(signed)
-    report = read_page(page.page)
-    head = report.head
+    page = read_signed(signed)
+    report, head = page.report, page.report.head
     if (live.chain_id, live.registry) != (head.chain_id, head.registry):
         raise InvalidInputError("report", got=f"one of chain {head.chain_id}", expected=f"chain {live.chain_id}")
-    problems: list[str] = []
-    try:
-        page.check(head)
-    except InvalidInputError as error:
-        problems.append(str(error))
-    problems += _page_problems(page.page, report)
-    chain = PinnedChain(live, head.block)
     data = ReportData(
-        chain,
+        PinnedChain(live, head.block),
         head.pack_id,
         settings_of(head),
         reader=reader,
@@ -85,19 +86,44 @@ def verify_report(
         outcomes_path=outcomes,
         allowed=frozenset(head.given),
     )
-    recomputed, of_figures = _check_figures(chain, report)
-    unverified, again, of_sections = _check_sections(data, report)
-    problems += [*_head_problems(data, report), *of_figures, *of_sections]
-    recomputed |= again
-    enrolled, _ = chain.call("Consortium", "account", page.author)
-    return Verdict(
-        report=report,
+    verdict = check_report(report, data)
+    enrolled, _ = data.chain.call("Consortium", "account", page.author)
+    return replace(
+        verdict,
         author=page.author,
         author_roles=int(enrolled.roles),
+        problems=tuple(dict.fromkeys((*page.problems, *verdict.problems))),
+    )
+
+
+def read_signed(signed: str) -> ReadPage:
+    """Read a file and check it against itself: the signature, and every byte against the figures inside.
+
+    Raises:
+        DecodeError: the file is no report, or was drawn with another version of the plotting library.
+    """
+    page = split_page(signed)
+    report = read_page(page.page)
+    problems: list[str] = []
+    try:
+        page.check(report.head)
+    except InvalidInputError as error:
+        problems.append(str(error))
+    problems += _page_problems(page.page, report)
+    return ReadPage(report=report, author=page.author, problems=tuple(problems))
+
+
+def check_report(report: Report, data: ReportData) -> Verdict:
+    """Recompute the figures of a report from the chain at its block, and from what the reader may read."""
+    recomputed, of_figures = _check_figures(data.chain, report)
+    again, missing_by_section, of_sections = _check_sections(data, report)
+    sure = _sure(report, recomputed | again)
+    return Verdict(
+        report=report,
         figure_count=sum(1 for _ in report.figures()),
-        recomputed_count=len(recomputed),
-        unverified=tuple(unverified),
-        problems=tuple(dict.fromkeys(problems)),
+        recomputed_count=len(sure),
+        unverified=tuple(_unverified(report, sure, missing_by_section)),
+        problems=tuple(dict.fromkeys((*_head_problems(data, report), *of_figures, *of_sections))),
     )
 
 
@@ -128,7 +154,8 @@ def _head_problems(data: ReportData, report: Report) -> Iterator[str]:
     now = head_of(data)
     for name in ("block_hash", "second", "currency"):
         if getattr(now, name) != getattr(report.head, name):
-            yield f"{name.replace('_', ' ')}: the file says {getattr(report.head, name)}, the chain {getattr(now, name)}"
+            found, expected = getattr(report.head, name), getattr(now, name)
+            yield f"{name.replace('_', ' ')}: the file says {found}, the chain {expected}"
     named = dict(report.head.settings)
     if "outcomes" in data.available() and named.get("outcomes") != data.outcomes_name:
         yield f"outcomes: the file says {named.get('outcomes')}, the one given is {data.outcomes_name}"
@@ -163,23 +190,41 @@ def _recomputed(chain: PinnedChain, figure: Figure, by_id: dict[str, Figure]) ->
     return None
 
 
-def _check_sections(data: ReportData, report: Report) -> tuple[list[Unverified], set[str], list[str]]:
-    """Make whole sections again; returns what could not be, the ids of figures that were, and what differs."""
+def _sure(report: Report, recomputed: set[str]) -> set[str]:
+    """Return the figures that were recomputed down to their sources: a derived one only when all its parts were."""
+    sure: set[str] = set()
+    for figure in report.figures():  # parts come before what is derived from them
+        is_derived = figure.source.kind == "derived"
+        if figure.id in recomputed and (not is_derived or sure.issuperset(map(str, figure.source.arguments))):
+            sure.add(figure.id)
+    return sure
+
+
+def _unverified(report: Report, sure: set[str], missing_by_section: dict[str, str]) -> Iterator[Unverified]:
+    for section in report.sections:
+        count = sum(figure.id not in sure for figure in section.figures)
+        if count:
+            missing = missing_by_section.get(section.key, "figures that differ")
+            yield Unverified(section=section.title, figure_count=count, missing=missing)
+
+
+def _check_sections(data: ReportData, report: Report) -> tuple[set[str], dict[str, str], list[str]]:
+    """Make whole sections again; returns the ids of figures that were, what others lack, and what differs."""
     found = {section.key: section for section in report.sections}
     if [maker.key for maker in SECTIONS] != list(found):
-        return [], set(), ["sections: the file has others than a report of this version"]
-    unverified, again, problems = [], set(), []
+        return set(), {}, ["sections: the file has others than a report of this version"]
+    again: set[str] = set()
+    missing_by_section: dict[str, str] = {}
+    problems: list[str] = []
     for maker in SECTIONS:
         section = found[maker.key]
         missing = _missing(maker, data, report)
         if missing:
-            count = sum(figure.source.kind not in ("call", "derived") for figure in section.figures)
-            unverified.append(Unverified(section=section.title, figure_count=count, missing=", ".join(missing)))
+            missing_by_section[section.key] = ", ".join(missing)
             continue
-        made = make_section(maker, data)
         again |= {figure.id for figure in section.figures}
-        problems += _differences(section, made)
-    return unverified, again, problems
+        problems += _differences(section, make_section(maker, data))
+    return again, missing_by_section, problems
 
 
 def _missing(maker: SectionMaker, data: ReportData, report: Report) -> list[str]:
@@ -198,7 +243,7 @@ def _differences(section: Section, made: Section) -> Iterator[str]:
         elif other.value != figure.value:
             yield f"{figure.id}: the file says {figure.value}, recomputed it is {other.value}"
         elif other != figure:
-            yield f"{figure.id}: the file says it comes from {figure.source.describe()}, it is {other.source.describe()}"
+            yield f"{figure.id}: the file says it is {figure.source.describe()}, it is {other.source.describe()}"
     for missing in expected:
         yield f"{missing}: not in the file"
     if section.figures == made.figures:

@@ -8,9 +8,9 @@ from client.report.drawing.style import COLOURS, HATCHES, INK, LINE_STYLES
 from client.report.figures import Figure, Unit
 from client.report.formatting import shown
 
-_LABELLED_BARS_MAX: Final = 14
-_SLANTED_FROM: Final = 9
-_LONG_LABEL: Final = 9
+_BAR_LABELS_CHARACTERS: Final = 110
+"""Characters that fit side by side over the bars of a picture."""
+_TICK_LABELS_CHARACTERS: Final = 120
 
 
 def plain(value: int, unit: Unit) -> float:
@@ -34,13 +34,15 @@ def of_figure(figure: Figure | None) -> float:
 def draw_bars(axes: Any, picture: Picture) -> None:
     """Groups of bars, one group a category."""
     width = 0.8 / len(picture.series)
+    longest = max(len(_short(figure)) for series in picture.series for figure in series.values)
+    fits = (longest + 1) * len(picture.series) * len(picture.categories) <= _BAR_LABELS_CHARACTERS
     for place, series in enumerate(picture.series):
         middle = [at + (place - (len(picture.series) - 1) / 2) * width for at in range(len(picture.categories))]
         heights = [of_figure(figure) for figure in series.values]
         bars = axes.bar(
             middle, heights, width * 0.94, color=COLOURS[series.tone], hatch=HATCHES[series.tone], label=series.label
         )
-        if len(picture.series) * len(picture.categories) <= _LABELLED_BARS_MAX:
+        if fits:
             axes.bar_label(bars, labels=[_short(figure) for figure in series.values], fontsize=7.5, padding=1.5)
     _categories(axes, picture.categories)
     axes.margins(y=0.12)
@@ -56,7 +58,7 @@ def draw_steps(axes: Any, picture: Picture) -> None:
         tone = "after" if is_total else "other"
         bottom = 0.0 if is_total else left - height
         bar = axes.bar([place], [height], 0.62, bottom=[bottom], color=COLOURS[tone], hatch=HATCHES[tone])  # type: ignore[index]  # a Tone
-        text = shown(figure) if is_total else f"\u2212{shown(figure)}"
+        text = shown(figure) if is_total or not figure.value else f"\u2212{shown(figure)}"
         axes.bar_label(bar, labels=[text], fontsize=7.5, padding=2)
         left = height if place == 0 else left - (0.0 if is_total else height)
         if place < len(figures) - 1:
@@ -85,7 +87,7 @@ def draw_lines(axes: Any, picture: Picture) -> None:
 def draw_heat(axes: Any, picture: Picture) -> None:
     """A table whose cells are darker where the value is greater; every value is printed in its cell."""
     grid = [[of_figure(figure) for figure in series.values] for series in picture.series]
-    known = [value for line in grid for value in line if value == value]  # noqa: PLR0124  # NaN is the only one unequal
+    known = [value for line in grid for value in line if value == value]  # NaN is the only one unequal
     top = max(known, default=0.0) or 1.0
     axes.imshow(grid, cmap="Blues", vmin=0, vmax=top * 1.25, aspect="auto")
     for line, series in enumerate(picture.series):
@@ -112,12 +114,16 @@ def draw_marks(axes: Any, picture: Picture) -> None:
 
 
 def _places(series: Series) -> list[float]:
-    return [of_figure(each) for each in series.places] if series.places else [float(at) for at in range(len(series.values))]
+    return (
+        [of_figure(each) for each in series.places]
+        if series.places
+        else [float(at) for at in range(len(series.values))]
+    )
 
 
 def _categories(axes: Any, categories: Sequence[str]) -> None:
-    is_long = len(categories) > _SLANTED_FROM and any(len(each) > _LONG_LABEL // 2 for each in categories)
-    is_long = is_long or (len(categories) > 4 and any(len(each) > 2 * _LONG_LABEL for each in categories))
+    longest = max((len(each) for each in categories), default=0)
+    is_long = (longest + 1) * len(categories) > _TICK_LABELS_CHARACTERS
     turned = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if is_long else {}
     axes.set_xticks(range(len(categories)), categories, **turned)
 

@@ -19,7 +19,14 @@ COLOURS: Final[dict[Tone, str]] = {
     "good": "#009e73",
     "quiet": "#56b4e9",
 }
-HATCHES: Final[dict[Tone, str]] = {"before": "", "after": "", "limit": "xx", "other": "//", "good": "..", "quiet": "\\\\"}
+HATCHES: Final[dict[Tone, str]] = {
+    "before": "",
+    "after": "",
+    "limit": "xx",
+    "other": "//",
+    "good": "..",
+    "quiet": "\\\\",
+}
 LINE_STYLES: Final[dict[Tone, Any]] = {
     "before": (0, (5, 2)),
     "after": "-",

@@ -1,12 +1,12 @@
 """A picture as SVG that can stand inside an HTML page."""
 
+import html
 import io
 import re
 from functools import lru_cache
 from typing import Any, Final
 
 import matplotlib as mpl
-from markupsafe import escape
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter
@@ -81,5 +81,5 @@ def _inline(document: str, picture: Picture) -> str:
     element = re.sub(r' id="[a-zA-Z]\w*_\d+"', "", element)
     element = re.sub(r"\s*\n\s*", "\n", element).strip()
     element = _NUMBER.sub(lambda found: f"{float(found.group()):.2f}", element)
-    attributes = f' role="img" aria-label="{escape(picture.alt)}"'
+    attributes = f' role="img" aria-label="{html.escape(picture.alt)}"'
     return element.replace("<svg", f"<svg{attributes}", 1)

@@ -16,14 +16,15 @@ from client.report.reading.screening import Screening, read_screening
 from client.sdk.errors import InvalidInputError, RefusedError
 from client.sdk.keystore import Identity
 from client.sdk.pack.asset_row import AssetRow
-from client.sdk.pack.reader import PackFile, read_pack
+from client.sdk.pack.on_chain import round_block
+from client.sdk.pack.reader import FoundRecords, PackFile, read_found, read_pack
 from client.sdk.vault_client import VaultClient
 
 CELL_MIN: Final = 10
 """Fewest loans in anything that investors see. Source: docs/report.md."""
 
-Need = Literal["rows", "model", "outcomes", "screening"]
-GIVEN: Final[tuple[Need, ...]] = ("rows", "model", "outcomes")
+Need = Literal["rows", "records", "model", "outcomes", "screening"]
+GIVEN: Final[tuple[Need, ...]] = ("rows", "records", "model", "outcomes")
 """Needs that are met by who makes or verifies a report; the others follow from the chain."""
 
 
@@ -78,7 +79,9 @@ class ReportData:
         """The pack as the registry has it; RefusedError before it is submitted."""
         pack = self.chain.call("AssetPackRegistry", "pack", self.pack_id)
         if not any(pack.root):
-            raise RefusedError("AssetPackRegistry", f"pack {self.pack_id} is not submitted", "see `tranchain pack show`")
+            raise RefusedError(
+                "AssetPackRegistry", f"pack {self.pack_id} is not submitted", "see `tranchain pack show`"
+            )
         return pack
 
     @property
@@ -109,6 +112,33 @@ class ReportData:
     def rows(self) -> tuple[AssetRow, ...]:
         """The loans in the order of the chain."""
         return self.pack_file.rows
+
+    @cached_property
+    def query_id(self) -> int:
+        """The query that the scores were made from."""
+        return int(self.chain.call("ScoringRounds", "round", self.screened.run.roundId).queryId)
+
+    @cached_property
+    def _records(self) -> FoundRecords | None:
+        if self.reader is None or self.screening is None:
+            return None
+        try:
+            return read_found(
+                self.chain,
+                self.reader.vault,
+                self.reader.identity,
+                self.query_id,
+                as_of_block=round_block(self.chain, self.screening.run.roundId),
+            )
+        except RefusedError:
+            return None
+
+    @property
+    def found_records(self) -> FoundRecords:
+        """The credit records that the scores were made from; RefusedError where they are not, or no more, to be had."""
+        if self._records is None:
+            raise RefusedError("the vault", "the credit records are not sealed to this account, or erased since")
+        return self._records
 
     @cached_property
     def package(self) -> ModelPackage | None:
@@ -145,6 +175,7 @@ class ReportData:
         """Return which needs of sections are met."""
         given: tuple[tuple[Need, bool], ...] = (
             ("rows", self.reader is not None),
+            ("records", self._records is not None),
             ("model", self.package is not None),
             ("outcomes", self.outcomes_path is not None and self.reader is not None),
         )

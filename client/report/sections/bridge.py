@@ -53,8 +53,8 @@ def make(data: ReportData, figures: Figures) -> list[Block]:
             rows=tuple(rows),
         ),
         Note(
-            "Each loan that left has one reason: the first of these steps that it did not pass. Counts are the contract's; "
-            "amounts are exact sums over the rows, and the table adds up to the cent."
+            "Each loan that left has one reason: the first of these steps that it did not pass. Counts are the "
+            "contract's; amounts are exact sums over the rows, and the table adds up to the cent."
         ),
     ]
 
@@ -86,7 +86,7 @@ def _picture(unit: str, names: tuple[str, ...], values: tuple[Figure, ...]) -> P
     return Picture(
         kind="steps",
         title=f"From offered to {names[-1]}: {unit}",
-        alt=f"Bars falling from what was offered to what is {names[-1]}, one step for each reason. Figures: table below.",
+        alt=f"Bars falling from what was offered to what is {names[-1]}, one step a reason. Figures: table below.",
         x_label="",
         y_label=unit,
         categories=names,

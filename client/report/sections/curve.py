@@ -22,10 +22,16 @@ def make(data: ReportData, figures: Figures) -> list[Block]:
     total = kept.figures().tally.count
     point_count = min(_POINTS_MAX, max(total // CELL_MIN, 1) + 1)
     points = curve(
-        screening.assets, screening.policy, screening.tables.pd_ppm, screening.tables.margin_ppm, point_count=point_count
+        screening.assets,
+        screening.policy,
+        screening.tables.pd_ppm,
+        screening.tables.margin_ppm,
+        point_count=point_count,
     )[:-1]  # with everything removed there is no rate
     low, high = _interval(data, figures, kept, points)
-    places, by_balance, by_count = [], [], []
+    places: list[Figure] = []
+    by_balance: list[Figure] = []
+    by_count: list[Figure] = []
     for point in points:
         removed = point.removed.count
         share = removed * 1_000_000 // total
@@ -35,9 +41,7 @@ def make(data: ReportData, figures: Figures) -> list[Block]:
             ("by_count", by_count, point.bad_rate_by_count_ppm),
         ):
             values.append(figures.of("chain", f"{name}.{removed}", "ppm", value, _WHAT, name, removed))
-    target = figures.call(
-        "target", "ppm", "Screening.policy", screening.run.policyId, path="expectedBadRatePpm"
-    )
+    target = figures.call("target", "ppm", "Screening.policy", screening.run.policyId, path="expectedBadRatePpm")
     graded = figures.of("chain", "graded", "count", total, "loans that are eligible and have a usable record")
     kept_count = figures.call("kept", "count", "Screening.run", screening.run_id, path="keptCount")
     removed_count = figures.derive("cut_count", "count", "difference", graded, kept_count)
@@ -59,8 +63,8 @@ def make(data: ReportData, figures: Figures) -> list[Block]:
         ),
         Note(
             f"The interval is a parametric bootstrap of {DRAWS} draws: every loan defaults with its probability, "
-            "independently of the others. It shows sampling noise of the rate by balance, not the error of the model nor "
-            "the economy that all loans share. Concentration limits are left aside in the curve; the chosen cut has them."
+            "independently of the others. It shows sampling noise of the rate by balance, not the error of the model "
+            "nor the economy that all loans share. Limits are left aside in the curve; the chosen cut has them."
         ),
     ]
 
@@ -79,8 +83,14 @@ def _interval(
     seed = int.from_bytes(bytes(data.pack.root)[:8])
     found = simulate_intervals(sizes, pd_ppm, removed, seed=seed)
     what = f"parametric bootstrap, {DRAWS} draws, seed from the pack's root"
-    low = [figures.of("chain", f"low.{n}", "ppm", each.low_ppm, what, "2.5 %", n) for n, each in zip(removed, found, strict=True)]
-    high = [figures.of("chain", f"high.{n}", "ppm", each.high_ppm, what, "97.5 %", n) for n, each in zip(removed, found, strict=True)]
+    low = [
+        figures.of("chain", f"low.{n}", "ppm", each.low_ppm, what, "2.5 %", n)
+        for n, each in zip(removed, found, strict=True)
+    ]
+    high = [
+        figures.of("chain", f"high.{n}", "ppm", each.high_ppm, what, "97.5 %", n)
+        for n, each in zip(removed, found, strict=True)
+    ]
     return low, high
 
 
@@ -97,12 +107,14 @@ def _picture(
     return Picture(
         kind="lines",
         title="Bad rate against removed share, with the chosen cut",
-        alt="Falling curves of the bad rate as the riskiest loans are removed, the target and the chosen cut as straight "
-        "lines. Figures: table below.",
+        alt="Falling curves of the bad rate as the riskiest loans are removed, the target and the chosen cut as "
+        "straight lines. Figures: table below.",
         x_label="removed share of the loans",
         y_label="bad rate with margin",
         series=(
-            Series(label="by balance", tone="after", values=tuple(by_balance), places=at, low=tuple(low), high=tuple(high)),
+            Series(
+                label="by balance", tone="after", values=tuple(by_balance), places=at, low=tuple(low), high=tuple(high)
+            ),
             Series(label="by count", tone="before", values=tuple(by_count), places=at),
         ),
         marks=(Mark(label="target", figure=target, axis="y"), Mark(label="cut", figure=cut, axis="x")),

@@ -41,12 +41,18 @@ def make(data: ReportData, figures: Figures) -> list[Block]:
         Table(
             title=f"Levels before and after; level {riskiest} is the riskiest",
             label_head="level",
-            heads=("loans before", "loans after", "principal classes before", "principal classes after", "kept, by class"),
+            heads=(
+                "loans before",
+                "loans after",
+                "principal classes before",
+                "principal classes after",
+                "kept, by class",
+            ),
             rows=tuple(rows),
         ),
         Note(
-            "Before: the loans that are eligible and have a usable record. A principal class is the balance in units that "
-            "the pack states; it is what the contract knows of an amount."
+            "Before: the loans that are eligible and have a usable record. A principal class is the balance in units "
+            "that the pack states; it is what the contract knows of an amount."
         ),
         *([] if data.is_for_investors else [_reasons(data, figures)]),
     ]
@@ -106,7 +112,7 @@ def _picture(title: str, unit: str, names: tuple[str, ...], values: list[list[Fi
 def _reasons(data: ReportData, figures: Figures) -> Table:
     screening = data.screened
     rows = []
-    for level in range(0, 11):
+    for level in range(11):
         cells = []
         for reason in STEP_NAMES:
             count = sum(

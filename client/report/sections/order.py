@@ -6,7 +6,18 @@ from dataclasses import dataclass
 from client.report.document import Block, Note, Section
 from client.report.figures import Figures
 from client.report.reading.data import Need, ReportData
-from client.report.sections import bridge, curve, levels, obligors, overview, pool, spread, stratification
+from client.report.sections import (
+    acquisition,
+    bridge,
+    calibration,
+    curve,
+    levels,
+    obligors,
+    overview,
+    pool,
+    spread,
+    stratification,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,11 +43,16 @@ SECTIONS = (
     _maker("pool", "The pool against the originator's book", pool.make, "screening", "rows"),
     _maker("stratification", "Stratification", stratification.make, "screening", "rows"),
     _maker("obligors", "Largest borrowers", obligors.make, "screening", "rows"),
+    _maker("acquisition", "Missing and stale data", acquisition.make, "screening"),
+    _maker("bureaus", "Records by bureau", acquisition.make_by_bureau, "screening", "records"),
+    _maker("calibration", "Calibration of the model", calibration.make, "screening", "model"),
+    _maker("outcomes", "What became of the loans", calibration.make_for_pack, "screening", "rows", "outcomes"),
 )
 
 _MISSING: dict[Need, str] = {
     "screening": "Not screened yet: this section appears once the pack has passed a screening.",
     "rows": "Not shown: the account that made this report may not read the rows of this pack.",
+    "records": "Not shown: the account that made this report may not read the credit records, or they were erased.",
     "model": "Not shown: the files of the model that scored this pack are not here.",
     "outcomes": "Not shown: no file of outcomes was given.",
 }

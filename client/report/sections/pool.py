@@ -38,9 +38,7 @@ def make(data: ReportData, figures: Figures) -> list[Block]:
     if data.is_for_investors:
         groups = [group for group in groups if len(group[1]) >= CELL_MIN]
     columns = [_averages(data, figures, name, members) for name, members in groups if members]
-    rows = tuple(
-        Row(label=label, cells=tuple(column[key] for column in columns)) for key, label, _ in _LINES
-    )
+    rows = tuple(Row(label=label, cells=tuple(column[key] for column in columns)) for key, label, _ in _LINES)
     return [
         Table(
             title="Pool against the originator's whole book",
@@ -49,8 +47,8 @@ def make(data: ReportData, figures: Figures) -> list[Block]:
             rows=rows,
         ),
         Note(
-            "The book is everything that the originator offered. Means are weighted by the principal at cut-off. Average "
-            "life: Σ t × principal due in month t ÷ principal, equal monthly payments, no prepayment and no loss. "
+            "The book is everything that the originator offered. Means are weighted by the principal at cut-off. "
+            "Average life: Σ t × principal due in month t ÷ principal, equal monthly payments, no prepayment, no loss. "
             "Scores count only where there is one."
         ),
     ]

@@ -26,7 +26,7 @@ def make(data: ReportData, figures: Figures) -> list[Block]:
     run, before = screening.run_id, "beforeBalancePpm"
     everything = [index for index, why in enumerate(screening.reasons)]
     bad_before = figures.call("graded.bad_rate", "ppm", "Screening.run", run, path=before)
-    lines = [(f"offered", _line(data, figures, "offered", everything, bad_before))]
+    lines = [("offered", _line(data, figures, "offered", everything, bad_before))]
     for mode, result in screening.by_mode.items():
         if not result.reached:
             continue
@@ -54,9 +54,9 @@ def make(data: ReportData, figures: Figures) -> list[Block]:
         ),
         *notes,
         Note(
-            "Excess spread = weighted rate − expected loss a year − servicing fee a year. Expected loss a year = bad rate "
-            "(with margin, by balance) × loss given default ÷ average life in years. The bad rate of what was offered is "
-            "that of its eligible loans with a usable record. Modes are compared before the bring-down."
+            "Excess spread = weighted rate − expected loss a year − servicing fee a year. Expected loss a year = bad "
+            "rate (with margin, by balance) × loss given default ÷ average life in years. The bad rate of what was "
+            "offered is that of its eligible loans with a usable record. Modes are compared before the bring-down."
         ),
     ]
 
@@ -73,7 +73,9 @@ def _line(data: ReportData, figures: Figures, key: str, members: list[int], bad:
     offered = figures.call("all.cents", "cents", "AssetPackRegistry.pack", data.pack_id, path="totalPrincipalCents")
     removed = figures.derive(f"{key}.removed", "cents", "difference", offered, principal)
     rate = figures.of("rows", f"{key}.rate", "ppm", weighted(rows, "rate_ppm"), "mean of rate_ppm by balance", key)
-    life = figures.of("rows", f"{key}.life", "hundredths", average_life_hundredths(rows), "average life by schedule", key)
+    life = figures.of(
+        "rows", f"{key}.life", "hundredths", average_life_hundredths(rows), "average life by schedule", key
+    )
     given = data.settings.loss_given_default_ppm
     severity = figures.of("setting", "severity", "ppm", given, "loss given default, chosen for this report")
     lost = figures.derive(f"{key}.lost", "ppm", "product_ppm", bad, severity)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from client.model.codes import REGIONS
@@ -26,26 +27,32 @@ class _Variable:
     key: str
     title: str
     field: str
+    unit: str
     cuts: tuple[int, ...]
     labels: tuple[str, ...]
+    """A band goes from its first limit to just below its second."""
 
 
-def _variable(key: str, title: str, field: str, cuts: Sequence[int], scale: int, suffix: str = "") -> _Variable:
+def _variable(key: str, title: str, field: str, cuts: Sequence[int], scale: int, unit: str) -> _Variable:
     """Return a variable whose bands are named by their limits in units of `scale`."""
     edges = [f"{cut // scale:,}" for cut in cuts]
-    labels = [f"below {edges[0]}{suffix}"]
-    labels += [f"{low} to below {high}{suffix}" for low, high in zip(edges, edges[1:], strict=False)]
-    labels.append(f"{edges[-1]}{suffix} and more")
-    return _Variable(key=key, title=title, field=field, cuts=tuple(cuts), labels=tuple(labels))
+    labels = [f"below {edges[0]}"]
+    labels += [f"{low}–{high}" for low, high in pairwise(edges)]
+    labels.append(f"{edges[-1]} and more")
+    return _Variable(key=key, title=title, field=field, unit=unit, cuts=tuple(cuts), labels=tuple(labels))
 
 
 _BALANCES: Final = [each * _K for each in (2, 5, 10, 15, 20, 25, 35, 50, 100, 250)]
 _VARIABLES: Final = (
-    _variable("balance", "Balance at cut-off", "balance_cents", _BALANCES, 100),
-    _variable("rate", "Nominal yearly rate", "rate_ppm", [each * 10_000 for each in range(6, 31, 3)], 10_000, " %"),
-    _variable("term", "Original term", "term_months", (13, 25, 37, 49, 61, 73, 85), 1, " months"),
-    _variable("seasoning", "Seasoning", "months_on_book", (3, 6, 12, 18, 24, 36, 48), 1, " months"),
-    _variable("age", "Borrower's age at origination", "borrower_age_years", (20, 30, 40, 50, 60, 70), 1, " years"),
+    _variable("balance", "Balance at cut-off", "balance_cents", _BALANCES, 100, "from–below"),
+    _variable(
+        "rate", "Nominal yearly rate", "rate_ppm", [each * 10_000 for each in range(6, 31, 3)], 10_000, "%, from–below"
+    ),
+    _variable("term", "Original term", "term_months", (13, 25, 37, 49, 61, 73, 85), 1, "months, from–below"),
+    _variable("seasoning", "Seasoning", "months_on_book", (3, 6, 12, 18, 24, 36, 48), 1, "months, from–below"),
+    _variable(
+        "age", "Borrower's age at origination", "borrower_age_years", (20, 30, 40, 50, 60, 70), 1, "years, from–below"
+    ),
 )
 
 
@@ -55,9 +62,9 @@ def make(data: ReportData, figures: Figures) -> list[Block]:
     for variable in _VARIABLES:
         values = [row.value(variable.field) for row in data.rows]
         bands = cut_bands(values, variable.cuts, variable.labels, "not known")
-        blocks += _of_bands(data, figures, variable.key, variable.title, _protected(data, bands))
-    blocks += _of_bands(data, figures, "score", "Risk level of the score", _protected(data, _by_level(data)))
-    blocks += _of_bands(data, figures, "region", "Region of the borrower", _by_region(data))
+        blocks += _of_bands(data, figures, (variable.key, variable.title, variable.unit), _protected(data, bands))
+    blocks += _of_bands(data, figures, ("score", "Risk level of the score", "level"), _protected(data, _by_level(data)))
+    blocks += _of_bands(data, figures, ("region", "Region of the borrower", "region"), _by_region(data))
     return blocks
 
 
@@ -71,7 +78,7 @@ def _by_level(data: ReportData) -> list[Band]:
     members: list[list[int]] = [[] for _ in range(11)]
     for index, score in enumerate(data.screened.scores):
         members[(score + 9) // 10].append(index)
-    names = ["no score", *(f"level {data.level_name(level)}" for level in range(1, 11))]
+    names = ["no score", *(data.level_name(level) for level in range(1, 11))]
     return [
         Band(key=f"level_{level}", label=name, members=tuple(each))
         for level, (name, each) in enumerate(zip(names, members, strict=True))
@@ -94,7 +101,8 @@ def _cents(rows: Sequence[AssetRow], band: Band) -> int:
     return total_cents(rows[index] for index in band.members)
 
 
-def _of_bands(data: ReportData, figures: Figures, key: str, title: str, bands: list[Band]) -> list[Block]:
+def _of_bands(data: ReportData, figures: Figures, what: tuple[str, str, str], bands: list[Band]) -> list[Block]:
+    key, title, unit = what
     if not bands or [band.key for band in bands] == ["missing"]:
         return []
     kept = frozenset(data.screened.kept)
@@ -104,27 +112,24 @@ def _of_bands(data: ReportData, figures: Figures, key: str, title: str, bands: l
     rows = [Row(label=line.label, cells=line.cells(figures, totals)) for line in lines]
     rows.append(Row(label="all", cells=totals.cells(figures, totals), is_total=True))
     last, money = last_name(data), data.currency
-    pictured = lines[:_PICTURED_MAX]
-    return [
-        Picture(
-            kind="bars",
-            title=f"{title}: principal offered and {last}",
-            alt=f"Two bars a band of {title.lower()}: principal offered and {last}. Figures: table below.",
-            x_label="",
-            y_label=money,
-            categories=tuple(line.label for line in pictured),
-            series=(
-                Series(label="offered", tone="before", values=tuple(line.offered_cents for line in pictured)),
-                Series(label=last, tone="after", values=tuple(line.kept_cents for line in pictured)),
-            ),
+    heads = ("offered loans", money, "share", f"{last} loans", money, "share", f"rate of {last}", "expected default")
+    table = Table(title=title, label_head=unit, heads=heads, rows=tuple(rows))
+    return [_picture(title, unit, last, money, lines[:_PICTURED_MAX]), table] if len(lines) > 1 else [table]
+
+
+def _picture(title: str, unit: str, last: str, money: str, lines: "list[_Line]") -> Picture:
+    return Picture(
+        kind="bars",
+        title=f"{title}: principal offered and {last}",
+        alt=f"Two bars a band of {title.lower()}: principal offered and {last}. Figures: table below.",
+        x_label=unit,
+        y_label=money,
+        categories=tuple(line.label for line in lines),
+        series=(
+            Series(label="offered", tone="before", values=tuple(line.offered_cents for line in lines)),
+            Series(label=last, tone="after", values=tuple(line.kept_cents for line in lines)),
         ),
-        Table(
-            title=title,
-            label_head="band",
-            heads=("offered loans", money, "share", f"{last} loans", money, "share", f"rate of {last}", "expected default"),
-            rows=tuple(rows),
-        ),
-    ]
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +165,9 @@ class _Line:
             offered_cents=of_rows("offered_cents", "cents", total_cents(offered), "sum of balance_cents in a band"),
             kept_count=of_rows("kept", "count", len(issued), "loans in a band"),
             kept_cents=of_rows("kept_cents", "cents", total_cents(issued), "sum of balance_cents in a band"),
-            rate=of_rows("rate", "ppm", weighted(issued, "rate_ppm"), "mean of rate_ppm by balance") if has_kept else None,
+            rate=of_rows("rate", "ppm", weighted(issued, "rate_ppm"), "mean of rate_ppm by balance")
+            if has_kept
+            else None,
             pd=of_rows("pd", "ppm", divide_half_up(risk, total_cents(issued)), "mean of pd by balance, no margin")
             if has_kept
             else None,

@@ -132,6 +132,28 @@ def read_credit(
         RefusedError: the account is not a recipient of the query, or the vault does not have a record that counts.
         TamperedError: a bundle or record is not what its bureau committed to.
     """
+    answered = read_answers(chain, vault, identity, query_id, as_of_block=as_of_block)
+    by_handle, unusable = answered.found.merged(rules)
+    reasons = dict.fromkeys(answered.refused_handles, NoRecord.REFUSED) | unusable
+    return CreditRecords(by_handle=by_handle, erased_handles=answered.erased_handles, reason_by_handle=reasons)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What bureaus answered to a query, every bureau's records by themselves."""
+
+    found: FoundRecords
+    """Records that were not revoked as of the block."""
+    erased_handles: frozenset[bytes]
+    """Subjects of whom a record that counts was revoked after that block."""
+    refused_handles: frozenset[bytes]
+    """Subjects of whom a bureau refused to answer."""
+
+
+def read_answers(
+    chain: ChainClient, vault: BlobSource, identity: Identity, query_id: int, *, as_of_block: int | None = None
+) -> Answers:
+    """Read, open and check every record that bureaus answered a query with; raises as `read_credit`."""
     block = chain.head() if as_of_block is None else as_of_block
     query = chain.call("CreditFileRegistry", "query", query_id)
     answers = chain.events("CreditFileRegistry", "CreditAnswered", filters={"queryId": query_id}, last_block=block)
@@ -150,9 +172,7 @@ def read_credit(
         for entry, blob in zip(live, blobs, strict=True):
             record = open_record(entry, blob, batch_root=then.root_of(entry))
             found.add(entry.handle, record, organisation=organisation, batch_id=entry.batch_id, index=entry.index)
-    by_handle, unusable = found.merged(rules)
-    reasons = dict.fromkeys(refused, NoRecord.REFUSED) | unusable
-    return CreditRecords(by_handle=by_handle, erased_handles=frozenset(erased), reason_by_handle=reasons)
+    return Answers(found=found, erased_handles=frozenset(erased), refused_handles=frozenset(refused))
 
 
 def without_record(pack: PackFile, records: CreditRecords) -> dict[int, NoRecord]:
