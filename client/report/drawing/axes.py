@@ -89,7 +89,9 @@ def draw_heat(axes: Any, picture: Picture) -> None:
     grid = [[of_figure(figure) for figure in series.values] for series in picture.series]
     known = [value for line in grid for value in line if value == value]  # NaN is the only one unequal
     top = max(known, default=0.0) or 1.0
-    axes.imshow(grid, cmap="Blues", vmin=0, vmax=top * 1.25, aspect="auto")
+    edges = [[at - 0.5 for at in range(size + 1)] for size in (len(picture.categories), len(grid))]
+    axes.pcolormesh(*edges, grid, cmap="Blues", vmin=0, vmax=top * 1.25, edgecolors="white", linewidth=0.8)
+    axes.invert_yaxis()
     for line, series in enumerate(picture.series):
         for column, figure in enumerate(series.values):
             if figure is not None:

@@ -78,7 +78,7 @@ def _inline(document: str, picture: Picture) -> str:
     """Return the svg element alone: no prolog, no ids that nothing refers to, coordinates to a hundredth of a point."""
     element = document[document.index("<svg") :]
     element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
-    element = re.sub(r' id="[a-zA-Z]\w*_\d+"', "", element)
+    element = re.sub(r' id="[a-zA-Z][\w.]*_\d+"', "", element)
     element = re.sub(r"\s*\n\s*", "\n", element).strip()
     element = _NUMBER.sub(lambda found: f"{float(found.group()):.2f}", element)
     attributes = f' role="img" aria-label="{html.escape(picture.alt)}"'

@@ -8,7 +8,6 @@ from client.report.codec import decode_report, encode_report
 from client.report.document import Report
 from client.report.drawing.style import COLOURS, INK
 from client.report.formatting import shown
-from client.report.markup import Markup, element, joined
 from client.report.page import make_page, read_page
 from client.sdk.errors import DecodeError
 from tests.unit.report.made_up import HOSTILE, made_up_report
@@ -39,13 +38,13 @@ def test_a_page_asks_the_network_for_nothing(page: str) -> None:
     asking = re.findall(r'\b(?:src|href|action|data|poster)="([^"]*)"', page)
     assert all(each.startswith("#") for each in asking)
     assert not re.search(r"@import|url\((?!#)", page)
-    assert "default-src &#x27;none&#x27;" in page
+    assert "default-src 'none'" in page
 
 
 def test_text_from_outside_is_never_markup(page: str) -> None:
     assert HOSTILE not in page
     assert page.count("<script") == 1  # the JSON, in which `<` is escaped
-    assert html.escape(HOSTILE, quote=False) in page
+    assert html.escape(HOSTILE).replace("&quot;", "&#34;") in page
 
 
 def test_every_figure_of_a_table_is_printed_with_its_source(report: Report, page: str) -> None:
@@ -72,7 +71,7 @@ def test_pictures_show_the_figures(page: str) -> None:
 
 
 def test_a_page_of_another_plotting_library_is_not_judged(report: Report) -> None:
-    with pytest.raises(DecodeError, match="matplotlib 0.1"):
+    with pytest.raises(DecodeError, match="matplotlib"):
         make_page(replace(report, head=replace(report.head, drawn_with="matplotlib 0.1")))
 
 
@@ -119,18 +118,10 @@ def test_a_file_without_a_report_is_refused(page: str) -> None:
         read_page(page)
 
 
-def test_elements_escape_what_is_no_element() -> None:
-    inner = element("b", "1 < 2")
-    made = element("p", inner, '"&', class_="x", title='"<', hidden=None)
-    assert made == '<p class="x" title="&quot;&lt;"><b>1 &lt; 2</b>"&amp;</p>'
-    assert element("meta", http_equiv="a") == '<meta http-equiv="a">'
-    assert isinstance(joined(("a", "b"), "-"), Markup)
-
-
 def style_sheet() -> str:
     from importlib import resources
 
-    return resources.files("client.report").joinpath("style.css").read_text("utf-8")
+    return resources.files("client.report").joinpath("templates", "style.css").read_text("utf-8")
 
 
 def contrast(colour: str) -> float:
