@@ -87,3 +87,21 @@ def _join(first: Band, second: Band) -> Band:
         last_label=second.last_label or second.label,
         members=first.members + second.members,
     )
+
+
+def join_columns(lines: Sequence[Sequence[int]]) -> list[tuple[int, int]]:
+    """Join neighbouring columns until in every line each has no loan or at least CELL_MIN.
+
+    Returns:
+        First and last column of each joined one; a single pair when only the whole is safe.
+    """
+    width = len(lines[0]) if lines else 0
+    groups = [(column, column) for column in range(width)]
+    while len(groups) > 1:
+        sums = [[sum(line[first : last + 1]) for first, last in groups] for line in lines]
+        small = [place for place in range(len(groups)) if any(0 < line[place] < CELL_MIN for line in sums)]
+        if not small:
+            break
+        left = max(small[-1] - 1, 0)
+        groups[left : left + 2] = [(groups[left][0], groups[left + 1][1])]
+    return groups
