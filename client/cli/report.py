@@ -24,15 +24,17 @@ _PROBLEMS_SHOWN = 20
 class ReportGroup(TyperGroup):
     """Takes `report PACK …` for `report make PACK …`, and `report --verify FILE` for `report verify FILE`."""
 
-    def parse_args(self, context: Any, args: list[str]) -> list[str]:
+    def completed(self, args: list[str]) -> list[str]:
         """Put the command's name where it was left out."""
         if args and args[0] == "--verify":
-            args = ["verify", *args[1:]]
-        elif args and args[0].startswith("--verify="):
-            args = ["verify", args[0].removeprefix("--verify="), *args[1:]]
-        elif args and args[0] not in (*self.commands, "--help"):
-            args = [_MAKE, *args]
-        return super().parse_args(context, args)
+            return ["verify", *args[1:]]
+        if args and args[0].startswith("--verify="):
+            return ["verify", args[0].removeprefix("--verify="), *args[1:]]
+        return [_MAKE, *args] if args and args[0] not in (*self.commands, "--help") else args
+
+    def parse_args(self, context: Any, args: list[str]) -> list[str]:
+        """Read a line with the command's name in it."""
+        return super().parse_args(context, self.completed(args))
 
 
 app = typer.Typer(

@@ -105,7 +105,10 @@ def problem_of(line: str) -> str | None:
     program, *given = shlex.split(line.replace("…", ""), comments=True)
     words = client.cli.app.common_first(given)[1] if program == "tranchain" else given
     command = commands()[program]
-    while hasattr(command, "commands") and words and not words[0].startswith("-"):
+    while hasattr(command, "commands") and words:
+        words = command.completed(words) if hasattr(command, "completed") else words
+        if words[0].startswith("-"):
+            break
         name = words.pop(0)
         if name not in command.commands:
             return name

@@ -5,7 +5,7 @@ from client.report.bands import Band, join_smallest
 from client.report.document import Block, Note, Picture, Row, Series, Table
 from client.report.figures import Figure, Figures
 from client.report.reading.data import ReportData
-from client.report.reading.records import by_bureau
+from client.report.reading.records import BureauRecords, by_bureau
 
 _ANSWER = "CreditFileRegistry.answerOf"
 
@@ -29,58 +29,49 @@ def make_by_bureau(data: ReportData, figures: Figures) -> list[Block]:
         fresh_days=policy.fresh_days,
         age_days_max=policy.age_days_max,
     )
+    if not found:
+        return [Note("No bureau has a record of any borrower of this pack.")]
     names = {number: _name(data, number) for number in found}
-    totals, rows = {}, []
-    for number, bureau in found.items():
-        parts = {"count": bureau.count, "fresh": bureau.fresh, "aged": bureau.aged, "too_old": bureau.too_old}
-        cells = [
-            figures.of(
-                "records",
-                f"{number}.{name}",
-                "count",
-                value,
-                "newest record of each borrower at a bureau",
-                number,
-                name,
-            )
-            for name, value in parts.items()
-        ]
-        totals[number] = cells[0]
-        stale = figures.derive(f"{number}.stale", "count", "sum", cells[2], cells[3])
-        rows.append(
-            Row(
-                label=names[number],
-                cells=(*cells, figures.derive(f"{number}.stale_share", "ppm", "share_ppm", stale, cells[0])),
-            )
-        )
-    shares: dict[int, list[Figure]] = {number: [] for number in found}
-    for number, bureau in found.items():
-        for each in CREDIT_FIELDS[1:]:
-            count = bureau.missing_by_field[each.name]
-            key = f"{number}.missing.{each.name}"
-            missing = figures.of(
-                "records", key, "count", count, "records of a bureau without a field", number, each.name
-            )
-            shares[number].append(figures.derive(f"{key}.share", "ppm", "share_ppm", missing, totals[number]))
-    fields = tuple(each.name.replace("_", " ") for each in CREDIT_FIELDS[1:])
+    ages = {number: _ages_of(figures, number, bureau) for number, bureau in found.items()}
+    shares = {
+        number: [_missing_share(figures, number, bureau, each.name, ages[number][0]) for each in CREDIT_FIELDS[1:]]
+        for number, bureau in found.items()
+    }
     return [
         Table(
             title="Age of the records at the cut-off, by bureau",
             label_head="bureau",
             heads=("borrowers", "fresh", "aged", "too old to be used", "stale share"),
-            rows=tuple(rows),
+            rows=tuple(Row(label=names[number], cells=cells) for number, cells in ages.items()),
         ),
         Table(
             title="Records without a field, by bureau",
             label_head="field",
             heads=tuple(names.values()),
             rows=tuple(
-                Row(label=name, cells=tuple(shares[number][place] for number in found))
-                for place, name in enumerate(fields)
+                Row(label=each.name.replace("_", " "), cells=tuple(shares[number][place] for number in found))
+                for place, each in enumerate(CREDIT_FIELDS[1:])
             ),
         ),
         Note("A field that is missing may be one that the bureau does not hold at all; the model takes it as missing."),
     ]
+
+
+def _ages_of(figures: Figures, number: int, bureau: BureauRecords) -> tuple[Figure, ...]:
+    """Return all, fresh, aged and too old records of a bureau, and the share of the last two."""
+    what = "newest record of each borrower at a bureau"
+    parts = {"count": bureau.count, "fresh": bureau.fresh, "aged": bureau.aged, "too_old": bureau.too_old}
+    cells = [
+        figures.of("records", f"{number}.{name}", "count", value, what, number, name) for name, value in parts.items()
+    ]
+    stale = figures.derive(f"{number}.stale", "count", "sum", cells[2], cells[3])
+    return (*cells, figures.derive(f"{number}.stale_share", "ppm", "share_ppm", stale, cells[0]))
+
+
+def _missing_share(figures: Figures, number: int, bureau: BureauRecords, field: str, total: Figure) -> Figure:
+    key, what = f"{number}.missing.{field}", "records of a bureau without a field"
+    missing = figures.of("records", key, "count", bureau.missing_by_field[field], what, number, field)
+    return figures.derive(f"{key}.share", "ppm", "share_ppm", missing, total)
 
 
 def _name(data: ReportData, organisation: int) -> str:
