@@ -17,7 +17,7 @@ from client.sdk.errors import InvalidInputError, RefusedError
 from client.sdk.keystore import Identity
 from client.sdk.pack.asset_row import AssetRow
 from client.sdk.pack.on_chain import round_block
-from client.sdk.pack.reader import FoundRecords, PackFile, read_found, read_pack
+from client.sdk.pack.reader import Answers, PackFile, read_answers, read_pack
 from client.sdk.vault_client import VaultClient
 
 CELL_MIN: Final = 10
@@ -109,7 +109,7 @@ class ReportData:
         return read_pack(self.chain, self.reader.vault, self.reader.identity, self.pack_id)
 
     @property
-    def rows(self) -> tuple[AssetRow, ...]:
+    def rows(self) -> Sequence[AssetRow]:
         """The loans in the order of the chain."""
         return self.pack_file.rows
 
@@ -119,11 +119,11 @@ class ReportData:
         return int(self.chain.call("ScoringRounds", "round", self.screened.run.roundId).queryId)
 
     @cached_property
-    def _records(self) -> FoundRecords | None:
+    def _answers(self) -> Answers | None:
         if self.reader is None or self.screening is None:
             return None
         try:
-            return read_found(
+            return read_answers(
                 self.chain,
                 self.reader.vault,
                 self.reader.identity,
@@ -134,11 +134,11 @@ class ReportData:
             return None
 
     @property
-    def found_records(self) -> FoundRecords:
+    def answers(self) -> Answers:
         """The credit records that the scores were made from; RefusedError where they are not, or no more, to be had."""
-        if self._records is None:
+        if self._answers is None:
             raise RefusedError("the vault", "the credit records are not sealed to this account, or erased since")
-        return self._records
+        return self._answers
 
     @cached_property
     def package(self) -> ModelPackage | None:
@@ -175,7 +175,7 @@ class ReportData:
         """Return which needs of sections are met."""
         given: tuple[tuple[Need, bool], ...] = (
             ("rows", self.reader is not None),
-            ("records", self._records is not None),
+            ("records", self._answers is not None),
             ("model", self.package is not None),
             ("outcomes", self.outcomes_path is not None and self.reader is not None),
         )

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from client.model.schema import CREDIT_FIELDS
-from client.sdk.pack.credit_record import observed_day
-from client.sdk.pack.reader import FoundRecords
+from client.model.schema import MISSING
+from client.sdk.pack.columns import decode_records
+from client.sdk.pack.credit_table import FoundRecords
 
 
 @dataclass(slots=True)
@@ -25,21 +25,20 @@ def by_bureau(
     found: FoundRecords, *, cut_off_day: int, fresh_days: int, age_days_max: int
 ) -> Mapping[int, BureauRecords]:
     """Return the records of each organisation, ascending; of several records of a borrower its newest counts."""
-    newest: dict[tuple[int, bytes], tuple[int | None, ...]] = {}
-    for handle, records in found.by_handle.items():
-        for record in records:
-            key = (record.organisation, handle)
-            if key not in newest or observed_day(newest[key]) < observed_day(record.values):
-                newest[key] = record.values
+    columns = decode_records(found.records)
+    days = columns["observed_day"].tolist()
+    newest: dict[tuple[int, bytes], int] = {}
+    for row, (handle, (organisation, _, _)) in enumerate(zip(found.handles, found.places, strict=True)):
+        known = newest.setdefault((organisation, handle), row)
+        if days[known] < days[row]:
+            newest[organisation, handle] = row
     counted: dict[int, BureauRecords] = {}
-    for (organisation, _), values in newest.items():
+    for (organisation, _), row in newest.items():
         bureau = counted.setdefault(organisation, BureauRecords())
-        age_days = max(cut_off_day - observed_day(values), 0)
+        age_days = max(cut_off_day - days[row], 0)
         bureau.count += 1
         bureau.fresh += age_days <= fresh_days
         bureau.aged += fresh_days < age_days <= age_days_max
         bureau.too_old += age_days > age_days_max
-        bureau.missing_by_field.update(
-            each.name for each, value in zip(CREDIT_FIELDS, values, strict=True) if value is None
-        )
+        bureau.missing_by_field.update(name for name, column in columns.items() if column[row] == MISSING)
     return dict(sorted(counted.items()))

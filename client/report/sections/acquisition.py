@@ -24,7 +24,7 @@ def make_by_bureau(data: ReportData, figures: Figures) -> list[Block]:
         return [Note("Shown to analysts only.")]
     policy = data.screened.policy
     found = by_bureau(
-        data.found_records,
+        data.answers.found,
         cut_off_day=data.pack.cutOff,
         fresh_days=policy.fresh_days,
         age_days_max=policy.age_days_max,
