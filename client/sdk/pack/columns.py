@@ -89,8 +89,8 @@ class _Block:
         return found
 
 
-_Positions = tuple[Int64Array, NDArray[np.bool_]]
-"""Where the first value of each item is, and which items are as expected up to there."""
+_Positions = tuple[Int64Array, Int64Array, NDArray[np.bool_]]
+"""Where the first value of each item is, where its last one must end, and which items are as expected so far."""
 
 
 def _decode(
@@ -111,7 +111,7 @@ def _decode(
 
 def _decode_block(block: _Block, fields: Sequence[Field], first: _Positions, part: Int64Array) -> Iterator[int]:
     """Fill `part` and yield the items that must be looked at one by one."""
-    position, is_plain = first
+    position, ends, is_plain = first
     for field, column in zip(fields, part, strict=True):
         head = block.content[position]
         wide = block.words[position + 1].astype(np.uint64) >> _SHIFT[head]
@@ -121,7 +121,7 @@ def _decode_block(block: _Block, fields: Sequence[Field], first: _Positions, par
         is_plain &= _IS_KNOWN[head] & np.where(is_null, field.nullable, is_value)
         column[:] = np.where(is_null, MISSING, value.astype(np.int64))
         position = position + _SIZE[head]
-    is_plain &= position == block.ends
+    is_plain &= position == ends
     yield from np.flatnonzero(~is_plain).tolist()
 
 
@@ -129,15 +129,19 @@ _ASSET_HEAD: Final = bytes([0x98, 3 + len(ASSET_FIELDS), SCHEMA_VERSION, 0x58, H
 """Array of 25, version, byte string of 32: then the handle, the loan id, the values."""
 _RECORD_HEAD: Final = bytes([0x80 + 1 + len(CREDIT_FIELDS), SCHEMA_VERSION])
 """Array of 20, version: then the values."""
+_LONGER_HEAD: Final = bytes([0x80 + 2 + len(CREDIT_FIELDS), SCHEMA_VERSION])
+"""The same with a null at the end, for a record that would have the size of no leaf."""
 _TEXT, _TEXT_8 = 0x60, 0x78
 _UNUSABLE_SIZE: Final = 32
-"""Size of record that has a longer encoding."""
 
 
 def _after_version(block: _Block) -> _Positions:
-    return block.starts + len(_RECORD_HEAD), block.begins_with(_RECORD_HEAD) & (
-        block.ends - block.starts != _UNUSABLE_SIZE
+    size = block.ends - block.starts
+    is_longer = (
+        block.begins_with(_LONGER_HEAD) & (size == _UNUSABLE_SIZE + 1) & (block.content[block.ends - 1] == _NULL)
     )
+    is_plain = block.begins_with(_RECORD_HEAD) & (size != _UNUSABLE_SIZE)
+    return block.starts + len(_RECORD_HEAD), block.ends - is_longer, is_plain | is_longer
 
 
 def _after_loan_id(block: _Block) -> _Positions:
@@ -153,7 +157,7 @@ def _after_loan_id(block: _Block) -> _Positions:
     for index in np.flatnonzero(is_plain & (high[begin + length] > high[begin])).tolist():
         start = int(begin[index] - block.starts[index])
         is_plain[index] = _is_text(block.items[index][start : start + int(length[index])])
-    return begin + length, is_plain
+    return begin + length, block.ends, is_plain
 
 
 def _is_text(content: bytes) -> bool:

@@ -17,6 +17,8 @@ from client.sdk.pack.columns import decode_records, decode_rows
 from client.sdk.pack.credit_record import encode_record, parse_record
 from tests.unit.sdk.pack.samples import asset_values, record, row
 
+OF_32_BYTES = (15_000, 1_015, 190, 19, *[None] * 4, 4, 3, 96_788, 2_391, *[None] * 7)
+"""A record whose plain encoding has the one size that no leaf may have."""
 BORDERS = [0, 1, 23, 24, 255, 256, 65_535, 65_536, 2**32 - 1, 2**32]
 
 
@@ -66,16 +68,16 @@ def test_plain_rows_and_records_need_no_second_look(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(decoder, "parse_record", never)
     monkeypatch.setattr(decoder, "parse_row", never)
     assert decode_rows([row(1).to_bytes(), AssetRow(bytes(32), "贷款-1", asset_values()).to_bytes()]).handles
-    assert len(decode_records([encode_record(record())])) == len(CREDIT_FIELDS)
+    assert len(decode_records([encode_record(record()), encode_record(OF_32_BYTES)])) == len(CREDIT_FIELDS)
 
 
 def test_record_of_the_forbidden_size_is_taken_in_its_longer_form_only() -> None:
-    values = (15_000, 1_015, 190, 19, *[None] * 4, 4, 3, 96_788, 2_391, *[None] * 7)
-    plain = canonical.encode([SCHEMA_VERSION, *values])
+    plain = canonical.encode([SCHEMA_VERSION, *OF_32_BYTES])
     assert len(plain) == 32
-    assert unpacked(decode_records([encode_record(values)]), 1) == [values]
-    with pytest.raises(DecodeError, match="another encoding"):
-        decode_records([encode_record(record()), plain])
+    assert unpacked(decode_records([encode_record(OF_32_BYTES)]), 1) == [OF_32_BYTES]
+    for other in (plain, encode_record(OF_32_BYTES)[:-1] + b"\x00", encode_record(record())[:-1] + b"\xf6\xf6"):
+        with pytest.raises(DecodeError, match=r"credit record|canonical bytes"):
+            decode_records([encode_record(record()), other])
 
 
 def outcome(decode: Callable[[], object]) -> str | None:
@@ -90,7 +92,7 @@ def outcome(decode: Callable[[], object]) -> str | None:
 @settings(max_examples=300)
 def test_changed_bytes_are_judged_as_one_by_one(data: st.DataObject) -> None:
     is_row = data.draw(st.booleans())
-    good = row(3).to_bytes() if is_row else encode_record(record())
+    good = row(3).to_bytes() if is_row else encode_record(data.draw(st.sampled_from([record(), OF_32_BYTES])))
     changed = bytearray(good)
     for _ in range(data.draw(st.integers(1, 3))):
         place = data.draw(st.integers(0, len(changed) - 1))
