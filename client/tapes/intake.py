@@ -14,6 +14,7 @@ from client.tapes.typed import UNITS, typed_elements
 
 IS_LOAN = "is a loan"
 """Whether a row may also stand in a tape of loans."""
+_DIVISOR_FRACTION, _DIVISOR_PERCENT = UNITS // 1_000_000, UNITS // 10_000
 _PERCENT_FROM = UNITS * 3 // 2
 """A ratio above 1.5 is no fraction: nobody lends at 150 %, or pays 150 % of an income."""
 _PERCENT_SHARE = 20
@@ -45,13 +46,13 @@ class Intake:
         return self._mark_loans(rows)
 
     def ratio_divisors(self) -> dict[str, int]:
-        """Return by which to divide the ratios of the whole file to have ppm: 100 for fractions, 10,000 for percent."""
+        """Return by which to divide the ratios of the whole file to have ppm."""
         divisors = {}
         for name, (given, above) in self._ratio_counts.items():
             is_percent = self.tape.ratios_in_percent
             if is_percent is None:
                 is_percent = above * _PERCENT_SHARE > given
-            divisors[name] = 10_000 if is_percent else 100
+            divisors[name] = _DIVISOR_PERCENT if is_percent else _DIVISOR_FRACTION
         return divisors
 
     def _note_source(self, batch: Batch) -> None:
@@ -65,7 +66,7 @@ class Intake:
             self.findings.add(
                 "record", why, expected="one value for each", effect=Effect.RECORD_LEFT_OUT, count=1, examples=[example]
             )
-        self.record_count += len({record for _, record, _ in batch.broken} - set(batch.frame[RECORD_NUMBER]))
+        self.record_count += len(batch.broken)
         for line, record, name in batch.repeated:
             example = Example(line=line, record=record, value="")
             self.findings.add(
@@ -97,16 +98,20 @@ class Intake:
         return marked.filter(~pl.col("wrong").fill_null(value=False)).drop("wrong")
 
     def _mark_loans(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """Check the asset fields of loans that are in the pool; ratios only for being there."""
+        """Check the asset fields of loans that are in the pool; of ratios, as if the file had percent."""
         is_there = ~rows["state"].is_in(row.LEFT)
         is_loan = is_there
         cleared = []
         for field in (*ASSET_FIELDS, FIELDS["bureau_score"]):
             column = rows[field.name]
-            outside = pl.repeat(value=False, n=rows.height, eager=True)
-            if field.name not in row.RATIOS:
-                outside = ((column < field.minimum) | (column > field.maximum)).fill_null(value=False) & is_there
-            missing = column.is_null() & is_there if not field.nullable else outside & ~outside
+            scale = _DIVISOR_PERCENT if field.name in row.RATIOS else 1
+            beyond = (column < field.minimum * scale) | (column > field.maximum * scale)
+            outside = beyond.fill_null(value=False) & is_there
+            missing = (
+                column.is_null() & is_there
+                if not field.nullable
+                else pl.Series([False] * rows.height, dtype=pl.Boolean)
+            )
             effect = Effect.VALUE_LEFT_OUT if field.nullable else Effect.LOAN_LEFT_OUT
             for bad, problem in ((outside, "out of range"), (missing, "missing")):
                 if bad.any():

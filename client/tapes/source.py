@@ -23,6 +23,6 @@ class Batch:
     unknown_at: dict[str, tuple[int, int, str]] = field(default_factory=dict)
     """For each of them line, record number and value of the first."""
     broken: tuple[tuple[int, int, str], ...] = ()
-    """Records that cannot be read at all: line, record number, why."""
+    """Records that cannot be read at all and are not in `frame`: line, record number, why."""
     repeated: tuple[tuple[int, int, str], ...] = ()
     """Values beside the first of an element that stands once: line, record number, element."""
