@@ -9,8 +9,8 @@ import {IScoringRounds} from "./interfaces/IScoringRounds.sol";
 import {IScreeningViews} from "./interfaces/IScreeningViews.sol";
 import {ChunkStore} from "./libraries/ChunkStore.sol";
 import {PackStatus} from "./libraries/PackStatus.sol";
+import {ReportWords} from "./libraries/ReportWords.sol";
 import {Roles} from "./libraries/Roles.sol";
-import {ScoreBytes} from "./libraries/ScoreBytes.sol";
 
 /// @title Scores of packs, agreed by oracles
 /// @notice See {IScoringRounds}.
@@ -101,7 +101,7 @@ contract ScoringRounds is IScoringRounds, GovernedContract {
             revert ScoringRevealNotOpen(roundId, _revealOpensAt(current));
         }
         if (report.reportHash != 0) revert ScoringAlreadyRevealed(roundId, msg.sender);
-        uint256 expectedCount = (current.assetCount + SCORE_CHUNK_BYTES - 1) / SCORE_CHUNK_BYTES;
+        uint256 expectedCount = (_reportBytes(current) + SCORE_CHUNK_BYTES - 1) / SCORE_CHUNK_BYTES;
         if (hashes.length != expectedCount) revert ScoringWrongChunkCount(expectedCount, hashes.length);
         bytes32 reportHash = keccak256(abi.encodePacked(hashes));
         bytes32 commitment = keccak256(abi.encode(roundId, msg.sender, salt, reportHash));
@@ -120,7 +120,7 @@ contract ScoringRounds is IScoringRounds, GovernedContract {
         uint256 chunkCount = $.chunkHashes[roundId].length;
         if (chunkIndex >= chunkCount) revert ScoringUnknownChunk(roundId, chunkIndex);
         if ($.pointers[roundId][chunkIndex] != address(0)) revert ScoringAlreadyPublished(roundId, chunkIndex);
-        _checkScores(current.assetCount, chunkIndex, scores, $.chunkHashes[roundId][chunkIndex]);
+        _checkScores(_reportBytes(current), chunkIndex, scores, $.chunkHashes[roundId][chunkIndex]);
 
         address pointer = ChunkStore.write(scores);
         $.pointers[roundId][chunkIndex] = pointer;
@@ -227,14 +227,18 @@ contract ScoringRounds is IScoringRounds, GovernedContract {
         return uint256(current.openedAt) + _storage().commitWindowSeconds;
     }
 
-    function _checkScores(uint256 assetCount, uint32 chunkIndex, bytes calldata scores, bytes32 agreed) private pure {
-        uint256 left = assetCount - chunkIndex * SCORE_CHUNK_BYTES;
+    function _reportBytes(Round storage current) private view returns (uint256) {
+        return current.assetCount * ReportWords.SIZE_BYTES;
+    }
+
+    function _checkScores(uint256 reportBytes, uint32 chunkIndex, bytes calldata scores, bytes32 agreed) private pure {
+        uint256 left = reportBytes - chunkIndex * SCORE_CHUNK_BYTES;
         uint256 expected = left < SCORE_CHUNK_BYTES ? left : SCORE_CHUNK_BYTES;
         if (scores.length != expected) revert ScoringWrongLength(expected, scores.length);
         bytes32 actual = keccak256(scores);
         if (actual != agreed) revert ScoringWrongHash(agreed, actual);
-        uint256 badWord = ScoreBytes.findBadWord(scores);
-        if (badWord != type(uint256).max) revert ScoringBadByte(badWord);
+        uint256 bad = ReportWords.findBad(scores);
+        if (bad != type(uint256).max) revert ScoringBadWord(bad);
     }
 
     function _storage() private pure returns (ScoringRoundsStorage storage $) {

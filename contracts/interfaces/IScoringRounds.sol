@@ -3,7 +3,8 @@ pragma solidity 0.8.30;
 
 /// @title Scores of packs, agreed by oracles
 /// @notice Oracles commit, then reveal, then one of those that agree publishes the bytes. Status: 1 open, 2 agreed, 3 final.
-/// Byte of an asset: 0 = no usable record; else score 1 to 100, plus 0x80 when its record is aged.
+/// Word of an asset, 16 bits, big-endian: 0 = no usable record; else score 1 to 100, plus 0x0100 to 0x0300 when its record
+/// is aged, plus 0x0400 when it was spread from related persons.
 interface IScoringRounds {
     /// @notice A round.
     /// @param packId pack to score
@@ -11,7 +12,7 @@ interface IScoringRounds {
     /// @param modelId version that scores
     /// @param policyId policy whose limits of age apply
     /// @param openedAt second
-    /// @param assetCount bytes of the report
+    /// @param assetCount words of the report
     /// @param quorum equal reports needed
     /// @param oracleCount oracles of the round
     /// @param commitCount commitments so far
@@ -74,7 +75,7 @@ interface IScoringRounds {
 
     /// @notice A chunk of the report can be read.
     /// @param roundId of the round
-    /// @param chunkIndex position / 16384
+    /// @param chunkIndex position / 8192
     /// @param pointer address with the code that holds it
     event ScoresPublished(uint256 indexed roundId, uint32 chunkIndex, address pointer);
 
@@ -182,9 +183,9 @@ interface IScoringRounds {
     /// @param actual hash of the bytes given
     error ScoringWrongHash(bytes32 expected, bytes32 actual);
 
-    /// @notice Thrown when a byte is no score.
-    /// @param wordIndex word of 32 bytes that has it
-    error ScoringBadByte(uint256 wordIndex);
+    /// @notice Thrown when a word of the report is no valid one.
+    /// @param slotIndex which 32 bytes of the chunk have it
+    error ScoringBadWord(uint256 slotIndex);
 
     /// @notice Opens a round; called by the pack's risk control.
     /// @param packId queried pack
@@ -209,8 +210,8 @@ interface IScoringRounds {
 
     /// @notice Publishes a chunk of the agreed report; called by an oracle that revealed it.
     /// @param roundId of the round
-    /// @param chunkIndex position / 16384
-    /// @param scores 16384 bytes, the last chunk shorter
+    /// @param chunkIndex position / 8192
+    /// @param scores 8192 words, the last chunk shorter
     function publishScores(uint256 roundId, uint32 chunkIndex, bytes calldata scores) external;
 
     /// @notice Sets how long oracles may commit; governance.
@@ -254,13 +255,13 @@ interface IScoringRounds {
 
     /// @notice A chunk of the report.
     /// @param roundId of the round
-    /// @param chunkIndex position / 16384
-    /// @return scores one byte an asset
+    /// @param chunkIndex position / 8192
+    /// @return scores one word an asset
     function scoreChunk(uint256 roundId, uint32 chunkIndex) external view returns (bytes memory scores);
 
     /// @notice Where a chunk is kept: code of one STOP byte and the scores.
     /// @param roundId of the round
-    /// @param chunkIndex position / 16384
+    /// @param chunkIndex position / 8192
     /// @return pointer address with the code, zero before publication
     function scoreChunkPointer(uint256 roundId, uint32 chunkIndex) external view returns (address pointer);
 }

@@ -3,7 +3,7 @@ pragma solidity 0.8.30;
 
 import {ChunkStore} from "../../contracts/libraries/ChunkStore.sol";
 import {PositionalMerkle} from "../../contracts/libraries/PositionalMerkle.sol";
-import {ScoreBytes} from "../../contracts/libraries/ScoreBytes.sol";
+import {ReportWords} from "../../contracts/libraries/ReportWords.sol";
 
 /// @title Opens the libraries to the tests, up to limits that no contract reaches
 contract LibraryProbe {
@@ -42,7 +42,7 @@ contract LibraryProbe {
         return PositionalMerkle.zeroRoot(depth);
     }
 
-    function findBadWord(bytes calldata scores) external pure returns (uint256) {
-        return ScoreBytes.findBadWord(scores);
+    function findBad(bytes calldata report) external pure returns (uint256) {
+        return ReportWords.findBad(report);
     }
 }

@@ -221,12 +221,12 @@ def open_round(suite: Suite, pack: int, query: int) -> int:
 
 
 def make_scores(count: int) -> bytes:
-    """A report: mostly fresh scores of all levels, some aged, some without a record."""
-    codes = bytearray()
+    """A report: mostly fresh scores of all levels, some aged, some spread by relations, some without a record."""
+    words = bytearray()
     for i in range(count):
-        score = 1 + i * 37 % 100
-        codes.append(0 if i % 50 == 49 else score | (0x80 if i % 10 == 3 else 0))
-    return bytes(codes)
+        quality = (i // 10 % 3 + 1 if i % 10 == 3 else 0) | (4 if i % 25 == 7 else 0)
+        words += bytes([quality, 1 + i * 37 % 100] if i % 50 != 49 else 2)
+    return bytes(words)
 
 
 def hash_chunks(scores: bytes) -> list[bytes]:

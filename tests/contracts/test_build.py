@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from random import Random
 from types import ModuleType
 from typing import Any
 
@@ -122,11 +123,21 @@ def test_frontier_equals_the_tree_over_all_nodes(probe: tuple[Chain, Any]) -> No
         assert functions.root(padding).call() == merkle_root([*nodes, *[padding] * (width - len(nodes))])
 
 
-def test_bad_word_is_found_for_exactly_the_bytes_that_are_no_scores(probe: tuple[Chain, Any]) -> None:
-    valid = [byte for byte in range(256) if byte == 0 or 1 <= byte & 0x7F <= 100]
-    assert probe[1].findBadWord(bytes(valid)).call() == 2**256 - 1
-    for byte in set(range(256)) - set(valid):
-        assert probe[1].findBadWord(bytes(70) + bytes([byte])).call() == 2, byte
+def test_bad_word_is_found_for_exactly_the_words_that_are_no_scores(probe: tuple[Chain, Any]) -> None:
+    """Every valid one, and a sample of the others at every place."""
+
+    def is_valid(word: int) -> bool:
+        return word == 0 or (word >> 8 <= 7 and 1 <= word & 0xFF <= 100)
+
+    valid = b"".join(word.to_bytes(2, "big") for word in range(2**16) if is_valid(word))
+    assert len(valid) == 2 * 801
+    assert probe[1].findBad(valid).call() == 2**256 - 1
+    random = Random(16)
+    for word in random.sample([word for word in range(2**16) if not is_valid(word)], 60):
+        place = random.randrange(35)
+        report = bytearray(valid[-70:])
+        report[2 * place : 2 * place + 2] = word.to_bytes(2, "big")
+        assert probe[1].findBad(bytes(report)).call() == place // 16, hex(word)
 
 
 def read_structs() -> dict[str, str]:

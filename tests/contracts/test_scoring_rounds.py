@@ -14,7 +14,7 @@ from tests.contracts.suite import Suite
 
 COUNT = 100
 SCORES = make_scores(COUNT)
-OTHER = bytes([1]) * COUNT
+OTHER = bytes([0, 1]) * COUNT
 
 
 @pytest.fixture(scope="module")
@@ -174,8 +174,8 @@ def test_publish_what_was_not_agreed_is_refused(suite: Suite, queried: dict[str,
         publish(suite, round_id, index=1)
     with refused("ScoringUnknownChunk", round_id, 0):
         suite.call("stranger", suite.ScoringRounds.functions.scoreChunk(round_id, 0))
-    for wrong in (SCORES[:-1], SCORES + b"\1", b""):
-        with refused("ScoringWrongLength", COUNT, len(wrong)):
+    for wrong in (SCORES[:-1], SCORES[:-2], SCORES + b"\0\1", b""):
+        with refused("ScoringWrongLength", 2 * COUNT, len(wrong)):
             publish(suite, round_id, wrong)
     with refused("ScoringWrongHash", keccak(SCORES), keccak(OTHER)):
         publish(suite, round_id, OTHER)
@@ -184,19 +184,22 @@ def test_publish_what_was_not_agreed_is_refused(suite: Suite, queried: dict[str,
         publish(suite, round_id)
 
 
-@pytest.mark.parametrize(("place", "byte"), [(0, 101), (31, 127), (40, 0x80), (63, 0xE5), (96, 0xFF), (99, 200 + 29)])
-def test_byte_that_is_no_score_is_refused(suite: Suite, queried: dict[str, int], place: int, byte: int) -> None:
+@pytest.mark.parametrize(
+    ("place", "word"), [(0, 101), (15, 127), (16, 0x0080), (20, 0x0100), (31, 0x0400), (48, 0x0801), (99, 0x8005)]
+)
+def test_word_that_is_no_score_is_refused(suite: Suite, queried: dict[str, int], place: int, word: int) -> None:
     """Even when all oracles agree on it: screening would stumble over it for ever."""
-    bad = SCORES[:place] + bytes([byte]) + SCORES[place + 1 :]
+    bad = SCORES[: 2 * place] + word.to_bytes(2, "big") + SCORES[2 * place + 2 :]
     round_id = open_round(suite, queried)
     journey.agree(suite, round_id, bad)
-    with refused("ScoringBadByte", place // 32):
+    with refused("ScoringBadWord", place // 16):
         publish(suite, round_id, bad)
 
 
-def test_every_valid_byte_is_taken(suite: Suite) -> None:
-    scores = bytes([*range(101), *range(0x81, 0xE5)])
-    pack = journey.submit_pack(suite, make_assets(len(scores), "all bytes"))
+def test_every_valid_word_is_taken(suite: Suite) -> None:
+    words = [0, *(quality << 8 | score for quality in range(8) for score in range(1, 101))]
+    scores = b"".join(word.to_bytes(2, "big") for word in words)
+    pack = journey.submit_pack(suite, make_assets(len(words), "all words"))
     round_id = journey.open_round(suite, pack, journey.query_pack(suite, pack))
     journey.agree(suite, round_id, scores)
     publish(suite, round_id, scores)

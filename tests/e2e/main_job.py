@@ -6,7 +6,7 @@ from typing import Any
 
 from client.sdk.pack.on_chain import read_reasons, read_report
 from client.sdk.pack.reader import read_pack
-from client.sdk.pack.report import AGED as AGED_BIT
+from client.sdk.pack.report import score_of, words_of
 from client.sdk.screening import Reason
 from scripts.demo_consortium import ORIGINATOR
 from tests.e2e.consortium import Consortium
@@ -128,9 +128,9 @@ def _left_before_closing(consortium: Consortium, job: MainJob) -> Path:
     """Write a file of the two riskiest loans that screening kept, so that the target stays met, and one it removed."""
     chain, originator = consortium.chain(), consortium.identity(ORIGINATOR)
     rows = read_pack(chain, consortium.vault(ORIGINATOR), originator, job.pack).rows
-    report = read_report(chain, job.documents["score"]["round"], len(rows))
+    words = words_of(read_report(chain, job.documents["score"]["round"], len(rows)))
     reasons = read_reasons(chain, job.documents["screen"]["run"], len(rows))
-    by_risk = sorted(range(len(rows)), key=lambda index: report[index] & ~AGED_BIT, reverse=True)
+    by_risk = sorted(range(len(rows)), key=lambda index: score_of(words[index]), reverse=True)
     kept, removed = (
         [rows[index].loan_id for index in by_risk if reasons[index] == which]
         for which in (Reason.KEPT, Reason.SCREENED)

@@ -9,7 +9,7 @@ from client.sdk.errors import ContractRefusedError, RefusedError
 from client.sdk.hashing import keccak
 from client.sdk.pack.on_chain import read_reasons, read_report
 from client.sdk.pack.reader import read_credit, read_pack
-from client.sdk.pack.report import NO_RECORD
+from client.sdk.pack.report import NO_RECORD, words_of
 from client.sdk.pack.status import PackStatus
 from client.sdk.screening import Reason
 from scripts.demo_consortium import ORIGINATOR
@@ -94,8 +94,8 @@ def test_record_erased_after_the_answer_is_not_used(consortium: Consortium, scor
     rows = read_pack(chain, consortium.vault("trustee"), trustee, scored.pack).rows
     report = read_report(chain, scored.documents["score"]["round"], len(rows))
     erased = scored.loans[ERASED]["loan_id"]
-    (byte,) = [byte for row, byte in zip(rows, report, strict=True) if row.loan_id == erased]
-    assert byte == NO_RECORD
+    (word,) = [word for row, word in zip(rows, words_of(report), strict=True) if row.loan_id == erased]
+    assert word == NO_RECORD
     again = ("bureau", "erase", scored.loans[ERASED]["borrower_id"], "--db", consortium.directory / "bureau.db")
     assert consortium.ask("bureau", *again)["erased_before"]
 

@@ -14,7 +14,7 @@ from client.sdk.artifacts import load_artifact
 from client.sdk.pack.assessment import assess
 from client.sdk.pack.on_chain import read_assets, read_policy, read_reasons, read_report, read_tables
 from client.sdk.pack.reader import PackFile, read_pack
-from client.sdk.pack.report import AGED, NO_RECORD
+from client.sdk.pack.report import NO_RECORD, band_of, words_of
 from client.sdk.pack.status import PackStatus
 from client.sdk.screening import Asset, Reason, bring_down, screen
 from client.sdk.table_mapping import load_mapping
@@ -95,14 +95,14 @@ def test_scores_on_chain_are_those_of_the_files(consortium: Consortium, main_job
         row.handle: records[subject] for row in pack.rows if (subject := subject_by_loan[row.loan_id]) in records
     }
     package = ModelPackage.load(DEFAULT_MODEL)
-    ages = {"cut_off_day": pack.cut_off_day, "fresh_days": 365, "age_days_max": 730}
-    assert report == assess(package, pack.rows, record_by_handle, **ages)
-    byte_by_loan = {row.loan_id: byte for row, byte in zip(pack.rows, report, strict=True)}
+    terms = {"cut_off_day": pack.cut_off_day, "fresh_days": 365, "age_days_max": 730, "allows_relations": False}
+    assert report == assess(package, pack.rows, record_by_handle, **terms)
+    word_by_loan = {row.loan_id: word for row, word in zip(pack.rows, words_of(report), strict=True)}
     for place in AGED_FILES[1]:
-        assert byte_by_loan[main_job.loans[place]["loan_id"]] > AGED
+        assert band_of(word_by_loan[main_job.loans[place]["loan_id"]]) > 0
     for place in (*STALE[1], *WITHOUT_FILE):
-        assert byte_by_loan[main_job.loans[place]["loan_id"]] == NO_RECORD
-    assert sum(byte >= AGED for byte in report) == len(AGED_FILES[1])
+        assert word_by_loan[main_job.loans[place]["loan_id"]] == NO_RECORD
+    assert sum(band_of(word) > 0 for word in words_of(report)) == len(AGED_FILES[1])
 
 
 def test_screening_on_chain_is_that_of_the_reference(consortium: Consortium, main_job: MainJob) -> None:

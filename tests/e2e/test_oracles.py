@@ -19,10 +19,9 @@ from client.roles.oracle.store import ReportStore
 from client.roles.risk_control import models, scoring
 from client.roles.risk_control.query import closed_query_of
 from client.sdk.database import open_engine
-from client.sdk.pack.assessment import assess
-from client.sdk.pack.on_chain import read_policy, round_block
-from client.sdk.pack.reader import read_credit, read_pack
-from client.sdk.pack.report import NO_RECORD, report_hash
+from client.sdk.pack.reader import read_credit
+from client.sdk.pack.recompute import read_inputs
+from client.sdk.pack.report import NO_RECORD, report_hash, words_of
 from client.sdk.screening import Policy
 from scripts.demo_consortium import AUDITOR_BY_ORACLE
 from tests.e2e.consortium import REGISTRY, Consortium, found_consortium
@@ -152,18 +151,15 @@ def test_report_is_what_the_third_organisation_computes_as_of_the_round(bench: S
     chain, auditor = bench.consortium.chain("auditor-b"), bench.consortium.identity("auditor-b")
     vault = bench.consortium.vault("auditor-b")
     current = chain.call("ScoringRounds", "round", agreed_round)
-    pack = read_pack(chain, vault, auditor, bench.job.pack)
-    counting = read_credit(chain, vault, auditor, current.queryId, as_of_block=round_block(chain, agreed_round))
-    policy = read_policy(chain, current.policyId)
-    ages = {"fresh_days": policy.fresh_days, "age_days_max": policy.age_days_max}
-    report = assess(bench.package, pack.rows, counting.by_handle, cut_off_day=pack.cut_off_day, **ages)
+    inputs = read_inputs(chain, vault, auditor, agreed_round)
+    rows, report = inputs.pack.rows, inputs.report(bench.package)
     assert report_hash(report) == bytes(current.reportHash)
     loan_id = bench.job.loans[21]["loan_id"]
-    [index] = [index for index, row in enumerate(pack.rows) if row.loan_id == loan_id]
-    assert (report[index], counting.erased_handles) == (NO_RECORD, frozenset())
+    [index] = [index for index, row in enumerate(rows) if row.loan_id == loan_id]
+    assert (words_of(report)[index], inputs.records.erased_handles) == (NO_RECORD, frozenset())
     revoked = list(chain.events("CreditFileRegistry", "RecordsRevoked"))[-1]
     before = read_credit(chain, vault, auditor, current.queryId, as_of_block=revoked.block_number - 1)
-    assert before.erased_handles == {pack.rows[index].handle}
+    assert before.erased_handles == {rows[index].handle}
 
 
 def test_publishers_wait_for_those_before_them_and_do_not_fail_each_other(

@@ -15,7 +15,6 @@ from client.sdk.chain import ChainClient
 from client.sdk.errors import TranchainError
 from client.sdk.hashing import keccak
 from client.sdk.keystore import Identity
-from client.sdk.pack.assessment import assess
 from client.sdk.pack.asset_row import bucket_bytes, principal_class, region_groups
 from client.sdk.pack.on_chain import (
     brought_down_before,
@@ -24,10 +23,10 @@ from client.sdk.pack.on_chain import (
     read_reasons,
     read_report,
     read_tables,
-    round_block,
 )
-from client.sdk.pack.reader import PackFile, read_credit, read_pack
-from client.sdk.pack.report import report_hash
+from client.sdk.pack.reader import PackFile, read_pack
+from client.sdk.pack.recompute import read_inputs
+from client.sdk.pack.report import NO_RECORD, report_hash, report_of, words_of
 from client.sdk.screening import Asset, Reason, ScreeningResult, bring_down, decode_assets, screen
 from client.sdk.vault_client import VaultClient
 
@@ -79,7 +78,7 @@ def _pack_checks(chain: ChainClient, pack: PackFile, assets: Sequence[Asset], pr
     from_rows = decode_assets(
         classes=b"".join(principal_class(cents, pack.class_unit).to_bytes(2, "big") for cents in balances),
         buckets=b"".join(bucket_bytes(row, groups) for row in pack.rows),
-        report=bytes(asset.report_byte for asset in assets),
+        report=report_of(asset.report_word for asset in assets),
     )
     differing = sum(left != right for left, right in zip(from_rows, assets, strict=True))
     return [
@@ -109,30 +108,22 @@ def _score_checks(
     report: bytes,
     round_id: int,
 ) -> list[Check]:
-    """Score again; what was erased since cannot be read any more, so those bytes are taken from the chain."""
-    scoring = chain.call("ScoringRounds", "round", round_id)
-    records = read_credit(chain, vault, identity, scoring.queryId, as_of_block=round_block(chain, round_id))
-    policy = read_policy(chain, scoring.policyId)
-    assessed = assess(
-        package,
-        pack.rows,
-        records.by_handle,
-        cut_off_day=pack.cut_off_day,
-        fresh_days=policy.fresh_days,
-        age_days_max=policy.age_days_max,
-    )
-    gone = [row.handle in records.erased_handles for row in pack.rows]
-    again = bytes(on_chain if is_gone else own for on_chain, own, is_gone in zip(report, assessed, gone, strict=True))
-    differing = sum(left != right for left, right in zip(again, report, strict=True))
-    found = sum(1 for byte in report if byte)
-    scored = sum(1 for byte in again if byte)
+    """Score again; what was erased since cannot be read any more, so those words are taken from the chain."""
+    inputs = read_inputs(chain, vault, identity, round_id)
+    scores, own = words_of(report), words_of(inputs.report(package))
+    gone = [row.handle in inputs.records.erased_handles for row in pack.rows]
+    again = [theirs if is_gone else ours for theirs, ours, is_gone in zip(scores, own, gone, strict=True)]
+    differing = sum(left != right for left, right in zip(again, scores, strict=True))
+    found = sum(1 for each in scores if each != NO_RECORD)
+    scored = sum(1 for each in again if each != NO_RECORD)
+    agreed = bytes(chain.call("ScoringRounds", "round", round_id).reportHash)
     source = "rows and credit records in the vault, through the model"
     if any(gone):
         source += f"; {sum(gone)} as the chain has them, their records erased since"
     return [
         _check("assets with a usable record", found, scored, source),
         _check("scores that differ", 0, differing, source),
-        _check("report of the oracles", bytes(scoring.reportHash).hex()[:16], report_hash(again).hex()[:16], source),
+        _check("report of the oracles", agreed.hex()[:16], report_hash(report_of(again)).hex()[:16], source),
     ]
 
 

@@ -20,9 +20,7 @@ from client.sdk.chain import ChainClient
 from client.sdk.errors import ContractRefusedError, InvalidInputError, RefusedError, TamperedError
 from client.sdk.hashing import keccak
 from client.sdk.keystore import Identity
-from client.sdk.pack.assessment import assess
-from client.sdk.pack.on_chain import read_policy, round_block
-from client.sdk.pack.reader import read_credit, read_pack
+from client.sdk.pack.recompute import read_inputs
 from client.sdk.pack.report import report_chunks, report_hash
 from client.sdk.vault_client import VaultClient
 
@@ -139,24 +137,14 @@ class OracleService:
 
     def _score(self, round_id: int, current: Any) -> bytes:
         self._check_model(current)
-        block = round_block(self._chain, round_id)
-        pack = read_pack(self._chain, self._vault, self._auditor, current.packId)
-        records = read_credit(self._chain, self._vault, self._auditor, current.queryId, as_of_block=block)
-        if records.erased_handles:
+        inputs = read_inputs(self._chain, self._vault, self._auditor, round_id)
+        if erased := len(inputs.records.erased_handles):
             raise ErasedRecordsError(
                 f"round {round_id}",
-                f"{len(records.erased_handles)} subjects' records, which count as of block {block}, were erased since",
+                f"{erased} subjects' records, which count as of block {inputs.block}, were erased since",
                 "nothing is reported; risk control opens another round with `tranchain risk score --new-round`",
             )
-        policy = read_policy(self._chain, current.policyId)
-        return assess(
-            self._package,
-            pack.rows,
-            records.by_handle,
-            cut_off_day=pack.cut_off_day,
-            fresh_days=policy.fresh_days,
-            age_days_max=policy.age_days_max,
-        )
+        return inputs.report(self._package)
 
     def _check_model(self, current: Any) -> None:
         model = self._chain.call("RiskModelRegistry", "model", current.modelId)

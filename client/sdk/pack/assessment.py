@@ -1,7 +1,7 @@
-"""Scores of a pack: rows and credit records through the model, to one byte per asset. Pure: no I/O.
+"""Scores of a pack: rows and credit records through the model, to one word per asset. Pure: no I/O.
 
 Risk control, every oracle and every verifier call this same function, so equal inputs give equal bytes.
-Source: docs/protocol.md, 7; docs/adr/0007.
+Source: docs/protocol.md, 7; docs/adr/0020.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 
 from client.model.arithmetic import Int64Array
 from client.model.records import columns_of
+from client.model.schema import CREDIT_FIELDS
 from client.sdk.pack.asset_row import AssetRow
 from client.sdk.pack.credit_record import CreditValues, observed_day
-from client.sdk.pack.report import AGED, NO_RECORD
+from client.sdk.pack.report import NO_RECORD, age_band, report_of, word
+
+_RELATION_DISTANCE = [field.name for field in CREDIT_FIELDS].index("relation_distance")
 
 
 class ScoringModel(Protocol):
@@ -32,23 +35,29 @@ def assess(
     cut_off_day: int,
     fresh_days: int,
     age_days_max: int,
+    allows_relations: bool,
 ) -> bytes:
-    """Return the report bytes of a pack, one per row.
+    """Return the report of a pack, one word per row.
 
-    A record observed after the cut-off counts as of age 0; one older than `age_days_max` is not used.
+    A record observed after the cut-off counts as of age 0; one older than `age_days_max` is not used, nor, unless
+    `allows_relations`, one that was spread from related persons.
     """
+    words = np.full(len(rows), NO_RECORD, dtype=np.uint16)
     usable: list[int] = []
-    aged: list[bool] = []
+    qualities: list[int] = []
     for index, row in enumerate(rows):
         record = record_by_handle.get(row.handle)
-        age_days = max(cut_off_day - observed_day(record), 0) if record else age_days_max + 1
-        if age_days <= age_days_max:
+        if record is None:
+            continue
+        age_days = max(cut_off_day - observed_day(record), 0)
+        band = age_band(age_days, fresh_days=fresh_days, age_days_max=age_days_max)
+        by_relation = bool(record[_RELATION_DISTANCE])
+        if band is not None and (allows_relations or not by_relation):
             usable.append(index)
-            aged.append(age_days > fresh_days)
-    report = np.full(len(rows), NO_RECORD, dtype=np.uint8)
+            qualities.append(word(0, band, by_relation))
     if usable:
         columns = columns_of(
             [rows[index].values for index in usable], [record_by_handle[rows[index].handle] for index in usable]
         )
-        report[usable] = model.score(columns) | np.where(aged, AGED, 0).astype(np.uint8)
-    return report.tobytes()
+        words[usable] = model.score(columns).astype(np.uint16) | np.array(qualities, dtype=np.uint16)
+    return report_of(words)

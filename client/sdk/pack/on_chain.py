@@ -7,7 +7,7 @@ from typing import Any
 from client.sdk.chain import ChainClient
 from client.sdk.errors import InvalidInputError
 from client.sdk.pack.credit_record import RecordRules
-from client.sdk.pack.report import REPORT_CHUNK_SIZE
+from client.sdk.pack.report import REPORT_CHUNK_SIZE, WORD_SIZE
 from client.sdk.pack.sources import BY_ORGANISATION, read_sources
 from client.sdk.screening import Asset, Mode, Policy, Reason, Tally, decode_assets
 
@@ -34,8 +34,8 @@ def round_block(chain: ChainClient, round_id: int) -> int:
 
 
 def read_report(chain: ChainClient, round_id: int, asset_count: int) -> bytes:
-    """Return the agreed report of a final round, one byte an asset."""
-    chunk_count = -(-asset_count // REPORT_CHUNK_SIZE)
+    """Return the agreed report of a final round, one word an asset."""
+    chunk_count = -(-asset_count * WORD_SIZE // REPORT_CHUNK_SIZE)
     parts = [bytes(chain.call("ScoringRounds", "scoreChunk", round_id, index)) for index in range(chunk_count)]
     return b"".join(parts)
 
@@ -43,7 +43,7 @@ def read_report(chain: ChainClient, round_id: int, asset_count: int) -> bytes:
 def read_assets(chain: ChainClient, pack_id: int, report: bytes) -> tuple[Asset, ...]:
     """Return the assets of a pack as the Screening contract sees them."""
     classes, buckets = [], []
-    for index in range(-(-len(report) // ASSETS_PER_CHUNK)):
+    for index in range(-(-len(report) // (WORD_SIZE * ASSETS_PER_CHUNK))):
         chunk = chain.call("AssetPackRegistry", "chunk", pack_id, index)
         classes.append(bytes(chunk.classes))
         buckets.append(bytes(chunk.buckets))
