@@ -1,6 +1,5 @@
 """What the chain itself holds of a pack's scoring and screening, as the integer reference takes it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,8 +7,12 @@ from client.sdk.chain import ChainClient
 from client.sdk.errors import InvalidInputError
 from client.sdk.pack.credit_record import RecordRules
 from client.sdk.pack.report import REPORT_CHUNK_SIZE, WORD_SIZE
-from client.sdk.pack.sources import BY_ORGANISATION, read_sources
+<<<<<<< HEAD
+from client.sdk.pack.sources import read_sources
 from client.sdk.screening import Asset, Mode, Policy, Reason, Tally, decode_assets
+=======
+from client.sdk.screening import Asset, EligibilityRule, Limit, Mode, Policy, Reason, Tally, decode_assets
+>>>>>>> 0179743 (screening: Take words, layouts and rules as data)
 
 ASSETS_PER_CHUNK = 256
 
@@ -102,20 +105,24 @@ def policy_from_chain(struct: Any) -> Policy:
         emphasis=tuple(struct.emphasis),
         fresh_days=struct.freshDays,
         age_days_max=struct.maxAgeDays,
-        age_factor_ppm=struct.ageFactorPpm,
-        term_class_max=struct.termClassMax,
-        rate_class_max=struct.rateClassMax,
-        dpd_class_max=struct.dpdClassMax,
-        region_limit_ppm=struct.regionLimitPpm,
+        layout_id=struct.layoutId,
+        sources_id=struct.sourcesId,
+        age_factor_ppm=tuple(struct.ageFactorPpm),
+        relation_factor_ppm=struct.relationFactorPpm,
+        eligible=tuple(EligibilityRule(rule.dimension, rule.classes) for rule in struct.eligible),
+        limits=tuple(
+            Limit(dimension=limit.dimension, limit_ppm=limit.limitPpm, exempts_zero=limit.exemptsZero)
+            for limit in struct.limits
+        ),
     )
 
 
 def record_rules(chain: ChainClient, policy: Policy, *, cut_off_day: int) -> RecordRules:
     """Return which credit records count under a policy, for a pack of this cut-off."""
-    return RecordRules(sources=read_sources(chain, BY_ORGANISATION), oldest_day=cut_off_day - policy.age_days_max)
+    return RecordRules(sources=read_sources(chain, policy.sources_id), oldest_day=cut_off_day - policy.age_days_max)
 
 
-def policy_struct(policy: Policy) -> dict[str, int | bool | Sequence[int]]:
+def policy_struct(policy: Policy) -> dict[str, Any]:
     """Return the `Policy` struct of the contract."""
     return {
         "expectedBadRatePpm": policy.expected_bad_rate_ppm,
@@ -125,9 +132,13 @@ def policy_struct(policy: Policy) -> dict[str, int | bool | Sequence[int]]:
         "emphasis": list(policy.emphasis),
         "freshDays": policy.fresh_days,
         "maxAgeDays": policy.age_days_max,
-        "ageFactorPpm": policy.age_factor_ppm,
-        "termClassMax": policy.term_class_max,
-        "rateClassMax": policy.rate_class_max,
-        "dpdClassMax": policy.dpd_class_max,
-        "regionLimitPpm": policy.region_limit_ppm,
+        "layoutId": policy.layout_id,
+        "sourcesId": policy.sources_id,
+        "ageFactorPpm": list(policy.age_factor_ppm),
+        "relationFactorPpm": policy.relation_factor_ppm,
+        "eligible": [{"dimension": rule.dimension, "classes": rule.classes} for rule in policy.eligible],
+        "limits": [
+            {"dimension": limit.dimension, "limitPpm": limit.limit_ppm, "exemptsZero": limit.exempts_zero}
+            for limit in policy.limits
+        ],
     }

@@ -4,11 +4,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from client.sdk.errors import InvalidInputError
-from client.sdk.screening.risk import RiskTable
+from client.sdk.screening.risk import RiskTable, score_of
 from client.sdk.screening.rules import KeptSet, screen
 from client.sdk.screening.types import LEVEL_COUNT, SCORE_MAX, Asset, Mode, Policy, Reason, ScreeningResult, Tally
-
-SCORE_MASK = 0x7F
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +40,7 @@ def curve(
 
     Args:
         assets: in the order of their index.
-        policy: eligibility, age factor and emphasis are used.
+        policy: eligibility, factors and emphasis are used.
         pd_ppm: probability of default of scores 1 to 100.
         margin_ppm: margin of levels 1 to 10.
         point_count: points evenly spaced by count, both ends included, at least 2.
@@ -81,7 +79,7 @@ def histogram(
     sums = [[0, 0] for _ in range(SCORE_MAX)]
     for index, (asset, reason) in enumerate(zip(assets, reasons, strict=True)):
         if reason == Reason.KEPT or (not after and reason not in gone and index not in out):
-            score_sums = sums[(asset.report_byte & SCORE_MASK) - 1]
+            score_sums = sums[score_of(asset.report_word) - 1]
             score_sums[0] += 1
             score_sums[1] += asset.principal_class
     return tuple(Tally(*pair) for pair in sums)

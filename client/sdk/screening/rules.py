@@ -8,8 +8,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from client.sdk.errors import InvalidInputError
-from client.sdk.screening.risk import NO_SLOT, RiskTable, bad_rate_ppm, level_index_of_slot
+from client.sdk.screening.risk import NO_SLOT, RiskTable, bad_rate_ppm
 from client.sdk.screening.types import (
+    CLASS_COUNT,
     LEVEL_COUNT,
     PPM,
     Asset,
@@ -108,7 +109,7 @@ class KeptSet:
         self.policy = policy
         self.risk = risk
         self.assets = assets
-        self.slots = [risk.slot_by_byte[asset.report_byte] for asset in assets]
+        self.slots = [risk.slot_of(asset.report_word) for asset in assets]
         self.reasons = bytearray(
             Reason.BROUGHT_DOWN if index in brought_down else _first_reason(asset, slot, policy)
             for index, (asset, slot) in enumerate(zip(assets, self.slots, strict=True))
@@ -118,7 +119,8 @@ class KeptSet:
         """Riskiest first. Removed assets stay in it; `in_order` leaves them out."""
         self.count = 0
         self.class_sum = 0
-        self.class_sum_by_group = [0] * 256
+        self.class_sums_by_limit = [[0] * CLASS_COUNT for _ in policy.limits]
+        """By group of each limit."""
         self.level_sums = [[0, 0] for _ in range(LEVEL_COUNT)]
         self.sums_by_balance = [0, 0]
         self.sums_by_count = [0, 0]
@@ -130,8 +132,9 @@ class KeptSet:
         emphasis, pd_ppm = self.risk.emphasis_by_slot[slot], self.risk.pd_ppm_by_slot[slot]
         self.count += sign
         self.class_sum += sign * asset.principal_class
-        self.class_sum_by_group[asset.region_group] += sign * asset.principal_class
-        level_sums = self.level_sums[level_index_of_slot(slot)]
+        for limit, class_sums in zip(self.policy.limits, self.class_sums_by_limit, strict=True):
+            class_sums[asset.buckets[limit.dimension]] += sign * asset.principal_class
+        level_sums = self.level_sums[self.risk.level_index_by_slot[slot]]
         level_sums[0] += sign
         level_sums[1] += sign * asset.principal_class
         for sums, size in ((self.sums_by_balance, asset.principal_class), (self.sums_by_count, 1)):
@@ -156,9 +159,25 @@ class KeptSet:
         """The bad rate that the policy steers by, rounded up."""
         return bad_rate_ppm(*(self.sums_by_count if self.policy.by_count else self.sums_by_balance))
 
-    def exceeds_limit(self, group: int) -> bool:
-        """Whether a region group's share of the kept principal is above the limit."""
-        return self.class_sum_by_group[group] * PPM > self.policy.region_limit_ppm * self.class_sum
+    def level_index(self, index: int) -> int:
+        """Level of a scored asset, from 0."""
+        return self.risk.level_index_by_slot[self.slots[index]]
+
+    def exceeds_limit(self, place: int, group: int) -> bool:
+        """Whether a group's share of the kept principal is above the limit at that place of the policy."""
+        limit = self.policy.limits[place]
+        if limit.exempts_zero and group == 0:
+            return False
+        return self.class_sums_by_limit[place][group] * PPM > limit.limit_ppm * self.class_sum
+
+    def keeps_limits(self) -> bool:
+        """Whether no group is over its limit."""
+        return not any(
+            self.exceeds_limit(place, group)
+            for place, class_sums in enumerate(self.class_sums_by_limit)
+            for group, class_sum in enumerate(class_sums)
+            if class_sum
+        )
 
     def figures(self) -> Figures:
         """Size, bad rates and levels as they are now."""
@@ -171,11 +190,7 @@ class KeptSet:
 
 
 def _first_reason(asset: Asset, slot: int, policy: Policy) -> Reason:
-    if (
-        asset.term_class > policy.term_class_max
-        or asset.rate_class > policy.rate_class_max
-        or asset.dpd_class > policy.dpd_class_max
-    ):
+    if not all(rule.classes >> asset.buckets[rule.dimension] & 1 for rule in policy.eligible):
         return Reason.NOT_ELIGIBLE
     return Reason.NO_RECORD if slot == NO_SLOT else Reason.KEPT
 
@@ -197,30 +212,35 @@ def _screen_in_rounds(kept: KeptSet) -> tuple[Binding, int, int]:
             first_binding = Binding.PROFILE if kept.count else Binding.TARGET
             binding = first_binding if round_count == 1 else Binding.CONCENTRATION
             return binding, min(lowest_ppm, shortfall_ppm), round_count
-        if not any(kept.exceeds_limit(group) for group in range(256)):
+        if kept.keeps_limits():
             return Binding.NONE, lowest_ppm, round_count
         round_count += 1
 
 
 def _keep_limits(kept: KeptSet) -> None:
-    """Step 3: riskiest first within a group over its limit, until no group is.
+    """Step 3: passes over the limits in their order and their groups ascending, until a whole pass changes nothing.
 
-    A group that is over its limit stays so until one of its own assets leaves (others leaving only raises its share).
-    So the order in which groups are treated does not matter: the result is the one largest set, closed under
-    "riskiest of its group first", that keeps every limit. The empty set always does.
+    Each group over its limit loses its riskiest assets until it is not. Groups of one limit do not overlap, and there
+    the order does not matter; groups of several limits do. The empty set keeps every limit, so passes come to an end.
     """
-    if kept.policy.region_limit_ppm == PPM:
-        return
-    queue_by_group: dict[int, list[int]] = {}
-    for index in reversed(kept.in_order()):
-        queue_by_group.setdefault(kept.assets[index].region_group, []).append(index)
+    queues = [_riskiest_last(kept, limit.dimension) for limit in kept.policy.limits]
     changed = True
     while changed:
         changed = False
-        for group in sorted(queue_by_group):
-            while kept.exceeds_limit(group):
-                kept.remove(queue_by_group[group].pop(), Reason.CONCENTRATION)
-                changed = True
+        for place, queue_by_group in enumerate(queues):
+            for group in sorted(queue_by_group):
+                while kept.exceeds_limit(place, group):
+                    index = queue_by_group[group].pop()
+                    if kept.reasons[index] == Reason.KEPT:
+                        kept.remove(index, Reason.CONCENTRATION)
+                        changed = True
+
+
+def _riskiest_last(kept: KeptSet, dimension: int) -> dict[int, list[int]]:
+    queue_by_group: dict[int, list[int]] = {}
+    for index in reversed(kept.in_order()):
+        queue_by_group.setdefault(kept.assets[index].buckets[dimension], []).append(index)
+    return queue_by_group
 
 
 def _remove_whole_pack(kept: KeptSet) -> int | None:
@@ -251,7 +271,7 @@ def _remove_per_level(kept: KeptSet) -> int | None:
     """
     queues: list[list[int]] = [[] for _ in range(LEVEL_COUNT)]
     for index in reversed(kept.in_order()):
-        queues[level_index_of_slot(kept.slots[index])].append(index)
+        queues[kept.level_index(index)].append(index)
     sizes = [len(queue) for queue in queues]
     unit = PPM * X_STEPS_PER_UNIT
     lowest_ppm = kept.bad_rate_ppm()

@@ -9,10 +9,14 @@ from client.sdk.errors import InvalidInputError
 PPM = 1_000_000
 SCORE_MAX = 100
 LEVEL_COUNT = 10
-LIMITED_BYTE_MAX = 255
 UINT32_MAX = 2**32 - 1
-CLASS_SIZE_BYTES = 2
-BUCKET_SIZE_BYTES = 4
+PRINCIPAL_CLASS_SIZE = 2
+WORD_SIZE = 2
+AGED_BAND_COUNT = 3
+DIMENSION_COUNT_MAX = 16
+LIMIT_COUNT_MAX = 4
+CLASS_COUNT = 256
+"""Classes of a dimension: a bucket byte has no more."""
 
 
 class Mode(IntEnum):
@@ -51,14 +55,31 @@ class Binding(IntEnum):
 class Asset:
     """What the chain knows of one asset: docs/protocol.md, 6 and 7."""
 
-    report_byte: int
-    """Score 1 to 100, plus 0x80 when its record is aged; anything else is no usable record."""
+    report_word: int
+    """quality << 8 | score, score 1 to 100; 0 is no usable record."""
     principal_class: int
     """Balance at cut-off in units of the pack, 1 to 65535."""
-    term_class: int = 0
-    rate_class: int = 0
-    dpd_class: int = 0
-    region_group: int = 0
+    buckets: bytes = b""
+    """Its class of each dimension of the pack's layout, one byte each."""
+
+
+@dataclass(frozen=True, slots=True)
+class EligibilityRule:
+    """Which classes of a dimension are eligible."""
+
+    dimension: int
+    classes: int
+    """Bit c set: class c is eligible."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """Largest share of a group, the assets of one class of a dimension, in the kept principal."""
+
+    dimension: int
+    limit_ppm: int
+    exempts_zero: bool = False
+    """Whether class 0 is no group: it is never over the limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,38 +93,76 @@ class Policy:
     """k of each level: how fast step 4 of `per_level` eats into it; 0 spares the level."""
     emphasis: tuple[int, ...] = (1,) * LEVEL_COUNT
     """m of each level: not falling, at least 1."""
+    layout_id: int = 0
+    """Layout of the packs that it can screen; 0 suits policies that only say how records age."""
+    sources_id: int = 0
+    """Order of the bureaus per field; 0: by their organisation id."""
     fresh_days: int = 90
     age_days_max: int = 365
-    age_factor_ppm: int = PPM
-    term_class_max: int = LIMITED_BYTE_MAX
-    rate_class_max: int = LIMITED_BYTE_MAX
-    dpd_class_max: int = LIMITED_BYTE_MAX
-    region_limit_ppm: int = PPM
+    age_factor_ppm: tuple[int, int, int] = (PPM, PPM, PPM)
+    """Factor on the pd of records of age bands 1 to 3."""
+    relation_factor_ppm: int = 0
+    """Factor on the pd of records that were spread from related persons; 0: they are no usable records."""
+    eligible: tuple[EligibilityRule, ...] = ()
+    limits: tuple[Limit, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse what the contract refuses.
+        """Refuse what the contract refuses; that the layout has the dimensions, only the contract knows.
 
         Raises:
             InvalidInputError: a field is out of its range.
         """
         if not 0 <= self.expected_bad_rate_ppm <= PPM:
             raise InvalidInputError("expected bad rate", got=self.expected_bad_rate_ppm, expected="0 to 1000000 ppm")
-        if len(self.profile_ppm) != LEVEL_COUNT or not all(0 <= k <= UINT32_MAX for k in self.profile_ppm):
-            raise InvalidInputError("profile", got=self.profile_ppm, expected="ten factors in ppm")
-        if self.mode is Mode.PER_LEVEL and not any(self.profile_ppm):
-            raise InvalidInputError("profile", got=self.profile_ppm, expected="a positive factor for some level")
-        if len(self.emphasis) != LEVEL_COUNT or not 1 <= self.emphasis[0] <= self.emphasis[-1] <= UINT32_MAX:
-            raise InvalidInputError("emphasis", got=self.emphasis, expected="ten weights of at least 1")
-        if list(self.emphasis) != sorted(self.emphasis):
-            raise InvalidInputError("emphasis", got=self.emphasis, expected="weights that do not fall with risk")
-        if not 0 <= self.fresh_days <= self.age_days_max <= 2**16 - 1:
+        _validate_weights(self)
+        _validate_ages(self)
+        _validate_rules(self)
+
+
+def _validate_weights(policy: Policy) -> None:
+    if len(policy.profile_ppm) != LEVEL_COUNT or not all(0 <= k <= UINT32_MAX for k in policy.profile_ppm):
+        raise InvalidInputError("profile", got=policy.profile_ppm, expected="ten factors in ppm")
+    if policy.mode is Mode.PER_LEVEL and not any(policy.profile_ppm):
+        raise InvalidInputError("profile", got=policy.profile_ppm, expected="a positive factor for some level")
+    if len(policy.emphasis) != LEVEL_COUNT or not 1 <= policy.emphasis[0] <= policy.emphasis[-1] <= UINT32_MAX:
+        raise InvalidInputError("emphasis", got=policy.emphasis, expected="ten weights of at least 1")
+    if list(policy.emphasis) != sorted(policy.emphasis):
+        raise InvalidInputError("emphasis", got=policy.emphasis, expected="weights that do not fall with risk")
+
+
+def _validate_ages(policy: Policy) -> None:
+    if not 0 <= policy.fresh_days <= policy.age_days_max <= 2**16 - 1:
+        days = (policy.fresh_days, policy.age_days_max)
+        raise InvalidInputError("age limits in days", got=days, expected="fresh <= oldest")
+    factors = (PPM, *policy.age_factor_ppm)
+    if len(factors) != 1 + AGED_BAND_COUNT or list(factors) != sorted(factors) or factors[-1] > UINT32_MAX:
+        expected = "three factors of at least 1000000 ppm that do not fall with age"
+        raise InvalidInputError("age factors", got=policy.age_factor_ppm, expected=expected)
+    if policy.relation_factor_ppm and not PPM <= policy.relation_factor_ppm <= UINT32_MAX:
+        expected = "at least 1000000 ppm, or 0 where spread records are not allowed"
+        raise InvalidInputError("relation factor", got=policy.relation_factor_ppm, expected=expected)
+
+
+def _validate_rules(policy: Policy) -> None:
+    for what, items, most in (
+        ("eligibility rules", policy.eligible, DIMENSION_COUNT_MAX),
+        ("limits", policy.limits, LIMIT_COUNT_MAX),
+    ):
+        dimensions = [item.dimension for item in items]
+        if dimensions != sorted(set(dimensions)) or len(dimensions) > most:
+            raise InvalidInputError(what, got=dimensions, expected=f"up to {most} dimensions, strictly ascending")
+        if dimensions and not 0 <= dimensions[0] <= dimensions[-1] < DIMENSION_COUNT_MAX:
+            raise InvalidInputError(what, got=dimensions, expected=f"dimensions below {DIMENSION_COUNT_MAX}")
+    for rule in policy.eligible:
+        if not 0 < rule.classes < 2**CLASS_COUNT:
+            expected = f"a bitmap of up to {CLASS_COUNT} classes, not empty"
             raise InvalidInputError(
-                "age limits in days", got=(self.fresh_days, self.age_days_max), expected="fresh <= oldest"
+                f"eligible classes of dimension {rule.dimension}", got=rule.classes, expected=expected
             )
-        if not PPM <= self.age_factor_ppm <= UINT32_MAX:
-            raise InvalidInputError("age factor", got=self.age_factor_ppm, expected="at least 1000000 ppm")
-        if not 1 <= self.region_limit_ppm <= PPM:
-            raise InvalidInputError("region limit", got=self.region_limit_ppm, expected="1 to 1000000 ppm")
+    for limit in policy.limits:
+        if not 1 <= limit.limit_ppm <= PPM:
+            what = f"limit of dimension {limit.dimension}"
+            raise InvalidInputError(what, got=limit.limit_ppm, expected="1 to 1000000 ppm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,27 +209,29 @@ def decode_assets(*, classes: bytes, buckets: bytes, report: bytes) -> tuple[Ass
 
     Args:
         classes: 2 bytes an asset, big-endian. Source: docs/protocol.md, 6.
-        buckets: 4 bytes an asset: term, rate, dpd class, region group.
-        report: 1 byte an asset.
+        buckets: a byte for each dimension of the pack's layout, asset by asset.
+        report: 2 bytes an asset, big-endian.
 
     Raises:
         InvalidInputError: the three do not speak of the same number of assets.
     """
-    count = len(report)
-    if len(classes) != count * CLASS_SIZE_BYTES or len(buckets) != count * BUCKET_SIZE_BYTES:
+    count = len(report) // WORD_SIZE
+    dimension_count = len(buckets) // max(count, 1)
+    if (len(report), len(classes), len(buckets)) != (
+        count * WORD_SIZE,
+        count * PRINCIPAL_CLASS_SIZE,
+        count * dimension_count,
+    ):
         raise InvalidInputError(
             "bytes of a pack",
-            got=f"{len(classes)} of classes, {len(buckets)} of buckets",
-            expected=f"{count * CLASS_SIZE_BYTES} and {count * BUCKET_SIZE_BYTES} for {count} scores",
+            got=f"{len(report)} of the report, {len(classes)} of classes, {len(buckets)} of buckets",
+            expected="2, 2 and one for each dimension, for every asset",
         )
     return tuple(
         Asset(
-            report_byte=report[index],
+            report_word=int.from_bytes(report[2 * index : 2 * index + 2]),
             principal_class=int.from_bytes(classes[2 * index : 2 * index + 2]),
-            term_class=buckets[4 * index],
-            rate_class=buckets[4 * index + 1],
-            dpd_class=buckets[4 * index + 2],
-            region_group=buckets[4 * index + 3],
+            buckets=buckets[dimension_count * index : dimension_count * (index + 1)],
         )
         for index in range(count)
     )
