@@ -3,25 +3,27 @@ pragma solidity 0.8.30;
 
 import {GovernedContract} from "./base/GovernedContract.sol";
 import {IAssetPackRegistry} from "./interfaces/IAssetPackRegistry.sol";
-import {IScoringRounds} from "./interfaces/IScoringRounds.sol";
 import {IScreening} from "./interfaces/IScreening.sol";
 import {IScreeningEngine} from "./interfaces/IScreeningEngine.sol";
+import {IScreeningOutcome} from "./interfaces/IScreeningOutcome.sol";
+import {IScreeningTerms} from "./interfaces/IScreeningTerms.sol";
 import {IScreeningViews} from "./interfaces/IScreeningViews.sol";
 import {ChunkStore} from "./libraries/ChunkStore.sol";
 import {PackStatus} from "./libraries/PackStatus.sol";
-import {ScreeningPolicy} from "./libraries/ScreeningPolicy.sol";
 
 /// @title Grading and screening of packs
-/// @notice See {IScreening}. Keeps policies and runs and guards who may do what when; what a run becomes is computed by
-/// {IScreeningEngine}.
+/// @notice See {IScreening}. Keeps policies and runs and guards who may do what when; on what terms a
+/// run begins is checked by {IScreeningTerms}, what it becomes computed by {IScreeningEngine}, what it says of its assets by
+/// {IScreeningOutcome}.
 contract Screening is IScreening, GovernedContract {
-    /// @dev `riskTable` and `state` are code; `batches` are pointer | first index << 160 | count << 192.
+    /// @dev `riskTable`, `state` and `moves` are code; `batches` are pointer | first index << 160 | count << 192.
     struct RunRecord {
         Run run;
         address riskTable;
         address state;
         uint256[] batches;
         mapping(uint256 chunkIndex => uint256 bitmap) broughtDown;
+        address[] moves;
     }
 
     /// @custom:storage-location erc7201:tranchain.storage.Screening
@@ -35,8 +37,11 @@ contract Screening is IScreening, GovernedContract {
 
     /// @dev keccak256(abi.encode(uint256(keccak256("tranchain.storage.Screening")) - 1)) & ~bytes32(uint256(0xff))
     bytes32 private constant _SCREENING_SLOT = 0x314d76e9426fb699ed2ff895e18b9efd307a341a39071d719192cefc35376e00;
-    /// @dev Status of a scoring round whose scores can be read.
-    uint8 private constant _ROUND_FINAL = 3;
+    /// @dev Gas of a `whatIf`, about: apart from its assets; for each; for each and each rule; for each and each limit.
+    uint256 private constant _WHAT_IF_GAS = 5_000_000;
+    uint256 private constant _ASSET_GAS = 2_000;
+    uint256 private constant _ASSET_RULE_GAS = 100;
+    uint256 private constant _ASSET_LIMIT_GAS = 600;
 
     /// @notice Sets authority and registry.
     /// @param authority AccessManager of the consortium
@@ -47,7 +52,7 @@ contract Screening is IScreening, GovernedContract {
 
     /// @inheritdoc IScreening
     function definePolicy(Policy calldata policy_) external restricted returns (uint256 policyId) {
-        ScreeningPolicy.validate(policy_);
+        _terms().validate(policy_);
         ScreeningStorage storage $ = _storage();
         policyId = ++$.policyCount;
         $.policies[policyId] = ChunkStore.write(abi.encode(policy_));
@@ -59,14 +64,12 @@ contract Screening is IScreening, GovernedContract {
         ScreeningStorage storage $ = _storage();
         uint256 previousRunId = $.runOfPack[packId];
         _requireScreenable(packId, previousRunId);
-        uint256 modelId = _checkRound(packId, roundId, policyId);
+        address rules = _policyPointer(policyId);
+        (Run memory run_, bytes memory riskTable) = _terms().begin(packId, roundId, rules);
+        (run_.policyId, run_.previousRunId) = (policyId, previousRunId);
         runId = ++$.runCount;
-        RunRecord storage record = $.runs[runId];
-        (record.run.packId, record.run.roundId, record.run.policyId) = (packId, roundId, policyId);
-        (record.run.modelId, record.run.previousRunId) = (modelId, previousRunId);
-        (record.run.phase, record.run.roundCount) = (Phase.Sorting, 1);
-        record.run.assetCount = _packs().assetCount(packId);
-        record.riskTable = ChunkStore.write(_engine().riskTable($.policies[policyId], modelId));
+        $.runs[runId].run = run_;
+        $.runs[runId].riskTable = ChunkStore.write(riskTable);
         emit ScreeningStarted(runId, packId, policyId, roundId);
     }
 
@@ -77,11 +80,8 @@ contract Screening is IScreening, GovernedContract {
         if (before.phase > Phase.Selecting) revert ScreeningWrongPhase(runId, before.phase);
         _requireScreenable(before.packId, before.previousRunId);
         IScreeningEngine.Progress memory progress = _engine().advance(_task(runId, true));
-        if (progress.batch.length != 0) {
-            uint256 count = progress.run.sortedCount - before.sortedCount;
-            uint160 pointer = uint160(ChunkStore.write(progress.batch));
-            record.batches.push(pointer | uint256(before.sortedCount) << 160 | count << 192);
-        }
+        if (progress.batch.length != 0) record.batches.push(_keepBatch(before, progress));
+        if (progress.moves.length != 0) record.moves.push(ChunkStore.write(progress.moves));
         record.state = ChunkStore.write(progress.state);
         record.run = progress.run;
         _announce(runId, progress.run);
@@ -101,6 +101,34 @@ contract Screening is IScreening, GovernedContract {
         if (met) _packs().advance(run_.packId, PackStatus.BROUGHT_DOWN);
     }
 
+    /// @inheritdoc IScreening
+    function whatIf(uint256 packId, uint256 roundId, Policy calldata policy_)
+        external
+        restricted
+        returns (
+            Run memory run_,
+            uint32[6] memory counts,
+            uint64[6] memory classes,
+            uint32[10] memory levelCounts,
+            uint64[10] memory levelClasses
+        )
+    {
+        _terms().validate(policy_);
+        IScreeningEngine.Task memory task;
+        task.policy = ChunkStore.write(abi.encode(policy_));
+        bytes memory riskTable;
+        (task.run, riskTable) = _terms().begin(packId, roundId, task.policy);
+        task.riskTable = ChunkStore.write(riskTable);
+        _requireGas(task.run.assetCount, policy_.eligible.length, policy_.limits.length);
+        uint256 current = _storage().runOfPack[packId];
+        if (current != 0 && _storage().runs[current].run.phase == Phase.Missed) task.run.previousRunId = current;
+        _finish(task);
+        (uint256[] memory tallies,, uint256[] memory kept) = _outcome().tallies(task.state);
+        (counts, classes) = _bridgeOf(tallies);
+        (levelCounts, levelClasses) = _levelsOf(kept);
+        return (task.run, counts, classes, levelCounts, levelClasses);
+    }
+
     /// @inheritdoc IScreeningViews
     function policyCount() external view returns (uint256 count) {
         return _storage().policyCount;
@@ -108,7 +136,7 @@ contract Screening is IScreening, GovernedContract {
 
     /// @inheritdoc IScreening
     function policy(uint256 policyId) external view returns (Policy memory) {
-        return _policy(policyId);
+        return abi.decode(ChunkStore.read(_policyPointer(policyId)), (Policy));
     }
 
     /// @inheritdoc IScreening
@@ -138,13 +166,15 @@ contract Screening is IScreening, GovernedContract {
         uint256 runId = _storage().runOfPack[packId];
         if (runId == 0) return true;
         if (index >= _record(runId).run.assetCount) return false;
-        return _engine().reasonOf(_task(runId, false), index) == 0;
+        return _outcome().isKept(_task(runId, false), index);
     }
 
     /// @inheritdoc IScreening
     function reasons(uint256 runId, uint256 chunkIndex) external view returns (bytes memory reasons_) {
         _requireEnded(runId);
-        return _engine().reasons(_task(runId, false), chunkIndex);
+        IScreeningEngine.Task memory task = _task(runId, false);
+        task.moves = _record(runId).moves;
+        return _outcome().reasons(task, chunkIndex);
     }
 
     /// @inheritdoc IScreeningViews
@@ -154,16 +184,14 @@ contract Screening is IScreening, GovernedContract {
         returns (uint32[100] memory counts, uint64[100] memory classes)
     {
         _requireEnded(runId);
-        return _engine().histogram(_task(runId, true), afterwards);
+        return _outcome().histogram(_task(runId, true), afterwards);
     }
 
     /// @inheritdoc IScreening
     function bridge(uint256 runId) external view returns (uint32[6] memory counts, uint64[6] memory classes) {
         _requireEnded(runId);
-        (uint256[] memory tallies,,) = _engine().tallies(_record(runId).state);
-        for (uint256 i = 0; i < 6; ++i) {
-            (counts[i], classes[i]) = (uint32(tallies[i] >> 64), uint64(tallies[i]));
-        }
+        (uint256[] memory tallies,,) = _outcome().tallies(_record(runId).state);
+        return _bridgeOf(tallies);
     }
 
     /// @inheritdoc IScreeningViews
@@ -173,11 +201,30 @@ contract Screening is IScreening, GovernedContract {
         returns (uint32[10] memory counts, uint64[10] memory classes)
     {
         _requireEnded(runId);
-        (, uint256[] memory tallies, uint256[] memory kept) = _engine().tallies(_record(runId).state);
-        if (afterwards) tallies = kept;
-        for (uint256 i = 0; i < 10; ++i) {
-            (counts[i], classes[i]) = (uint32(tallies[i] >> 64), uint64(tallies[i]));
+        (, uint256[] memory before, uint256[] memory kept) = _outcome().tallies(_record(runId).state);
+        return _levelsOf(afterwards ? kept : before);
+    }
+
+    /// @dev Steps a run that is in memory alone to its end.
+    function _finish(IScreeningEngine.Task memory task) private {
+        while (task.run.phase < Phase.Done) {
+            IScreeningEngine.Progress memory progress = _engine().advance(task);
+            if (progress.batch.length != 0) {
+                uint256[] memory batches = new uint256[](task.batches.length + 1);
+                for (uint256 i = 0; i < task.batches.length; ++i) {
+                    batches[i] = task.batches[i];
+                }
+                batches[task.batches.length] = _keepBatch(task.run, progress);
+                task.batches = batches;
+            }
+            task.state = ChunkStore.write(progress.state);
+            task.run = progress.run;
         }
+    }
+
+    function _keepBatch(Run memory before, IScreeningEngine.Progress memory progress) private returns (uint256) {
+        uint256 count = progress.run.sortedCount - before.sortedCount;
+        return uint160(ChunkStore.write(progress.batch)) | uint256(before.sortedCount) << 160 | count << 192;
     }
 
     function _announce(uint256 runId, Run memory run_) private {
@@ -201,7 +248,7 @@ contract Screening is IScreening, GovernedContract {
         if (indices.length != reasons_.length) revert ScreeningLengthMismatch(indices.length, reasons_.length);
         RunRecord storage record = _record(runId);
         IScreeningEngine.Progress memory progress;
-        (progress, met) = _engine().bringDown(_task(runId, false), indices);
+        (progress, met) = _outcome().bringDown(_task(runId, false), indices);
         if (indices.length == 0) return met;
         for (uint256 i = 0; i < indices.length; ++i) {
             if (reasons_[i] == 0 || reasons_[i] > 3) revert ScreeningBadReason(indices[i], reasons_[i]);
@@ -229,15 +276,10 @@ contract Screening is IScreening, GovernedContract {
         if (pack.originator != msg.sender) revert ScreeningNotOriginator(packId, msg.sender);
     }
 
-    function _checkRound(uint256 packId, uint256 roundId, uint256 policyId) private view returns (uint256 modelId) {
-        Policy memory rules = _policy(policyId);
-        IScoringRounds.Round memory round = IScoringRounds(_addressOf("ScoringRounds")).round(roundId);
-        if (round.packId != packId || round.status != _ROUND_FINAL) revert ScreeningWrongRound(roundId, packId);
-        Policy memory scoredBy = _policy(round.policyId);
-        if (rules.freshDays != scoredBy.freshDays || rules.maxAgeDays != scoredBy.maxAgeDays) {
-            revert ScreeningAgeRuleDiffers(policyId, round.policyId);
-        }
-        return round.modelId;
+    function _requireGas(uint256 assetCount, uint256 ruleCount, uint256 limitCount) private view {
+        uint256 perAsset = _ASSET_GAS + _ASSET_RULE_GAS * ruleCount + _ASSET_LIMIT_GAS * limitCount;
+        uint256 needed = _WHAT_IF_GAS + perAsset * assetCount;
+        if (gasleft() < needed) revert ScreeningGasTooLow(gasleft(), needed);
     }
 
     function _requireEnded(uint256 runId) private view {
@@ -253,10 +295,9 @@ contract Screening is IScreening, GovernedContract {
         if (withBatches) task.batches = record.batches;
     }
 
-    function _policy(uint256 policyId) private view returns (Policy memory) {
-        address pointer = _storage().policies[policyId];
+    function _policyPointer(uint256 policyId) private view returns (address pointer) {
+        pointer = _storage().policies[policyId];
         if (pointer == address(0)) revert ScreeningUnknownPolicy(policyId);
-        return abi.decode(ChunkStore.read(pointer), (Policy));
     }
 
     function _record(uint256 runId) private view returns (RunRecord storage) {
@@ -264,12 +305,40 @@ contract Screening is IScreening, GovernedContract {
         return _storage().runs[runId];
     }
 
+    function _terms() private view returns (IScreeningTerms) {
+        return IScreeningTerms(_addressOf("ScreeningTerms"));
+    }
+
     function _engine() private view returns (IScreeningEngine) {
         return IScreeningEngine(_addressOf("ScreeningEngine"));
     }
 
+    function _outcome() private view returns (IScreeningOutcome) {
+        return IScreeningOutcome(_addressOf("ScreeningOutcome"));
+    }
+
     function _packs() private view returns (IAssetPackRegistry) {
         return IAssetPackRegistry(_addressOf("AssetPackRegistry"));
+    }
+
+    function _bridgeOf(uint256[] memory tallies)
+        private
+        pure
+        returns (uint32[6] memory counts, uint64[6] memory classes)
+    {
+        for (uint256 i = 0; i < 6; ++i) {
+            (counts[i], classes[i]) = (uint32(tallies[i] >> 64), uint64(tallies[i]));
+        }
+    }
+
+    function _levelsOf(uint256[] memory tallies)
+        private
+        pure
+        returns (uint32[10] memory counts, uint64[10] memory classes)
+    {
+        for (uint256 i = 0; i < 10; ++i) {
+            (counts[i], classes[i]) = (uint32(tallies[i] >> 64), uint64(tallies[i]));
+        }
     }
 
     function _storage() private pure returns (ScreeningStorage storage $) {

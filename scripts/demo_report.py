@@ -13,11 +13,11 @@ from client.roles.risk_control.screening import check_run
 from client.sdk.chain import ChainClient
 from client.sdk.pack.on_chain import read_policy, read_tables
 from client.sdk.pack.reader import read_pack
+from client.sdk.pack.report import score_of
 from client.sdk.screening import CurvePoint, Reason, curve
 from client.sdk.vault_client import VaultClient
 
 REGISTRY = "0x0000000000000000000000000000000000007C03"
-_SCORE_MASK = 0x7F
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,7 @@ def print_report(consortium: DemoConsortium, rpc: str, pack_id: int, outcomes: P
     screened = check_run(chain, run_id)
     policy, tables = read_policy(chain, run.policyId), read_tables(chain, run.modelId)
     defaulted = _defaults(outcomes)
-    scores = [asset.report_byte & _SCORE_MASK for asset in screened.assets]
+    scores = [score_of(asset.report_word) for asset in screened.assets]
     bad = [defaulted[row.loan_id] for row in pack.rows]
 
     def group(name: str, indices: list[int]) -> Group:

@@ -11,10 +11,12 @@ from client.roles.risk_control import scoring, screening
 from client.sdk.errors import InvalidInputError
 from client.sdk.pack.on_chain import read_policy
 from client.sdk.pack.reader import read_pack
-from client.sdk.screening import Mode, Policy
+from client.sdk.screening import EligibilityRule, Limit, Mode, Policy
 
 PackId = Annotated[int, typer.Argument(help="Pack id.")]
 
+_TERM, _RATE, _ARREARS, _REGION = range(4)
+"""Dimensions of the layout that packs are invited with."""
 _RATE_BAND_PPM = 50_000
 _MODES = {"whole-pack": Mode.WHOLE_PACK, "per-level": Mode.PER_LEVEL}
 
@@ -46,20 +48,26 @@ def screen(
     session = session_of(context)
     chain, identity = session.chain, session.identity
     round_id = scoring.newest_round_of(chain, pack)
-    ages = read_policy(chain, chain.call("ScoringRounds", "round", round_id).policyId)
+    records = read_policy(chain, chain.call("ScoringRounds", "round", round_id).policyId)
+    aged = parse_ppm(age_factor, what="--age-factor")
     policy = Policy(
         expected_bad_rate_ppm=parse_ppm(expected_bad_rate, what="--expected-bad-rate"),
         mode=_mode(mode),
         by_count=by_count,
         profile_ppm=parse_ten(profile, what="--profile", scale=1_000_000),
         emphasis=parse_ten(emphasis, what="--emphasis"),
-        fresh_days=ages.fresh_days,
-        age_days_max=ages.age_days_max,
-        age_factor_ppm=parse_ppm(age_factor, what="--age-factor"),
-        term_class_max=term_max_years,
-        rate_class_max=_rate_class(rate_max),
-        dpd_class_max=_arrears_class(days_past_due_max),
-        region_limit_ppm=parse_ppm(region_limit, what="--region-limit"),
+        fresh_days=records.fresh_days,
+        age_days_max=records.age_days_max,
+        layout_id=chain.call("AssetPackRegistry", "pack", pack).layoutId,
+        sources_id=records.sources_id,
+        age_factor_ppm=(aged, aged, aged),
+        relation_factor_ppm=records.relation_factor_ppm,
+        eligible=(
+            _up_to(_TERM, term_max_years),
+            _up_to(_RATE, _rate_class(rate_max)),
+            _up_to(_ARREARS, _arrears_class(days_past_due_max)),
+        ),
+        limits=(Limit(dimension=_REGION, limit_ppm=parse_ppm(region_limit, what="--region-limit")),),
     )
     policy_id = scoring.ensure_policy(chain, identity, policy)
     run_id = screening.start_run(chain, identity, pack_id=pack, round_id=round_id, policy_id=policy_id)
@@ -91,6 +99,10 @@ def show(context: typer.Context, pack: PackId) -> None:
     rows = read_pack(session.chain, session.vault, session.identity, pack)
     policy = read_policy(session.chain, screened.policy_id)
     session.console.result(report_of(screened, policy, rows), title=f"Screening of pack {pack}, run {run_id}")
+
+
+def _up_to(dimension: int, highest: int) -> EligibilityRule:
+    return EligibilityRule(dimension, 2 ** (highest + 1) - 1)
 
 
 def _mode(text: str) -> Mode:

@@ -33,6 +33,24 @@ interface IScreening is IScreeningViews {
         Target
     }
 
+    /// @notice Which classes of a dimension are eligible.
+    /// @param dimension of the layout, from 0
+    /// @param classes bit c set: class c is eligible
+    struct EligibilityRule {
+        uint8 dimension;
+        uint256 classes;
+    }
+
+    /// @notice Largest share of a group, the assets of one class of a dimension, in what is kept.
+    /// @param dimension of the layout, from 0
+    /// @param limitPpm share, 1 to 1,000,000
+    /// @param exemptsZero whether class 0 is no group: it is never over the limit
+    struct Limit {
+        uint8 dimension;
+        uint32 limitPpm;
+        bool exemptsZero;
+    }
+
     /// @notice The rules of a screening.
     /// @param expectedBadRatePpm target: the bad rate is at most this
     /// @param mode 0 whole pack, 1 per level
@@ -41,11 +59,13 @@ interface IScreening is IScreeningViews {
     /// @param emphasis m of levels 1 to 10, at least 1, not falling
     /// @param freshDays age above which a record is aged
     /// @param maxAgeDays age beyond which a record is not used
-    /// @param ageFactorPpm factor on the pd of aged records, at least 1,000,000
-    /// @param termClassMax highest term class that is eligible
-    /// @param rateClassMax highest rate class that is eligible
-    /// @param dpdClassMax highest class of days past due that is eligible
-    /// @param regionLimitPpm largest share of a region group in what is kept; 1,000,000 is no limit
+    /// @param layoutId layout of the packs that it can screen; 0, without rules and limits, where it only says how records age
+    /// @param sourcesId order of the bureaus per field; 0 is the default
+    /// @param ageFactorPpm factors on the pd of records of age bands 1 to 3, at least 1,000,000, not falling
+    /// @param relationFactorPpm factor on the pd of records that were spread from related persons, at least 1,000,000; 0: they
+    /// are no usable records
+    /// @param eligible classes that are eligible, dimensions strictly ascending; every class of a dimension without rule is
+    /// @param limits at most 4, dimensions strictly ascending
     struct Policy {
         uint32 expectedBadRatePpm;
         uint8 mode;
@@ -54,11 +74,12 @@ interface IScreening is IScreeningViews {
         uint32[10] emphasis;
         uint16 freshDays;
         uint16 maxAgeDays;
-        uint32 ageFactorPpm;
-        uint8 termClassMax;
-        uint8 rateClassMax;
-        uint8 dpdClassMax;
-        uint32 regionLimitPpm;
+        uint32 layoutId;
+        uint32 sourcesId;
+        uint32[3] ageFactorPpm;
+        uint32 relationFactorPpm;
+        EligibilityRule[] eligible;
+        Limit[] limits;
     }
 
     /// @notice A screening and its figures. Rates are rounded up, so a rate is at most the target exactly when the true one is.
@@ -177,12 +198,18 @@ interface IScreening is IScreeningViews {
     /// @param packId given
     error ScreeningWrongRound(uint256 roundId, uint256 packId);
 
-    /// @notice Thrown when the policy ages records otherwise than the one that the scores were made by.
-    /// @param policyId given
-    /// @param scoredBy policy of the round
-    error ScreeningAgeRuleDiffers(uint256 policyId, uint256 scoredBy);
+    /// @notice Thrown when the policy is not of the pack's layout.
+    /// @param policyLayoutId layout of the policy
+    /// @param packLayoutId layout of the pack
+    error ScreeningWrongLayout(uint32 policyLayoutId, uint32 packLayoutId);
 
-    /// @notice Thrown when the gas of the call is not enough to get any further.
+    /// @notice Thrown when the policy takes other records than the one that the scores were made by: other ages, another order
+    /// of sources, or spread records allowed by one of the two.
+    /// @param roundId given
+    /// @param scoredBy policy of the round
+    error ScreeningRecordRulesDiffer(uint256 roundId, uint256 scoredBy);
+
+    /// @notice Thrown when the gas of the call is not enough to get any further, or of `whatIf`, to get to the end.
     /// @param available gas
     /// @param needed gas
     error ScreeningGasTooLow(uint256 available, uint256 needed);
@@ -220,7 +247,7 @@ interface IScreening is IScreeningViews {
     /// risk control. Several may be under way; the first that is done screens the pack.
     /// @param packId pack to screen
     /// @param roundId final scoring round of it
-    /// @param policyId rules, with the ages that the scores were made by
+    /// @param policyId rules, of the pack's layout, that take the records that the scores were made by
     /// @return runId from 1
     function start(uint256 packId, uint256 roundId, uint256 policyId) external returns (uint256 runId);
 
@@ -242,6 +269,26 @@ interface IScreening is IScreeningViews {
     /// @param indices of kept assets, ascending
     /// @param reasons_ 1 prepaid, 2 modified, 3 thirty or more days past due
     function bringDown(uint256 runId, uint32[] calldata indices, uint8[] calldata reasons_) external;
+
+    /// @notice What a screening by some rules would end in. Runs it to the end and keeps none of it in storage: for `eth_call`,
+    /// from an account of risk control.
+    /// @param packId of a pack that was scored
+    /// @param roundId final scoring round of it
+    /// @param policy_ rules, defined or not
+    /// @return run_ as it would end
+    /// @return counts assets by reason
+    /// @return classes sum of principal classes by reason
+    /// @return levelCounts assets kept, level 1 first
+    /// @return levelClasses sum of principal classes kept, level 1 first
+    function whatIf(uint256 packId, uint256 roundId, Policy calldata policy_)
+        external
+        returns (
+            Run memory run_,
+            uint32[6] memory counts,
+            uint64[6] memory classes,
+            uint32[10] memory levelCounts,
+            uint64[10] memory levelClasses
+        );
 
     /// @notice Rules.
     /// @param policyId given by `definePolicy`

@@ -2,6 +2,8 @@
 pragma solidity 0.8.30;
 
 import {IScreening} from "../interfaces/IScreening.sol";
+import {ScreeningLimits} from "./ScreeningLimits.sol";
+import {ScreeningMoves} from "./ScreeningMoves.sol";
 import {ScreeningRisk} from "./ScreeningRisk.sol";
 import {ScreeningSort} from "./ScreeningSort.sol";
 import {ScreeningState} from "./ScreeningState.sol";
@@ -14,6 +16,8 @@ import {ScreeningState} from "./ScreeningState.sol";
 /// was not added before, because every asset is removed once.
 /// Source: docs/screening.md.
 library ScreeningRules {
+    using ScreeningMoves for ScreeningMoves.Log;
+    using ScreeningSort for ScreeningSort.Reader;
     using ScreeningState for ScreeningState.State;
 
     /// @notice When a walk may stop: its group is within the limit; the target is met; it removed as many as it should.
@@ -30,17 +34,20 @@ library ScreeningRules {
         OutOfGas
     }
 
-    /// @notice Rules, tables and the walk under way. The first five fields are read by assembly, by their place.
-    /// @param reserveGas what the caller needs to keep the state
+    /// @notice Rules, tables and the walk under way. The first seven fields are read by assembly, by their place.
+    /// @param reserveGas what the caller needs to keep the state and the moves
     /// @param need class units, or assets, to remove before the walk may stop
     /// @param unitShift 64 when the need is in assets, 0 when it is in class units
-    /// @param group region group that it removes, or ANY_GROUP
+    /// @param group class that it removes, or ANY_GROUP
+    /// @param groupByte where an entry has the class of the limit in question
     /// @param base key of the batch's first asset in the slot
-    /// @param buffer memory address of the entries of one slot
+    /// @param entrySize bytes of an entry
+    /// @param reader of the batches
     /// @param policy the rules
-    /// @param riskTable pd by slot
+    /// @param riskTable level and pd by slot
+    /// @param log moves of this call
     /// @param until when the walk stops
-    /// @param cut place in the row of cuts that the walk moves
+    /// @param cut number of the cut that the walk moves
     /// @param slot where the walk is
     /// @param from first index of interest in the slot
     struct Walk {
@@ -48,24 +55,30 @@ library ScreeningRules {
         uint256 need;
         uint256 unitShift;
         uint256 group;
+        uint256 groupByte;
         uint256 base;
-        uint256 buffer;
+        uint256 entrySize;
+        ScreeningSort.Reader reader;
         IScreening.Policy policy;
         bytes riskTable;
+        ScreeningMoves.Log log;
         Until until;
         uint256 cut;
         uint256 slot;
         uint256 from;
     }
 
-    /// @notice Stands for every region group.
+    /// @notice Stands for every group.
     uint256 internal constant ANY_GROUP = 256;
-    /// @notice Gas that one look at a condition may take.
-    uint256 internal constant LOOK_GAS = 5_000;
+    /// @notice Gas that one look at the limits or at all levels may take.
+    uint256 internal constant LOOK_GAS = 80_000;
     /// @notice Gas that reading the entries of a slot may take.
-    uint256 internal constant SLOT_GAS = 15_000;
+    uint256 internal constant SLOT_GAS = 20_000;
 
-    uint256 private constant _INDEX = (1 << 24) - 1;
+    /// @dev A move is kept in the log and in the state.
+    uint256 private constant _MOVE_GAS = 2 * ScreeningState.CUT_SIZE * ScreeningState.BYTE_GAS;
+    uint256 private constant _INDEX = ScreeningState.INDEX;
+    uint256 private constant _BITS = ScreeningState.INDEX_BITS;
     /// @dev x goes up in steps of 1/10,000 and k is in ppm.
     uint256 private constant _UNIT = 1e10;
     uint256 private constant _NEVER = type(uint256).max;
@@ -102,9 +115,10 @@ library ScreeningRules {
                 if (state.passLowestPpm < state.lowestPpm) state.lowestPpm = state.passLowestPpm;
                 return (IScreening.Phase.Unreachable, _bindingOf(state));
             }
-            if (!_isAnyGroupOver(walk.policy, state)) return (IScreening.Phase.Done, IScreening.Binding.None);
-            state.addRow();
-            walk.reserveGas += ScreeningState.rowGas(state);
+            if (ScreeningLimits.nextOver(walk.policy, state, 0) == state.groups.length) {
+                return (IScreening.Phase.Done, IScreening.Binding.None);
+            }
+            ++state.roundCount;
             phase = IScreening.Phase.Limiting;
         }
     }
@@ -135,28 +149,30 @@ library ScreeningRules {
         return state.removed[0] != 0 && _isTargetMet(policy, state);
     }
 
-    /// @dev The order in which groups are treated does not matter: a group over its limit stays so until its own assets leave.
+    /// @dev Passes over the limits in their order and their groups ascending. A call that goes on with a pass finds the place.
     function _keepLimits(Walk memory walk, ScreeningState.State memory state, uint256[] memory batches)
         private
         view
         returns (bool finished)
     {
-        if (walk.policy.regionLimitPpm == ScreeningRisk.PPM) return true;
-        bool changed = true;
-        while (changed) {
-            changed = false;
-            if (_areTooFewGroups(walk.policy, state)) {
+        while (state.groups.length != 0) {
+            if (gasleft() < walk.reserveGas + LOOK_GAS) return false;
+            if (state.limitPlace == 0 && ScreeningLimits.areTooFewGroups(walk.policy, state)) {
                 state.removed[0] = 0;
-                return true;
+                break;
             }
-            for (uint256 group = 0; group < state.groupCount; ++group) {
-                if (!_isOver(walk.policy, state, group)) continue;
-                if (gasleft() < walk.reserveGas + LOOK_GAS) return false;
-                (walk.until, walk.cut, walk.group) = (Until.GroupWithinLimit, group, group);
-                (walk.need, walk.unitShift) = (_overshootOf(walk.policy, state, group), 0);
-                if (_go(walk, state, batches, 0, ScreeningRisk.SLOT_COUNT) == Outcome.OutOfGas) return false;
-                changed = true;
+            uint256 group = ScreeningLimits.nextOver(walk.policy, state, state.limitPlace);
+            if (group == state.groups.length) {
+                bool changed = state.limitChanged == 1;
+                (state.limitPlace, state.limitChanged) = (0, 0);
+                if (changed) continue;
+                break;
             }
+            (state.limitPlace, state.limitChanged) = (group, 1);
+            (walk.until, walk.cut, walk.group, walk.groupByte) =
+                (Until.GroupWithinLimit, group, group & 0xff, 4 + (group >> 8));
+            (walk.need, walk.unitShift) = (ScreeningLimits.overshootOf(walk.policy, state, group), 0);
+            if (_go(walk, state, batches, 0, walk.reader.slotCount) == Outcome.OutOfGas) return false;
         }
         return true;
     }
@@ -166,9 +182,9 @@ library ScreeningRules {
         view
         returns (Outcome)
     {
-        (walk.until, walk.cut, walk.group) = (Until.TargetMet, ScreeningState.LEVEL_CUTS, ANY_GROUP);
+        (walk.until, walk.cut, walk.group) = (Until.TargetMet, state.groups.length, ANY_GROUP);
         walk.unitShift = walk.policy.byCount ? 64 : 0;
-        return _go(walk, state, batches, 0, ScreeningRisk.SLOT_COUNT);
+        return _go(walk, state, batches, 0, walk.reader.slotCount);
     }
 
     /// @dev A call that goes on with a pass finds the same steps again: they follow from what each level lost so far.
@@ -183,15 +199,15 @@ library ScreeningRules {
             steps[level] = _nextStepOf(walk.policy, state, level);
         }
         while (true) {
-            if (gasleft() < walk.reserveGas + 10 * LOOK_GAS) return Outcome.OutOfGas;
+            if (gasleft() < walk.reserveGas + LOOK_GAS) return Outcome.OutOfGas;
             uint256 x = _least(steps);
             if (x == _NEVER) return Outcome.Exhausted;
             for (uint256 level = 0; level < 10; ++level) {
                 if (steps[level] != x) continue;
                 walk.need = _quotaOf(walk.policy, state, level, x);
-                walk.cut = ScreeningState.LEVEL_CUTS + level;
-                uint256 slot = ScreeningRisk.firstSlotOf(level);
-                if (_go(walk, state, batches, slot, slot + 20) == Outcome.OutOfGas) return Outcome.OutOfGas;
+                walk.cut = state.groups.length + level;
+                (uint256 slot, uint256 end) = ScreeningRisk.slotsOf(walk.riskTable, level);
+                if (_go(walk, state, batches, slot, end) == Outcome.OutOfGas) return Outcome.OutOfGas;
                 steps[level] = _nextStepOf(walk.policy, state, level);
             }
             if (state.removed[0] == 0) return Outcome.Exhausted;
@@ -210,27 +226,27 @@ library ScreeningRules {
         uint256 endSlot
     ) private view returns (Outcome) {
         unchecked {
-            uint256[] memory cuts = state.cuts[state.cuts.length - 1];
-            uint256 key = cuts[walk.cut];
-            if (key < startSlot << 24) key = startSlot << 24;
-            while (key < endSlot << 24) {
-                (walk.slot, walk.from) = (key >> 24, key & _INDEX);
-                key = (walk.slot + 1) << 24;
-                uint256 gone = walk.group == ANY_GROUP ? 0 : _levelCut(walk, cuts);
+            if (walk.log.count == ScreeningMoves.COUNT_MAX) return Outcome.OutOfGas;
+            uint256 key = state.cuts[walk.cut];
+            if (key < startSlot << _BITS) key = startSlot << _BITS;
+            while (key < endSlot << _BITS) {
+                (walk.slot, walk.from) = (key >> _BITS, key & _INDEX);
+                key = (walk.slot + 1) << _BITS;
+                uint256 gone = walk.group == ANY_GROUP ? 0 : _levelCut(walk, state);
                 if (gone >= key) continue;
-                if (gone > walk.slot << 24 | walk.from) walk.from = gone & _INDEX;
+                if (gone > walk.slot << _BITS | walk.from) walk.from = gone & _INDEX;
                 for (uint256 i = 0; i < batches.length; ++i) {
-                    Outcome outcome = _visit(walk, state, cuts, batches[i]);
+                    Outcome outcome = _visit(walk, state, batches[i]);
                     if (outcome != Outcome.Exhausted) return outcome;
                 }
             }
-            cuts[walk.cut] = endSlot << 24;
+            _move(walk, state, endSlot << _BITS);
             return Outcome.Exhausted;
         }
     }
 
     /// @dev Removes what the walk is after from one slot of one batch.
-    function _visit(Walk memory walk, ScreeningState.State memory state, uint256[] memory cuts, uint256 batch)
+    function _visit(Walk memory walk, ScreeningState.State memory state, uint256 batch)
         private
         view
         returns (Outcome outcome)
@@ -238,25 +254,25 @@ library ScreeningRules {
         unchecked {
             uint256 first = uint32(batch >> 160);
             if (first + (batch >> 192) <= walk.from) return Outcome.Exhausted;
-            walk.base = walk.slot << 24 | first;
+            walk.base = walk.slot << _BITS | first;
             if (gasleft() < walk.reserveGas + SLOT_GAS) {
-                cuts[walk.cut] = walk.from < first ? walk.base : walk.slot << 24 | walk.from;
+                _move(walk, state, walk.from < first ? walk.base : walk.slot << _BITS | walk.from);
                 return Outcome.OutOfGas;
             }
-            uint256 count = ScreeningSort.readSlot(address(uint160(batch)), walk.slot, walk.buffer);
+            uint256 count = walk.reader.readSlot(address(uint160(batch)), walk.slot);
             if (count == 0) return Outcome.Exhausted;
             if (walk.until == Until.TargetMet) walk.need = _excessIn(walk, state);
-            uint256 skipped = _firstEntry(walk.buffer, count, walk.from < first ? 0 : walk.from - first);
+            uint256 skipped = _firstEntry(walk, count, walk.from < first ? 0 : walk.from - first);
             uint256 removed;
             uint256 key;
-            (removed, key, outcome) = _take(walk, cuts, state.groups, skipped, count);
+            (removed, key, outcome) = _take(walk, state.cuts, state.groups, skipped, count);
             if (removed != 0) _account(walk, state, removed);
             if (outcome == Outcome.Exhausted) return outcome;
             // Nothing left is no success: the walk goes on to find that there is nothing left.
             if (outcome == Outcome.Reached && walk.until == Until.TargetMet && state.removed[0] == 0) {
                 return Outcome.Exhausted;
             }
-            cuts[walk.cut] = key;
+            _move(walk, state, key);
         }
     }
 
@@ -267,27 +283,38 @@ library ScreeningRules {
         view
         returns (uint256 removed, uint256 key, Outcome outcome)
     {
-        uint256 at = walk.buffer + ScreeningSort.ENTRY_SIZE * i;
-        uint256 end = walk.buffer + ScreeningSort.ENTRY_SIZE * count;
+        uint256 at = walk.reader.buffer + walk.entrySize * i;
+        uint256 end = walk.reader.buffer + walk.entrySize * count;
         outcome = Outcome.Exhausted;
         // Once for each asset that leaves or is passed by: memory without bounds checks.
         // solhint-disable-next-line no-inline-assembly
         assembly {
-            for {} lt(at, end) { at := add(at, 5) } {
-                let entry := shr(216, mload(at))
-                let group := and(entry, 0xff)
-                if lt(mload(add(walk, 0x60)), 256) { if xor(group, mload(add(walk, 0x60))) { continue } }
-                key := add(mload(add(walk, 0x80)), shr(24, entry))
-                if lt(gas(), add(mload(walk), 5000)) {
+            for {} lt(at, end) { at := add(at, mload(add(walk, 0xc0))) } {
+                let entry := mload(at)
+                key := add(mload(add(walk, 0xa0)), shr(240, entry))
+                if lt(gas(), add(mload(walk), 10000)) {
                     outcome := 2
                     break
                 }
-                group := shl(5, add(group, 1))
-                if lt(key, mload(add(cuts, group))) { continue }
-                entry := and(shr(8, entry), 0xffff)
-                removed := add(removed, or(0x10000000000000000, entry))
-                group := add(groups, group)
-                mstore(group, sub(mload(group), entry))
+                if lt(mload(add(walk, 0x60)), 256) {
+                    if xor(byte(mload(add(walk, 0x80)), entry), mload(add(walk, 0x60))) { continue }
+                }
+                let size := mload(add(walk, 0xc0))
+                let table := add(cuts, 0x20)
+                let isGone := 0
+                for { let place := 4 } lt(place, size) { place := add(place, 1) } {
+                    isGone := or(isGone, lt(key, mload(add(table, shl(5, byte(place, entry))))))
+                    table := add(table, 0x2000)
+                }
+                if isGone { continue }
+                let class := and(shr(224, entry), 0xffff)
+                removed := add(removed, or(0x10000000000000000, class))
+                table := add(groups, 0x20)
+                for { let place := 4 } lt(place, size) { place := add(place, 1) } {
+                    let sum := add(table, shl(5, byte(place, entry)))
+                    mstore(sum, sub(mload(sum), class))
+                    table := add(table, 0x2000)
+                }
                 if iszero(lt(and(shr(mload(add(walk, 0x40)), removed), 0xffffffffffffffff), mload(add(walk, 0x20)))) {
                     key := add(key, 1)
                     outcome := 0
@@ -295,6 +322,12 @@ library ScreeningRules {
                 }
             }
         }
+    }
+
+    function _move(Walk memory walk, ScreeningState.State memory state, uint256 key) private pure {
+        if (state.cuts[walk.cut] == 0) ++state.movedCount;
+        state.cuts[walk.cut] = key;
+        if (walk.log.note(state.roundCount, walk.cut, key)) walk.reserveGas += _MOVE_GAS;
     }
 
     /// @dev Gives the smallest x, in steps, at which a level loses another asset; _NEVER when it cannot.
@@ -337,7 +370,7 @@ library ScreeningRules {
         unchecked {
             uint256 count = removed >> 64;
             uint256 classes = removed & ScreeningState.CLASS_SUM;
-            uint256 level = ScreeningRisk.levelOf(walk.slot);
+            uint256 level = ScreeningRisk.levelOf(walk.riskTable, walk.slot);
             uint256 emphasis = walk.policy.emphasis[level];
             uint256 weighted = emphasis * ScreeningRisk.pdPpmOf(walk.riskTable, walk.slot);
             state.numerator -= weighted * classes;
@@ -354,35 +387,22 @@ library ScreeningRules {
     }
 
     /// @dev First entry in the buffer whose index is not below the first one of interest.
-    function _firstEntry(uint256 buffer, uint256 count, uint256 from) private pure returns (uint256 low) {
+    function _firstEntry(Walk memory walk, uint256 count, uint256 from) private pure returns (uint256 low) {
         unchecked {
             if (from == 0) return 0;
             uint256 high = count;
             while (low < high) {
                 uint256 middle = (low + high) / 2;
-                if (ScreeningSort.entryAt(buffer, middle) >> 24 < from) low = middle + 1;
+                (uint256 index,,) = walk.reader.entryAt(middle);
+                if (index < from) low = middle + 1;
                 else high = middle;
             }
         }
     }
 
-    function _levelCut(Walk memory walk, uint256[] memory cuts) private pure returns (uint256) {
-        uint256 level = walk.policy.mode == 0 ? 0 : ScreeningRisk.levelOf(walk.slot);
-        return cuts[ScreeningState.LEVEL_CUTS + level];
-    }
-
-    /// @dev Removing b of a group leaves it within the limit from the b on that solves (g - b) / (s - b) = limit. Gives the
-    /// least class units.
-    function _overshootOf(IScreening.Policy memory policy, ScreeningState.State memory state, uint256 group)
-        private
-        pure
-        returns (uint256)
-    {
-        unchecked {
-            uint256 total = state.removed[0] & ScreeningState.CLASS_SUM;
-            uint256 over = state.groups[group] * ScreeningRisk.PPM - policy.regionLimitPpm * total;
-            return ScreeningRisk.divideUp(over, ScreeningRisk.PPM - policy.regionLimitPpm);
-        }
+    function _levelCut(Walk memory walk, ScreeningState.State memory state) private pure returns (uint256) {
+        uint256 level = walk.policy.mode == 0 ? 0 : ScreeningRisk.levelOf(walk.riskTable, walk.slot);
+        return state.cuts[state.groups.length + level];
     }
 
     /// @dev All assets of a slot have one pd: each unit removed takes m·(pd - target) off the excess over the target. Gives
@@ -392,11 +412,12 @@ library ScreeningRules {
             IScreening.Policy memory policy = walk.policy;
             uint256 pdPpm = ScreeningRisk.pdPpmOf(walk.riskTable, walk.slot);
             uint256 target = policy.expectedBadRatePpm;
+            uint256 emphasis = policy.emphasis[ScreeningRisk.levelOf(walk.riskTable, walk.slot)];
             if (pdPpm <= target) return type(uint256).max;
             uint256 excess = policy.byCount
                 ? state.numeratorByCount - target * state.denominatorByCount
                 : state.numerator - target * state.denominator;
-            return ScreeningRisk.divideUp(excess, policy.emphasis[ScreeningRisk.levelOf(walk.slot)] * (pdPpm - target));
+            return ScreeningRisk.divideUp(excess, emphasis * (pdPpm - target));
         }
     }
 
@@ -416,48 +437,9 @@ library ScreeningRules {
             : state.numerator <= policy.expectedBadRatePpm * state.denominator;
     }
 
-    function _isAnyGroupOver(IScreening.Policy memory policy, ScreeningState.State memory state)
-        private
-        pure
-        returns (bool)
-    {
-        unchecked {
-            for (uint256 group = 0; group < state.groupCount; ++group) {
-                if (_isOver(policy, state, group)) return true;
-            }
-            return false;
-        }
-    }
-
-    function _isOver(IScreening.Policy memory policy, ScreeningState.State memory state, uint256 group)
-        private
-        pure
-        returns (bool)
-    {
-        unchecked {
-            return state.groups[group] * ScreeningRisk.PPM
-                > policy.regionLimitPpm * (state.removed[0] & ScreeningState.CLASS_SUM);
-        }
-    }
-
-    /// @dev n groups within a limit below 1/n each cannot make up the whole: step 3 would end with nothing.
-    function _areTooFewGroups(IScreening.Policy memory policy, ScreeningState.State memory state)
-        private
-        pure
-        returns (bool)
-    {
-        unchecked {
-            uint256 present = 0;
-            for (uint256 group = 0; group < state.groupCount; ++group) {
-                if (state.groups[group] != 0) ++present;
-            }
-            return present * policy.regionLimitPpm < ScreeningRisk.PPM;
-        }
-    }
-
     /// @dev Step 4 ended without success. In a later round an earlier pass had met the target, and the limits undid it.
     function _bindingOf(ScreeningState.State memory state) private pure returns (IScreening.Binding) {
-        if (state.cuts.length > 1) return IScreening.Binding.Concentration;
+        if (state.roundCount > 1) return IScreening.Binding.Concentration;
         return state.removed[0] == 0 ? IScreening.Binding.Target : IScreening.Binding.Profile;
     }
 }

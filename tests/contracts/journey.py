@@ -27,11 +27,12 @@ POLICY = {
     "emphasis": [1] * 10,
     "freshDays": 30,
     "maxAgeDays": 90,
-    "ageFactorPpm": 1_100_000,
-    "termClassMax": 255,
-    "rateClassMax": 255,
-    "dpdClassMax": 255,
-    "regionLimitPpm": 1_000_000,
+    "layoutId": 0,
+    "sourcesId": 0,
+    "ageFactorPpm": [1_100_000, 1_200_000, 1_300_000],
+    "relationFactorPpm": 0,
+    "eligible": [],
+    "limits": [],
 }
 
 

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from itertools import count
 from typing import Any
 
-from client.sdk.screening import Asset, Policy, ScreeningResult, Tally, screen
+from client.sdk.pack.on_chain import policy_struct
+from client.sdk.pack.report import report_of
+from client.sdk.screening import Asset, EligibilityRule, Limit, Policy, ScreeningResult, Tally, screen
 from tests.contracts import journey
 from tests.contracts.chain import load_artifact
 from tests.contracts.suite import Suite
 
 STEP_GAS = 4_000_000
 CHUNK = 256
+TERM, RATE, DPD, REGION = range(4)
+"""Dimensions of the layout that most packs here have."""
+AGES = Policy(expected_bad_rate_ppm=0)
+"""Of a round, of which only the rules about records count."""
 _NUMBERS = count()
 
 
@@ -60,22 +66,19 @@ def add_model(suite: Suite, pd_ppm: Sequence[int], margin_ppm: Sequence[int]) ->
     return Model(tuple(pd_ppm), tuple(margin_ppm), journey.activate_model(suite, **changes))
 
 
-def policy_struct(policy: Policy) -> dict[str, Any]:
-    """The policy as the contract takes it."""
-    return {
-        "expectedBadRatePpm": policy.expected_bad_rate_ppm,
-        "mode": int(policy.mode),
-        "byCount": policy.by_count,
-        "profile": policy.profile_ppm,
-        "emphasis": policy.emphasis,
-        "freshDays": policy.fresh_days,
-        "maxAgeDays": policy.age_days_max,
-        "ageFactorPpm": policy.age_factor_ppm,
-        "termClassMax": policy.term_class_max,
-        "rateClassMax": policy.rate_class_max,
-        "dpdClassMax": policy.dpd_class_max,
-        "regionLimitPpm": policy.region_limit_ppm,
-    }
+def up_to(dimension: int, highest: int) -> EligibilityRule:
+    """Classes 0 to the highest are eligible."""
+    return EligibilityRule(dimension, 2 ** (highest + 1) - 1)
+
+
+def region_limit(limit_ppm: int) -> tuple[Limit, ...]:
+    """A limit of the region alone."""
+    return (Limit(dimension=REGION, limit_ppm=limit_ppm),)
+
+
+def bucket(term: int = 0, rate: int = 0, dpd: int = 0, region: int = 0) -> bytes:
+    """Bucket bytes in the layout that most packs here have."""
+    return bytes([term, rate, dpd, region])
 
 
 def define_policy(suite: Suite, policy: Policy) -> int:
@@ -84,33 +87,38 @@ def define_policy(suite: Suite, policy: Policy) -> int:
     return suite.Screening.functions.policyCount().call()
 
 
-def score_pack(suite: Suite, assets: Sequence[Asset], model: Model) -> tuple[int, int]:
-    """Take a pack from invitation to scores; ids of pack and round. The round ages by the default days of a policy."""
+def score_pack(suite: Suite, assets: Sequence[Asset], model: Model, scored_by: Policy = AGES) -> tuple[int, int]:
+    """Take a pack from invitation to scores; ids of pack and round."""
     name = f"screened pack {next(_NUMBERS)}"
     made = journey.Assets(
         leaves=tuple(journey.make_hash(name, "leaf", i) for i in range(len(assets))),
         nullifiers=tuple(journey.make_hash(name, "loan", i) for i in range(len(assets))),
         classes=tuple(asset.principal_class for asset in assets),
-        buckets=tuple(
-            bytes([asset.term_class, asset.rate_class, asset.dpd_class, asset.region_group]) for asset in assets
-        ),
+        buckets=tuple(asset.buckets for asset in assets),
     )
     pack = journey.submit_pack(suite, made)
     query = journey.request_credit(suite, pack, count=len(assets))
     suite.send("bureau", suite.CreditFileRegistry.functions.answerCredit(query, journey.HASH, len(assets), 0, 0, 0))
     suite.send("risk_control", suite.CreditFileRegistry.functions.closeQuery(query))
-    policy = define_policy(suite, Policy(expected_bad_rate_ppm=0))
-    call = suite.ScoringRounds.functions.open(pack, query, model.model_id, policy)
+    call = suite.ScoringRounds.functions.open(pack, query, model.model_id, define_policy(suite, scored_by))
     round_id = suite.event("ScoringRounds", "RoundOpened", suite.send("risk_control", call))["roundId"]
-    report = bytes(asset.report_byte for asset in assets)
+    report = report_of(asset.report_word for asset in assets)
     journey.agree(suite, round_id, report)
     journey.publish(suite, round_id, report)
     return pack, round_id
 
 
+def of_layout(suite: Suite, pack: int, policy: Policy) -> Policy:
+    """The policy with the layout of the pack."""
+    function = next(entry for entry in load_artifact("AssetPackRegistry")["abi"] if entry.get("name") == "pack")
+    place = [part["name"] for part in function["outputs"][0]["components"]].index("layoutId")
+    return replace(policy, layout_id=suite.AssetPackRegistry.functions.pack(pack).call()[place])
+
+
 def start_run(suite: Suite, pack: int, round_id: int, policy: Policy) -> int:
-    """Define the policy and start; the run's id."""
-    call = suite.Screening.functions.start(pack, round_id, define_policy(suite, policy))
+    """Define the policy for the pack's layout and start; the run's id."""
+    policy_id = define_policy(suite, of_layout(suite, pack, policy))
+    call = suite.Screening.functions.start(pack, round_id, policy_id)
     return suite.event("Screening", "ScreeningStarted", suite.send("risk_control", call))["runId"]
 
 

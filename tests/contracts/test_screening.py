@@ -7,23 +7,40 @@ from typing import Any
 
 import pytest
 
-from client.sdk.screening import Asset, Binding, Mode, Policy, Reason, ScreeningResult, bring_down, screen
+from client.sdk.pack.on_chain import policy_from_chain, policy_struct
+from client.sdk.pack.report import score_of, word
+from client.sdk.screening import (
+    Asset,
+    Binding,
+    EligibilityRule,
+    Limit,
+    Mode,
+    Policy,
+    Reason,
+    ScreeningResult,
+    bring_down,
+    screen,
+)
 from tests.contracts import journey
 from tests.contracts.chain import refused
 from tests.contracts.screening_scene import (
+    DPD,
     Model,
     Phase,
     add_model,
     assert_equal,
+    bucket,
     define_policy,
     finish_run,
+    of_layout,
     phase_of,
-    policy_struct,
     read_run,
     reasons_of,
+    region_limit,
     run_screening,
     score_pack,
     start_run,
+    up_to,
 )
 from tests.contracts.suite import Suite
 
@@ -31,14 +48,18 @@ MARGIN_LEAST = (1_050_000,) * 10
 PD_PPM = tuple(1_000 * score for score in range(1, 101))
 ASSETS = [
     Asset(
-        report_byte=0 if i % 40 == 39 else (1 + i * 37 % 100) | (0x80 if i % 10 == 3 else 0),
+        report_word=0 if i % 40 == 39 else word(1 + i * 37 % 100, i // 10 % 4 if i % 10 == 3 else 0),
         principal_class=1 + i % 9,
-        dpd_class=1 if i % 30 == 29 else 0,
-        region_group=i % 7 if i % 3 else 6,
+        buckets=bucket(dpd=1 if i % 30 == 29 else 0, region=i % 7 if i % 3 else 6),
     )
     for i in range(120)
 ]
-POLICY = Policy(expected_bad_rate_ppm=40_000, age_factor_ppm=1_100_000, dpd_class_max=0, region_limit_ppm=400_000)
+POLICY = Policy(
+    expected_bad_rate_ppm=40_000,
+    age_factor_ppm=(1_100_000, 1_200_000, 1_300_000),
+    eligible=(up_to(DPD, 0),),
+    limits=region_limit(400_000),
+)
 CASE_COUNTS = (21, 19, 16, 13, 10, 8, 8, 5, 3, 2)
 CASE_PD_PPM = (2_000, 4_000, 6_000, 9_000, 12_000, 16_000, 22_000, 30_000, 45_000, 80_000)
 
@@ -72,7 +93,11 @@ def status_of(suite: Suite, pack: int) -> int:
 
 def spread(counts: tuple[int, ...]) -> list[Asset]:
     """So many assets of each level."""
-    return [Asset(report_byte=10 * level + 5, principal_class=1) for level, n in enumerate(counts) for _ in range(n)]
+    return [
+        Asset(report_word=10 * level + 5, principal_class=1, buckets=bucket())
+        for level, n in enumerate(counts)
+        for _ in range(n)
+    ]
 
 
 def test_three_equal_levels_have_the_source_documents_bad_rate(suite: Suite) -> None:
@@ -122,7 +147,7 @@ def test_is_kept_of_a_pack_without_screening_is_true(suite: Suite, scored: Score
     [
         ({"expected_bad_rate_ppm": 10}, Binding.TARGET),
         ({"mode": Mode.PER_LEVEL, "profile_ppm": (0,) * 9 + (1,), "expected_bad_rate_ppm": 20_000}, Binding.PROFILE),
-        ({"region_limit_ppm": 100_000}, Binding.CONCENTRATION),
+        ({"limits": region_limit(100_000)}, Binding.CONCENTRATION),
     ],
 )
 def test_unreachable_target_changes_nothing_and_says_what_binds(
@@ -140,7 +165,7 @@ def test_unreachable_target_changes_nothing_and_says_what_binds(
 
 
 def test_pack_without_eligible_asset_is_unreachable(suite: Suite, scored: Scored) -> None:
-    assets = [replace(asset, report_byte=0) for asset in ASSETS]
+    assets = [replace(asset, report_word=0) for asset in ASSETS]
     pack, round_id = score_pack(suite, assets, scored.model)
     run = run_screening(suite, pack, round_id, POLICY).run_id
     assert assert_equal(suite, run, assets, POLICY, scored.model).binding is Binding.ELIGIBILITY
@@ -156,7 +181,7 @@ def test_bring_down_with_nothing_to_report_brings_the_pack_down(suite: Suite, sc
 
 def test_bring_down_of_risky_assets_in_parts_keeps_the_target(suite: Suite, scored: Scored) -> None:
     run, result = screen_pack(suite, scored)
-    kept = sorted(result.kept_indices(), key=lambda index: ASSETS[index].report_byte & 0x7F)[-6:]
+    kept = sorted(result.kept_indices(), key=lambda index: score_of(ASSETS[index].report_word))[-6:]
     first, second = sorted(kept[:3]), sorted(kept[3:])
     views = suite.Screening.functions
     suite.send("originator", views.reportBringDown(run, first, [1, 2, 3]))
@@ -178,7 +203,7 @@ def test_bring_down_of_risky_assets_in_parts_keeps_the_target(suite: Suite, scor
 def miss_target(suite: Suite, scored: Scored) -> tuple[int, ScreeningResult, list[int]]:
     """Screen, then bring half of the safest half down, after which the rest is above the target."""
     run, result = screen_pack(suite, scored)
-    kept = sorted(result.kept_indices(), key=lambda index: ASSETS[index].report_byte & 0x7F)
+    kept = sorted(result.kept_indices(), key=lambda index: score_of(ASSETS[index].report_word))
     gone = sorted(kept[: len(kept) // 2 : 2])
     suite.send("originator", suite.Screening.functions.bringDown(run, gone, [1] * len(gone)))
     return run, result, gone
@@ -215,41 +240,80 @@ def test_bring_down_of_everything_misses_the_target(suite: Suite, scored: Scored
         ({"expectedBadRatePpm": 1_000_001}, "expectedBadRatePpm"),
         ({"mode": 2}, "mode"),
         ({"freshDays": 366}, "freshDays"),
-        ({"ageFactorPpm": 999_999}, "ageFactorPpm"),
-        ({"regionLimitPpm": 0}, "regionLimitPpm"),
-        ({"regionLimitPpm": 1_000_001}, "regionLimitPpm"),
+        ({"ageFactorPpm": [999_999] * 3}, "ageFactorPpm"),
+        ({"ageFactorPpm": [1_200_000, 1_100_000, 1_200_000]}, "ageFactorPpm"),
+        ({"relationFactorPpm": 999_999}, "relationFactorPpm"),
+        ({"layoutId": 99}, "layoutId"),
+        ({"layoutId": 0}, "eligible"),
+        ({"layoutId": 0, "eligible": []}, "limits"),
+        ({"eligible": [(4, 1)]}, "eligible"),
+        ({"eligible": [(2, 0)]}, "eligible"),
+        ({"eligible": [(1, 1), (1, 3)]}, "eligible"),
+        ({"eligible": [(2, 1), (1, 3)]}, "eligible"),
+        ({"limits": [(4, 1, False)]}, "limits"),
+        ({"limits": [(3, 0, False)]}, "limits"),
+        ({"limits": [(3, 1_000_001, False)]}, "limits"),
+        ({"limits": [(2, 1, False), (2, 1, True)]}, "limits"),
+        ({"limits": [(3, 1, False), (2, 1, True)]}, "limits"),
         ({"emphasis": [0] + [1] * 9}, "emphasis"),
         ({"emphasis": [1] * 8 + [3, 2]}, "emphasis"),
         ({"mode": 1, "profile": [0] * 10}, "profile"),
     ],
 )
 def test_define_policy_out_of_range_is_refused(suite: Suite, changes: dict[str, Any], field: str) -> None:
-    with refused("ScreeningBadPolicy", field):
-        suite.send("risk_control", suite.Screening.functions.definePolicy(policy_struct(POLICY) | changes))
+    layout = {"layoutId": journey.layout_of(suite)}
+    struct = policy_struct(POLICY) | layout | changes
+    for call in (suite.Screening.functions.definePolicy(struct), suite.Screening.functions.whatIf(1, 1, struct)):
+        with refused("ScreeningBadPolicy", field):
+            suite.send("risk_control", call)
+
+
+def test_define_policy_with_more_limits_than_four_is_refused(suite: Suite) -> None:
+    layout = {"layoutId": journey.layout_of(suite, 5), "eligible": []}
+    for count in (4, 5):
+        limits = [(dimension, 500_000, False) for dimension in range(count)]
+        call = suite.Screening.functions.definePolicy(policy_struct(POLICY) | layout | {"limits": limits})
+        if count == 4:
+            suite.send("risk_control", call)
+            continue
+        with refused("ScreeningBadPolicy", "limits"):
+            suite.send("risk_control", call)
 
 
 def test_policy_is_read_as_it_was_defined(suite: Suite) -> None:
-    policy = replace(POLICY, emphasis=(1, 2, 3, 4, 5, 6, 7, 8, 9, 2**32 - 1), by_count=True)
+    policy = Policy(
+        expected_bad_rate_ppm=1,
+        emphasis=(1, 2, 3, 4, 5, 6, 7, 8, 9, 2**32 - 1),
+        by_count=True,
+        layout_id=journey.layout_of(suite),
+        sources_id=7,
+        relation_factor_ppm=1_500_000,
+        eligible=(EligibilityRule(0, 2**255 | 1), EligibilityRule(3, 2)),
+        limits=(Limit(dimension=1, limit_ppm=10**6), Limit(dimension=2, limit_ppm=1, exempts_zero=True)),
+    )
     policy_id = define_policy(suite, policy)
-    stored = suite.Screening.functions.policy(policy_id).call()
-    assert [list(v) if isinstance(v, tuple) else v for v in stored] == [
-        list(v) if isinstance(v, tuple) else v for v in policy_struct(policy).values()
-    ]
+    assert policy_from_chain(suite.Screening.functions.policy(policy_id).call()) == policy
     with refused("ScreeningUnknownPolicy", policy_id + 1):
         suite.call("stranger", suite.Screening.functions.policy(policy_id + 1))
 
 
 def test_start_is_refused_for_what_is_not_there(suite: Suite, scored: Scored) -> None:
     start = suite.Screening.functions.start
-    policy = define_policy(suite, POLICY)
-    older = define_policy(suite, replace(POLICY, age_days_max=400))
-    scored_by = suite.Screening.functions.policyCount().call() - 2
+    suits = of_layout(suite, scored.pack, POLICY)
+    policy = define_policy(suite, suits)
+    scored_by = suite.Screening.functions.policyCount().call() - 1
     with refused("ScreeningUnknownPolicy", 999):
         suite.send("risk_control", start(scored.pack, scored.round_id, 999))
     with refused("ScreeningWrongRound", 999, scored.pack):
         suite.send("risk_control", start(scored.pack, 999, policy))
-    with refused("ScreeningAgeRuleDiffers", older, scored_by):
-        suite.send("risk_control", start(scored.pack, scored.round_id, older))
+    for changes in ({"age_days_max": 400}, {"fresh_days": 1}, {"sources_id": 1}, {"relation_factor_ppm": 10**6}):
+        with refused("ScreeningRecordRulesDiffer", scored.round_id, scored_by):
+            other = define_policy(suite, replace(suits, **changes))
+            suite.send("risk_control", start(scored.pack, scored.round_id, other))
+    other_layout = journey.layout_of(suite, 5)
+    with refused("ScreeningWrongLayout", other_layout, suits.layout_id):
+        other = define_policy(suite, replace(suits, layout_id=other_layout))
+        suite.send("risk_control", start(scored.pack, scored.round_id, other))
     with refused("ScreeningWrongPackStatus", 999, 0):
         suite.send("risk_control", start(999, scored.round_id, policy))
 
@@ -324,7 +388,8 @@ def test_bring_down_refuses_what_is_wrong_in_a_report(suite: Suite, scored: Scor
 @pytest.mark.parametrize("sender", ["originator", "exchange", "oracle_a", "governor_a", "deployer", "stranger"])
 def test_functions_of_risk_control_are_refused_to_others(suite: Suite, sender: str) -> None:
     views = suite.Screening.functions
-    for call in (views.definePolicy(policy_struct(POLICY)), views.start(1, 1, 1), views.step(1)):
+    struct = policy_struct(POLICY)
+    for call in (views.definePolicy(struct), views.start(1, 1, 1), views.step(1), views.whatIf(1, 1, struct)):
         with refused("AccessManagedUnauthorized", suite.account[sender]):
             suite.send(sender, call)
 
@@ -338,7 +403,7 @@ def test_functions_of_the_originator_are_refused_to_others(suite: Suite, sender:
 
 
 def test_contracts_are_initialized_and_upgraded_by_governance_alone(suite: Suite) -> None:
-    for contract in (suite.Screening, suite.ScreeningEngine):
+    for contract in (suite.Screening, suite.ScreeningTerms, suite.ScreeningEngine, suite.ScreeningOutcome):
         with refused("InvalidInitialization"):
             suite.send("deployer", contract.functions.initialize(suite.deployer, suite.deployer))
         with refused("AccessManagedUnauthorized", suite.governor_a):

@@ -7,37 +7,57 @@ from random import Random
 
 import pytest
 
-from client.sdk.screening import Asset, Mode, Policy, Reason
+from client.sdk.pack.report import word
+from client.sdk.screening import Asset, Limit, Mode, Policy, Reason
 from tests.contracts.chain import refused
 from tests.contracts.screening_scene import (
+    DPD,
+    RATE,
+    REGION,
     STEP_GAS,
+    TERM,
     Model,
     Phase,
     add_model,
     assert_equal,
+    bucket,
     finish_run,
     phase_of,
     read_run,
+    region_limit,
     run_screening,
     score_pack,
     start_run,
+    up_to,
 )
 from tests.contracts.suite import Suite
 
 PD_PPM = tuple(2_000 + 2_500 * score for score in range(100))
 MARGINS = (1_050_000,) * 10
-LEAST_GAS = {Phase.SORTING: 1_800_000, Phase.LIMITING: 1_100_000, Phase.SELECTING: 1_100_000}
+LEAST_GAS = {Phase.SORTING: 2_600_000, Phase.LIMITING: 1_300_000, Phase.SELECTING: 1_300_000}
 """With which a call gets a little further."""
 POLICIES = {
     "whole pack": Policy(
-        expected_bad_rate_ppm=100_000, age_factor_ppm=1_100_000, dpd_class_max=0, region_limit_ppm=100_000
+        expected_bad_rate_ppm=100_000,
+        age_factor_ppm=(1_100_000, 1_200_000, 1_300_000),
+        eligible=(up_to(DPD, 0),),
+        limits=region_limit(100_000),
     ),
     "per level": Policy(
         expected_bad_rate_ppm=100_000,
         mode=Mode.PER_LEVEL,
         profile_ppm=tuple(100_000 * level for level in range(1, 11)),
-        dpd_class_max=0,
-        region_limit_ppm=100_000,
+        eligible=(up_to(DPD, 0),),
+        limits=region_limit(100_000),
+    ),
+    "several limits": Policy(
+        expected_bad_rate_ppm=100_000,
+        eligible=(up_to(DPD, 0),),
+        limits=(
+            Limit(dimension=TERM, limit_ppm=250_000),
+            Limit(dimension=RATE, limit_ppm=20_000, exempts_zero=True),
+            Limit(dimension=REGION, limit_ppm=100_000),
+        ),
     ),
 }
 
@@ -47,12 +67,16 @@ def make_pack(count: int) -> list[Asset]:
     random = Random(1)
     return [
         Asset(
-            report_byte=0
+            report_word=0
             if random.random() < 0.01
-            else min(100, max(1, int(random.gauss(42, 20)))) | random.choice([0, 0, 0, 0, 0x80]),
+            else word(min(100, max(1, int(random.gauss(42, 20)))), random.choice([0] * 9 + [1, 2, 3])),
             principal_class=random.randint(1, 35),
-            dpd_class=int(random.random() < 0.02),
-            region_group=min(50, int(random.expovariate(0.12))),
+            buckets=bucket(
+                term=random.randint(1, 6),
+                rate=max(0, int(random.gauss(0, 60))),
+                dpd=int(random.random() < 0.02),
+                region=min(50, int(random.expovariate(0.12))),
+            ),
         )
         for _ in range(count)
     ]

@@ -7,12 +7,8 @@ from client.sdk.chain import ChainClient
 from client.sdk.errors import InvalidInputError
 from client.sdk.pack.credit_record import RecordRules
 from client.sdk.pack.report import REPORT_CHUNK_SIZE, WORD_SIZE
-<<<<<<< HEAD
 from client.sdk.pack.sources import read_sources
-from client.sdk.screening import Asset, Mode, Policy, Reason, Tally, decode_assets
-=======
 from client.sdk.screening import Asset, EligibilityRule, Limit, Mode, Policy, Reason, Tally, decode_assets
->>>>>>> 0179743 (screening: Take words, layouts and rules as data)
 
 ASSETS_PER_CHUNK = 256
 

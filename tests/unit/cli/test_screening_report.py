@@ -28,7 +28,7 @@ def screened(target_ppm: int) -> tuple[ScreenedPack, Policy, PackFile]:
         receipts=(b"",) * len(rows),
     )
     assets = tuple(
-        Asset(report_byte=score, principal_class=principal_class(cents, 1_000))
+        Asset(report_word=score, principal_class=principal_class(cents, 1_000))
         for score, cents in zip(SCORES, BALANCES, strict=True)
     )
     policy = Policy(expected_bad_rate_ppm=target_ppm)

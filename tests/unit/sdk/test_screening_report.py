@@ -7,8 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from client.sdk.errors import InvalidInputError
+from client.sdk.pack.report import word
 from client.sdk.screening import (
     Asset,
+    EligibilityRule,
+    Limit,
     Mode,
     Policy,
     Reason,
@@ -28,14 +31,18 @@ MARGIN_PPM = (1_050_000,) * 10
 assets_strategy = st.lists(
     st.builds(
         Asset,
-        report_byte=st.integers(0, 100).flatmap(lambda score: st.sampled_from([score, score | 0x80])),
+        report_word=st.builds(word, st.integers(1, 100), st.integers(0, 3)) | st.just(0),
         principal_class=st.integers(1, 65_535),
-        dpd_class=st.sampled_from([0, 0, 0, 1]),
-        region_group=st.integers(0, 2),
+        buckets=st.builds(lambda dpd, region: bytes([dpd, region]), st.sampled_from([0, 0, 0, 1]), st.integers(0, 2)),
     ),
     max_size=60,
 )
-POLICY = Policy(expected_bad_rate_ppm=40_000, dpd_class_max=0, region_limit_ppm=600_000, age_factor_ppm=1_200_000)
+POLICY = Policy(
+    expected_bad_rate_ppm=40_000,
+    eligible=(EligibilityRule(0, 0b1),),
+    limits=(Limit(dimension=1, limit_ppm=600_000),),
+    age_factor_ppm=(1_200_000, 1_300_000, 1_400_000),
+)
 
 
 @given(assets=assets_strategy)
@@ -68,7 +75,7 @@ def test_curve_of_any_pack_starts_at_the_rate_before_and_ends_empty(assets: list
 
 
 def test_curve_passes_through_what_whole_pack_screening_keeps() -> None:
-    assets = [Asset(report_byte=score, principal_class=1) for score in range(1, 101)]
+    assets = [Asset(report_word=score, principal_class=1) for score in range(1, 101)]
     policy = Policy(expected_bad_rate_ppm=20_000)
     result = screen(assets, policy, PD_PPM, MARGIN_PPM)
     removed = 100 - result.after.tally.count
@@ -81,17 +88,19 @@ def test_example_of_the_rules_page_takes_two_rounds() -> None:
     scores = [10] * 4 + [30] * 3 + [80] * 3
     groups = [0, 0, 1, 2, 3, 4, 5, 6, 7, 8]
     pd = [50_000] * 20 + [70_000] * 40 + [100_000] * 40
-    assets = [Asset(report_byte=s, principal_class=1, region_group=g) for s, g in zip(scores, groups, strict=True)]
+    assets = [Asset(report_word=s, principal_class=1, buckets=bytes([g])) for s, g in zip(scores, groups, strict=True)]
     no_margin = (1_000_000,) * 10
     plain = screen(assets, Policy(expected_bad_rate_ppm=60_000), pd, no_margin)
     assert (plain.before.bad_rate_by_count_ppm, plain.after.bad_rate_by_count_ppm) == (71_000, 58_572)
-    limited = screen(assets, Policy(expected_bad_rate_ppm=60_000, region_limit_ppm=250_000), pd, no_margin)
+    limited = screen(
+        assets, Policy(expected_bad_rate_ppm=60_000, limits=(Limit(dimension=0, limit_ppm=250_000),)), pd, no_margin
+    )
     assert limited.reasons == bytes([3, 0, 0, 0, 0, 0, 0, 4, 4, 4])
     assert (limited.round_count, limited.after.bad_rate_by_count_ppm) == (2, 60_000)
 
 
 def test_compare_modes_gives_what_each_mode_gives_alone() -> None:
-    assets = [Asset(report_byte=score, principal_class=1) for score in range(1, 101)]
+    assets = [Asset(report_word=score, principal_class=1) for score in range(1, 101)]
     policy = Policy(expected_bad_rate_ppm=45_000, profile_ppm=tuple(100_000 * n for n in range(10)))
     both = compare_modes(assets, policy, PD_PPM, MARGIN_PPM)
     assert both[Mode.WHOLE_PACK] == screen(assets, policy, PD_PPM, MARGIN_PPM)
@@ -99,7 +108,7 @@ def test_compare_modes_gives_what_each_mode_gives_alone() -> None:
 
 
 def test_histogram_of_a_later_run_leaves_out_what_was_brought_down_before() -> None:
-    assets = [Asset(report_byte=score, principal_class=2) for score in (5, 5, 90)]
+    assets = [Asset(report_word=score, principal_class=2) for score in (5, 5, 90)]
     policy = Policy(expected_bad_rate_ppm=10_000)
     first = screen(assets, policy, PD_PPM, MARGIN_PPM)
     reported = bring_down(assets, policy, PD_PPM, MARGIN_PPM, first, [0])
@@ -111,21 +120,22 @@ def test_histogram_of_a_later_run_leaves_out_what_was_brought_down_before() -> N
 
 
 def test_decode_assets_reads_the_bytes_on_chain() -> None:
-    decoded = decode_assets(
-        classes=bytes([1, 2, 0, 9]), buckets=bytes([3, 4, 5, 6, 7, 8, 1, 0]), report=bytes([0x85, 0])
-    )
-    assert decoded == (
-        Asset(report_byte=0x85, principal_class=258, term_class=3, rate_class=4, dpd_class=5, region_group=6),
-        Asset(report_byte=0, principal_class=9, term_class=7, rate_class=8, dpd_class=1, region_group=0),
-    )
+    decoded = decode_assets(classes=bytes([1, 2, 0, 9]), buckets=bytes([3, 4, 5, 6, 7, 8]), report=bytes([4, 85, 0, 0]))
+    assert list(decoded) == [
+        Asset(report_word=word(85, relation=True), principal_class=258, buckets=bytes([3, 4, 5])),
+        Asset(report_word=0, principal_class=9, buckets=bytes([6, 7, 8])),
+    ]
 
 
-@pytest.mark.parametrize(("classes", "buckets"), [(b"\0\1", b"\0" * 8), (b"\0\1\0\1", b"\0" * 7)])
-def test_decode_assets_of_unequal_lengths_is_refused(classes: bytes, buckets: bytes) -> None:
+@pytest.mark.parametrize(
+    ("classes", "buckets", "report"),
+    [(b"\0\1", b"\0" * 8, b"\0\1" * 2), (b"\0\1\0\1", b"\0" * 7, b"\0\1" * 2), (b"\0\1", b"\0", b"\0\1\0")],
+)
+def test_decode_assets_of_unequal_lengths_is_refused(classes: bytes, buckets: bytes, report: bytes) -> None:
     with pytest.raises(InvalidInputError, match="bytes of a pack"):
-        decode_assets(classes=classes, buckets=buckets, report=b"\1\1")
+        decode_assets(classes=classes, buckets=buckets, report=report)
 
 
 def test_bridge_without_a_balance_for_each_asset_is_refused() -> None:
     with pytest.raises(InvalidInputError, match="exact balances"):
-        bridge([Asset(report_byte=1, principal_class=1)], b"\0", [])
+        bridge([Asset(report_word=1, principal_class=1)], b"\0", [])
