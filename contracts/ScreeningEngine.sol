@@ -22,7 +22,7 @@ contract ScreeningEngine is IScreeningEngine, GovernedContract {
     using ScreeningContext for ScreeningContext.Context;
     using ScreeningMoves for ScreeningMoves.Log;
     using ScreeningReader for ScreeningReader.Source;
-    using ScreeningSort for ScreeningSort.Batch;
+    using ScreeningSort for ScreeningSort.SortBatch;
     using ScreeningState for ScreeningState.State;
 
     /// @dev Gas of a call that sorts, apart from its chunks: tables, directory, creation; and for each slot.
@@ -60,7 +60,7 @@ contract ScreeningEngine is IScreeningEngine, GovernedContract {
         IScreening.Run memory run = context.run;
         uint256 slotCount = ScreeningRisk.slotCountOf(context.riskTable);
         uint256 end = _endOfBatch(context, slotCount);
-        ScreeningSort.Batch memory batch = ScreeningSort.open(context.criteria, slotCount, end - run.sortedCount);
+        ScreeningSort.SortBatch memory batch = ScreeningSort.open(context.criteria, slotCount, end - run.sortedCount);
         for (uint256 index = run.sortedCount; index < end; index += 256) {
             uint256 count = context.source.load(index);
             if (run.previousRunId != 0) {

@@ -18,7 +18,7 @@ library ScreeningSort {
     /// @param limitCount groups of an asset
     /// @param slotCount number of slots
     /// @param criteria what is asked of each asset
-    struct Batch {
+    struct SortBatch {
         uint256 sums;
         uint256 tallies;
         uint256 items;
@@ -70,7 +70,7 @@ library ScreeningSort {
     function open(ScreeningPolicy.Criteria memory criteria, uint256 slotCount, uint256 count)
         internal
         pure
-        returns (Batch memory batch)
+        returns (SortBatch memory batch)
     {
         batch.limitCount = criteria.limits.length;
         (batch.criteria, batch.slotCount) = (criteria, slotCount);
@@ -92,7 +92,7 @@ library ScreeningSort {
     /// @param data memory address of their classes, then their buckets
     /// @param words memory address of their report words
     /// @param count of assets
-    function add(Batch memory batch, uint256 data, uint256 words, uint256 count) internal pure {
+    function add(SortBatch memory batch, uint256 data, uint256 words, uint256 count) internal pure {
         ScreeningPolicy.Criteria memory criteria = batch.criteria;
         // solhint-disable-next-line no-inline-assembly
         assembly {
@@ -140,7 +140,7 @@ library ScreeningSort {
     /// @param batch in question
     /// @param code slot, NO_RECORD, NOT_ELIGIBLE or GONE
     /// @return tally of the assets added so far
-    function tallyOf(Batch memory batch, uint256 code) internal pure returns (uint256 tally) {
+    function tallyOf(SortBatch memory batch, uint256 code) internal pure returns (uint256 tally) {
         // solhint-disable-next-line no-inline-assembly
         assembly {
             tally := mload(add(mload(add(batch, 0x20)), shl(5, code)))
@@ -151,7 +151,7 @@ library ScreeningSort {
     /// @param batch in question
     /// @param group place of the limit << 8 | class of its dimension
     /// @return sum of the assets added so far
-    function groupSumOf(Batch memory batch, uint256 group) internal pure returns (uint256 sum) {
+    function groupSumOf(SortBatch memory batch, uint256 group) internal pure returns (uint256 sum) {
         // solhint-disable-next-line no-inline-assembly
         assembly {
             sum := mload(add(mload(batch), shl(5, group)))
@@ -161,7 +161,7 @@ library ScreeningSort {
     /// @notice Sorts the batch. The tallies are used up as the positions to write to.
     /// @param batch all assets are in
     /// @return sorted directory and entries
-    function close(Batch memory batch) internal pure returns (bytes memory sorted) {
+    function close(SortBatch memory batch) internal pure returns (bytes memory sorted) {
         uint256 slotCount = batch.slotCount;
         uint256 total = 0;
         for (uint256 slot = 0; slot < slotCount; ++slot) {

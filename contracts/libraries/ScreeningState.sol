@@ -107,7 +107,7 @@ library ScreeningState {
     /// @param emphasis m by level
     function add(
         State memory state,
-        ScreeningSort.Batch memory batch,
+        ScreeningSort.SortBatch memory batch,
         bytes memory riskTable,
         uint32[10] memory emphasis
     ) internal pure {

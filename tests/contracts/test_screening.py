@@ -292,7 +292,9 @@ def test_policy_is_read_as_it_was_defined(suite: Suite) -> None:
         limits=(Limit(dimension=1, limit_ppm=10**6), Limit(dimension=2, limit_ppm=1, exempts_zero=True)),
     )
     policy_id = define_policy(suite, policy)
-    assert policy_from_chain(suite.Screening.functions.policy(policy_id).call()) == policy
+    contract = suite.Screening
+    reader = suite.chain.w3.eth.contract(contract.address, abi=contract.abi, decode_tuples=True)
+    assert policy_from_chain(reader.functions.policy(policy_id).call()) == policy
     with refused("ScreeningUnknownPolicy", policy_id + 1):
         suite.call("stranger", suite.Screening.functions.policy(policy_id + 1))
 
