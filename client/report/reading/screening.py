@@ -14,7 +14,7 @@ from client.sdk.pack.on_chain import (
     read_report,
     read_tables,
 )
-from client.sdk.pack.report import AGED
+from client.sdk.pack.report import band_of, score_of
 from client.sdk.screening import Asset, Mode, Policy, Reason, ScreeningResult, bring_down, compare_modes, screen
 
 
@@ -55,12 +55,12 @@ class Screening:
     @cached_property
     def scores(self) -> tuple[int, ...]:
         """Score of each asset, 0 without a usable record."""
-        return tuple(asset.report_byte & ~AGED for asset in self.assets)
+        return tuple(score_of(asset.report_word) for asset in self.assets)
 
     @cached_property
     def aged(self) -> tuple[bool, ...]:
         """Whether each asset was scored from an aged record."""
-        return tuple(bool(asset.report_byte & AGED) for asset in self.assets)
+        return tuple(band_of(asset.report_word) > 0 for asset in self.assets)
 
     @cached_property
     def pd_ppm(self) -> tuple[int, ...]:
