@@ -16,6 +16,7 @@ import pytest
 
 from client.model.schema import CREDIT_FIELDS
 from client.roles.bureau.daemon import Daemon, Handled
+from client.roles.bureau.notices import tell_when_due
 from client.roles.bureau.query import Policy, Refusal
 from client.roles.risk_control.query import open_query
 from client.sdk.consent import Purpose
@@ -258,6 +259,15 @@ def test_superseded_record_brings_one_notice_without_content(scene: Scene) -> No
     again = scene.ask(scene.file(), Purpose.MONITORING)
     assert scene.step("bureau_b", again).refusal is None
     assert network.ask("risk", "risk", "notices", str(scene.pack))[0]["queried_again"]
+
+
+def test_daemon_collects_changes_before_it_tells_of_them(scene: Scene) -> None:
+    bureau = scene.network.bureau(scene.database("bureau_c"), name="bureau_c")
+    assert tell_when_due(bureau) == []
+    upload(scene, "bureau_c", THIRD | {"bankruptcies": 4}, [51, 53], days={51: 15_330, 53: 15_330})
+    assert tell_when_due(bureau) == []
+    assert scene.query in tell_when_due(bureau, every_s=0)
+    assert tell_when_due(bureau, every_s=0) == []
 
 
 def test_withdrawal_of_the_related_person_takes_the_spread_record_back(scene: Scene) -> None:
