@@ -39,6 +39,8 @@ def serve(
     Example: tranchain --keystore oracle.json oracle serve --auditor auditor.json
     """
     session = session_of(context)
+    package = ModelPackage.load(model)
+    package.check_scores_assets()
     chain = session.chain
     reader = unlock(auditor, session.password)
     service = OracleService(
@@ -46,7 +48,7 @@ def serve(
         session.vault_as(reader),
         oracle=session.identity.account,
         auditor=reader,
-        package=ModelPackage.load(model),
+        package=package,
         store=ReportStore(open_engine(db), chain_id=chain.chain_id, registry=chain.registry),
     )
     stop = threading.Event()

@@ -71,7 +71,9 @@ def _result(report: "ModelReport", reference: str) -> dict[str, object]:
         "reference_ks_ppm": report.reference_ks_ppm,
         "whole": [_period(report.whole)],
         "months": [_period(each) for each in report.months],
-        "levels": [{"level": level, **_outcome(each)} for level, each in enumerate(report.levels, 1)],
+        "levels": [
+            {"level": level, "loans_count": each.loans, **_outcome(each)} for level, each in enumerate(report.levels, 1)
+        ],
         "alerts": [
             {
                 "severity": each.severity,
@@ -99,10 +101,10 @@ def _period(period: "PeriodReport") -> dict[str, object]:
 
 
 def _outcome(outcome: "Comparison") -> dict[str, object]:
-    """Rates of the settled loans; low and high are those that 19 of 20 such sets have when the PD is right."""
+    """Default rates; low and high are those that 19 of 20 such sets of loans have when the PD is right."""
     loans = outcome.loans
     return {
-        "settled_count": loans,
+        "open_count": outcome.open,
         "expected_ppm": outcome.expected_ppm // loans if loans else None,
         "low_ppm": outcome.low * 1_000_000 // loans if loans else None,
         "high_ppm": -(-outcome.high * 1_000_000 // loans) if loans else None,

@@ -25,7 +25,7 @@ from client.model.calibration import (
     scores_of,
 )
 from client.model.committed import DEFAULT_MODEL
-from client.model.errors import ArtifactError
+from client.model.errors import ArtifactError, RecordShapeError
 from client.model.executor_numpy import Executor, NumpyExecutor
 from client.model.executor_onnx import OnnxExecutor
 from client.model.feature_spec import FeatureSpec
@@ -179,6 +179,12 @@ class ModelPackage:
     def network_hash(self) -> bytes:
         """keccak256 of the canonical bytes of the integer weights."""
         return self.network.digest
+
+    def check_scores_assets(self) -> None:
+        """Raise RecordShapeError for a package that reads fields of its own, and so no assets of packs."""
+        if self.manifest.schema_version == OWN_RECORDS:
+            got = f"{self.manifest.name}, which reads fields of its own"
+            raise RecordShapeError(subject="model", got=got, expected=f"a package of schema version {SCHEMA_VERSION}")
 
     @property
     def pd_ppm(self) -> tuple[int, ...]:

@@ -26,25 +26,25 @@ class ScoreCounts:
     """Loans of some period by score 1 to 100."""
 
     totals: tuple[int, ...]
-    settled: tuple[int, ...]
-    """Those of `totals` whose outcome is known."""
     defaults: tuple[int, ...]
-    """Those of `settled` that defaulted."""
+    """Those of `totals` that defaulted so far."""
+    open: tuple[int, ...] = (0,) * SCORE_COUNT
+    """Those of `totals` that did not default yet and still may."""
 
     def __post_init__(self) -> None:
-        for name in ("totals", "settled", "defaults"):
+        for name in ("totals", "defaults", "open"):
             if len(getattr(self, name)) != SCORE_COUNT:
                 raise SpecError(part=name, got=f"{len(getattr(self, name))} counts", expected=str(SCORE_COUNT))
-        for total, settled, bad in zip(self.totals, self.settled, self.defaults, strict=True):
-            if not 0 <= bad <= settled <= total:
-                raise SpecError(part="counts", got=f"{bad}, {settled}, {total}", expected="defaults <= settled <= all")
+        for total, bad, unknown in zip(self.totals, self.defaults, self.open, strict=True):
+            if min(bad, unknown) < 0 or bad + unknown > total:
+                raise SpecError(part="counts", got=f"{bad} + {unknown} of {total}", expected="defaults + open <= all")
 
     def plus(self, other: "ScoreCounts") -> "ScoreCounts":
         """Return the loans of both."""
         return ScoreCounts(
             totals=tuple(map(sum, zip(self.totals, other.totals, strict=True))),
-            settled=tuple(map(sum, zip(self.settled, other.settled, strict=True))),
             defaults=tuple(map(sum, zip(self.defaults, other.defaults, strict=True))),
+            open=tuple(map(sum, zip(self.open, other.open, strict=True))),
         )
 
 
@@ -69,15 +69,18 @@ class Thresholds:
     ks_drop_ppm: int = 50_000
     """Fall of KS below that of the calibration."""
     defaults_min: int = 50
-    """With fewer defaults, or fewer loans without, KS is not judged."""
+    """With fewer defaults, or fewer loans without, KS is not judged; nor while loans are open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Expected against observed defaults of some settled loans."""
+    """Expected against observed defaults of some loans."""
 
     loans: int
     observed: int
+    """Defaults so far."""
+    open: int
+    """Loans that may still default."""
     expected_ppm: int
     """Sum of the loans' PD: divided by 10^6 the expected number of defaults."""
     prudent_ppm: int
@@ -93,10 +96,14 @@ class Comparison:
 
     @property
     def severity(self) -> Severity | None:
-        """`watch` outside the interval, `act` when above it and above the promise with margin."""
-        if self.low <= self.observed <= self.high:
-            return None
-        return "act" if self.observed > self.high and self.observed * PPM > self.prudent_ppm else "watch"
+        """`watch` outside the interval, `act` when above it and above the promise with margin.
+
+        Open loans are given the benefit of the doubt both ways: too many defaults are too many already, too few are
+        so when all open loans would not make them enough.
+        """
+        if self.observed > self.high:
+            return "act" if self.observed * PPM > self.prudent_ppm else "watch"
+        return "watch" if self.observed + self.open < self.low else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +114,7 @@ class PeriodReport:
     loans: int
     psi_ppm: int
     ks_ppm: int | None
-    """None when all settled loans had the same outcome, or none is settled."""
+    """Of the defaults so far against the other loans; None when there is only one kind."""
     auc_ppm: int | None
     outcome: Comparison
 
@@ -169,24 +176,25 @@ def watch(reference: Reference, months: Mapping[str, ScoreCounts], thresholds: T
 
 
 def compare(reference: Reference, counts: ScoreCounts, *, level: int | None = None) -> Comparison:
-    """Compare expected with observed defaults of the settled loans, of one level or of all.
+    """Compare expected with observed defaults, of one level or of all.
 
     The interval is that of a sum of independent loans, each with its PD: expected ± 1.96 standard deviations, outward
     to whole defaults.
     """
-    expected = prudent = variance = loans = observed = 0
-    for index, (settled, bad) in enumerate(zip(counts.settled, counts.defaults, strict=True)):
+    expected = prudent = variance = loans = observed = unknown = 0
+    for index, (total, bad) in enumerate(zip(counts.totals, counts.defaults, strict=True)):
         if level is not None and index // LEVEL_COUNT + 1 != level:
             continue
         pd = reference.pd_ppm[index]
-        loans, observed = loans + settled, observed + bad
-        expected += settled * pd
-        prudent += settled * min(PPM, -(-pd * reference.margin_ppm[index // LEVEL_COUNT] // PPM))
-        variance += settled * pd * (PPM - pd)
+        loans, observed, unknown = loans + total, observed + bad, unknown + counts.open[index]
+        expected += total * pd
+        prudent += total * min(PPM, -(-pd * reference.margin_ppm[index // LEVEL_COUNT] // PPM))
+        variance += total * pd * (PPM - pd)
     reach = isqrt(variance * _INTERVAL // PPM)
     return Comparison(
         loans=loans,
         observed=observed,
+        open=unknown,
         expected_ppm=expected,
         prudent_ppm=prudent,
         low=max(0, (expected - reach) // PPM),
@@ -199,8 +207,8 @@ def _period(name: str, reference: Reference, counts: ScoreCounts) -> PeriodRepor
         name=name,
         loans=sum(counts.totals),
         psi_ppm=psi_ppm(reference.totals, counts.totals),
-        ks_ppm=ks_ppm(counts.settled, counts.defaults),
-        auc_ppm=auc_ppm(counts.settled, counts.defaults),
+        ks_ppm=ks_ppm(counts.totals, counts.defaults),
+        auc_ppm=auc_ppm(counts.totals, counts.defaults),
         outcome=compare(reference, counts),
     )
 
@@ -221,7 +229,12 @@ def _alerts(period: PeriodReport, reference_ks: int | None, limits: Thresholds) 
             )
         )
     rarer = min(period.outcome.observed, period.outcome.loans - period.outcome.observed)
-    if reference_ks is not None and period.ks_ppm is not None and rarer >= limits.defaults_min:
+    if (
+        reference_ks is not None
+        and period.ks_ppm is not None
+        and rarer >= limits.defaults_min
+        and not period.outcome.open
+    ):
         least = reference_ks - limits.ks_drop_ppm
         if period.ks_ppm < least:
             alerts.append(

@@ -49,8 +49,8 @@ def read_history(path: Path, *, skip_bad_rows: bool = False) -> tuple[dict[str, 
     frame = table.accepted(skip_bad_rows=skip_bad_rows)
     by_score = frame.group_by("month", "score").agg(
         totals=pl.col("loans").sum(),
-        settled=pl.col("loans").filter(pl.col("defaulted").is_not_null()).sum(),
         defaults=pl.col("loans").filter(pl.col("defaulted") == 1).sum(),
+        open=pl.col("loans").filter(pl.col("defaulted").is_null()).sum(),
     )
     months = {}
     for (day,), part in by_score.sort("month", "score").group_by("month", maintain_order=True):
@@ -62,7 +62,7 @@ def reference_of(months: dict[str, ScoreCounts], first: str, last: str, margin_p
     """Return the months from `first` to `last` as what the others are compared with: their own PD by score.
 
     Raises:
-        InvalidInputError: no such months, or a score without a settled loan in them.
+        InvalidInputError: no such months, a score without a loan in them, or loans that are still open.
     """
     chosen = [counts for name, counts in months.items() if first <= name <= last]
     if not chosen:
@@ -70,20 +70,22 @@ def reference_of(months: dict[str, ScoreCounts], first: str, last: str, margin_p
     whole = chosen[0]
     for counts in chosen[1:]:
         whole = whole.plus(counts)
-    empty = [score for score, settled in enumerate(whole.settled, 1) if not settled]
+    if any(whole.open):
+        raise InvalidInputError("reference", got=f"{sum(whole.open)} open loans", expected="months with known outcome")
+    empty = [score for score, total in enumerate(whole.totals, 1) if not total]
     if empty:
-        got = f"no settled loan of score {empty[0]}"
+        got = f"no loan of score {empty[0]}"
         raise InvalidInputError("reference", got=got, expected="all of 100 scores", remedy="take more months")
     return Reference(
-        totals=whole.settled,
+        totals=whole.totals,
         defaults=whole.defaults,
-        pd_ppm=monotone_pd_ppm(whole.settled, whole.defaults),
+        pd_ppm=monotone_pd_ppm(whole.totals, whole.defaults),
         margin_ppm=margin_ppm,
     )
 
 
 def _counts(part: pl.DataFrame) -> ScoreCounts:
-    lists: dict[str, list[int]] = {name: [0] * SCORE_COUNT for name in ("totals", "settled", "defaults")}
+    lists: dict[str, list[int]] = {name: [0] * SCORE_COUNT for name in ("totals", "defaults", "open")}
     for row in part.iter_rows(named=True):
         for name, counts in lists.items():
             counts[row["score"] - 1] = row[name]

@@ -70,6 +70,11 @@ def test_package_of_own_fields_refuses_the_assets_of_packs(package: ModelPackage
         package.score(assets)
 
 
+def test_oracle_does_not_serve_with_a_package_of_own_fields(german: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["oracle", "serve", "--auditor", "nobody.json", "--model", str(german)]) == 1
+    assert "german, which reads fields of its own" in capfd.readouterr().err
+
+
 def test_model_card_says_that_there_is_no_time(german: Path) -> None:
     card = (german / "model_card.md").read_text()
     assert "No time column: trained on a seeded random 80%" in card

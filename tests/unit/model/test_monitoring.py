@@ -20,7 +20,7 @@ MARGIN = (1_100_000,) * 10
 
 def counts(totals: tuple[int, ...] = FLAT, defaults: tuple[int, ...] | None = None) -> ScoreCounts:
     bad = tuple(total * pd // 1_000_000 for total, pd in zip(totals, PD, strict=True)) if defaults is None else defaults
-    return ScoreCounts(totals=totals, settled=totals, defaults=bad)
+    return ScoreCounts(totals=totals, defaults=bad)
 
 
 def reference() -> Reference:
@@ -67,13 +67,21 @@ def test_model_that_keeps_its_promise_raises_no_alert() -> None:
     assert [each.ratio_ppm for each in report.levels] == [1_000_000] * 10
 
 
-def test_loans_whose_outcome_is_not_known_count_for_stability_alone() -> None:
-    open_month = ScoreCounts(totals=FLAT, settled=(0,) * 100, defaults=(0,) * 100)
-    report = watch(reference(), {"2020-01": open_month})
-    assert report.months[0].loans == 100_000
-    assert report.months[0].outcome.loans == 0
-    assert report.months[0].ks_ppm is report.months[0].auc_ppm is report.months[0].outcome.ratio_ppm is None
+def test_young_month_without_defaults_raises_no_alert_while_its_loans_are_open() -> None:
+    report = watch(reference(), {"2020-01": ScoreCounts(totals=FLAT, defaults=(0,) * 100, open=FLAT)})
+    assert report.months[0].loans == report.months[0].outcome.open == 100_000
+    assert report.months[0].ks_ppm is report.months[0].auc_ppm is None
     assert report.alerts == ()
+    settled = watch(reference(), {"2020-01": ScoreCounts(totals=FLAT, defaults=(0,) * 100)})
+    assert {alert.meaning for alert in settled.alerts} == {"fewer defaults than expected"}
+
+
+def test_too_many_defaults_are_too_many_although_loans_are_open() -> None:
+    bad = tuple(count * 12 // 10 for count in counts().defaults)
+    still = tuple(total - count for total, count in zip(FLAT, bad, strict=True))
+    report = watch(reference(), {"m": ScoreCounts(totals=FLAT, defaults=bad, open=still)})
+    assert "act" in {alert.severity for alert in report.alerts}
+    assert {(alert.kind, alert.meaning) for alert in report.alerts} == {("observed", "more defaults than promised")}
 
 
 def test_change_of_applicants_raises_stability_alerts_by_size() -> None:
@@ -121,7 +129,7 @@ def test_scores_that_rank_no_more_raise_a_separation_alert() -> None:
 def test_interval_contains_what_a_right_pd_brings_nineteen_times_of_twenty(loans: int, score: int) -> None:
     """Exact binomial coverage: the interval is outward to whole defaults, so at least about 93 % for any size."""
     totals = tuple(loans * 10 if index == score else 0 for index in range(100))
-    outcome = compare(reference(), ScoreCounts(totals=totals, settled=totals, defaults=(0,) * 100))
+    outcome = compare(reference(), ScoreCounts(totals=totals, defaults=(0,) * 100))
     n, p = loans * 10, PD[score] / 1_000_000
     inside = sum(math.comb(n, k) * p**k * (1 - p) ** (n - k) for k in range(outcome.low, outcome.high + 1))
     assert inside > 0.93
@@ -129,18 +137,16 @@ def test_interval_contains_what_a_right_pd_brings_nineteen_times_of_twenty(loans
 
 def test_tables_of_another_size_are_refused() -> None:
     with pytest.raises(SpecError, match="got 99 counts"):
-        ScoreCounts(totals=FLAT[1:], settled=FLAT, defaults=FLAT)
-    with pytest.raises(SpecError, match="defaults <= settled <= all"):
-        ScoreCounts(totals=FLAT, settled=FLAT, defaults=(1_001, *FLAT[1:]))
+        ScoreCounts(totals=FLAT[1:], defaults=FLAT)
+    with pytest.raises(SpecError, match=r"1 \+ 1000 of 1000, expected defaults \+ open <= all"):
+        ScoreCounts(totals=FLAT, defaults=(1, *FLAT[1:]), open=(1_000, *FLAT[1:]))
     with pytest.raises(SpecError, match="0 months"):
         watch(reference(), {})
 
 
 def test_committed_validation_gives_the_figures_of_the_model_card(package: ModelPackage) -> None:
     manifest = package.manifest
-    validation = ScoreCounts(
-        totals=manifest.validation.totals, settled=manifest.validation.totals, defaults=manifest.validation.defaults
-    )
+    validation = ScoreCounts(totals=manifest.validation.totals, defaults=manifest.validation.defaults)
     calibrated = Reference(
         totals=package.totals, defaults=package.defaults, pd_ppm=package.pd_ppm, margin_ppm=package.margin_ppm
     )

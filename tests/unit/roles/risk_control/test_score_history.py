@@ -21,18 +21,18 @@ def write(directory: Path, text: str) -> Path:
     return path
 
 
-def test_rows_are_counted_by_month_and_score_and_open_ones_are_not_settled(tmp_path: Path) -> None:
+def test_rows_are_counted_by_month_score_and_outcome(tmp_path: Path) -> None:
     months, bad = read_history(write(tmp_path, HEADER + "2020-02,7,1\n2020-01,7,0\n2020-01,7,\n2020-01,9,1\n"))
     assert bad == ()
     assert list(months) == ["2020-01", "2020-02"]
     january = months["2020-01"]
-    assert (january.totals[6], january.settled[6], january.defaults[6]) == (2, 1, 0)
+    assert (january.totals[6], january.open[6], january.defaults[6]) == (2, 1, 0)
     assert (january.totals[8], january.defaults[8], sum(january.totals)) == (1, 1, 3)
 
 
 def test_column_of_loans_counts_groups(tmp_path: Path) -> None:
     months, _ = read_history(write(tmp_path, "score,month,loans,defaulted\n3,2020-01,40,0\n3,2020-01,2,1\n"))
-    assert (months["2020-01"].settled[2], months["2020-01"].defaults[2]) == (42, 2)
+    assert (months["2020-01"].totals[2], months["2020-01"].defaults[2]) == (42, 2)
 
 
 @pytest.mark.parametrize(
@@ -56,10 +56,13 @@ def test_file_without_scores_is_refused(tmp_path: Path) -> None:
         read_history(tmp_path / "nothing.csv")
 
 
-def test_reference_needs_a_settled_loan_of_every_score(tmp_path: Path) -> None:
+def test_reference_needs_a_loan_of_every_score_and_none_open(tmp_path: Path) -> None:
     months, _ = read_history(write(tmp_path, HEADER + "2020-01,7,0\n"))
-    with pytest.raises(InvalidInputError, match="no settled loan of score 1"):
+    with pytest.raises(InvalidInputError, match="no loan of score 1"):
         reference_of(months, "2020-01", "2020-01", (1_050_000,) * 10)
+    young, _ = read_history(write(tmp_path, HEADER + "2020-01,7,\n"))
+    with pytest.raises(InvalidInputError, match="1 open loans"):
+        reference_of(young, "2020-01", "2020-01", (1_050_000,) * 10)
     with pytest.raises(InvalidInputError, match="expected months of 2020-01"):
         reference_of(months, "2019-01", "2019-12", (1_050_000,) * 10)
 
