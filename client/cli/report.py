@@ -48,6 +48,8 @@ Model = Annotated[Path, typer.Option(help="Model package that scored the pack.")
 Outcomes = Annotated[
     Path | None, typer.Option(help="CSV with loan_id and defaulted (0 or 1): what became of the loans.")
 ]
+Book = Annotated[Path | None, typer.Option(help="Tape of the originator's whole book, to hold the pool against.")]
+BookMapping = Annotated[Path | None, typer.Option(help="TOML that says how the book's columns are named.")]
 
 
 @app.command(_MAKE)
@@ -66,13 +68,15 @@ def make(
     loss_given_default: Annotated[str, typer.Option(help="Of the balance at default.")] = "100%",
     model: Model = DEFAULT_MODEL,
     outcomes: Outcomes = None,
+    book: Book = None,
+    book_mapping: BookMapping = None,
 ) -> None:
     """Write the report of a pack: one HTML file, signed, every figure with its source (account that may read the rows).
 
     Example: tranchain report 1 --out pack_1.html --pdf pack_1.pdf
     """
     from client.report.document import AUDIENCES  # here, as other commands need not wait for matplotlib
-    from client.report.reading.data import ReportData, Settings
+    from client.report.reading.data import Files, ReportData, Settings
     from client.report.reading.pinned import PinnedChain
 
     session = session_of(context)
@@ -89,8 +93,7 @@ def make(
         pack,
         settings,
         reader=_reader(session, pack),
-        model_directory=model,
-        outcomes_path=outcomes,
+        files=Files(model=model, outcomes=outcomes, book=book, book_mapping=book_mapping),
     )
     session.console.result(_write(session, data, out, pdf, rows), title=f"Report of pack {pack}")
 
@@ -101,19 +104,23 @@ def verify(
     file: Annotated[Path, typer.Argument(help="HTML file that `tranchain report` wrote.")],
     model: Model = DEFAULT_MODEL,
     outcomes: Outcomes = None,
+    book: Book = None,
+    book_mapping: BookMapping = None,
 ) -> None:
     """Recompute every figure of a report from any node and fail on a changed digit; rows need an account that may.
 
     Example: tranchain report --verify pack_1.html
     """
     from client.report.page import read_page
+    from client.report.reading.data import Files
     from client.report.signature import split_page
     from client.report.verification import verify_report
 
     session = session_of(context)
     signed = _text(file)
     pack = read_page(split_page(signed).page).head.pack_id
-    verdict = verify_report(signed, session.chain, reader=_reader(session, pack), model=model, outcomes=outcomes)
+    files = Files(model=model, outcomes=outcomes, book=book, book_mapping=book_mapping)
+    verdict = verify_report(signed, session.chain, reader=_reader(session, pack), files=files)
     session.console.result(_verdict(verdict), title=f"Report {file}")
     if verdict.problems:
         rest = len(verdict.problems) - 1

@@ -22,8 +22,8 @@ def head_of(data: ReportData) -> Head:
         (SERVICING_FEE, settings.servicing_fee_ppm),
         (LOSS_GIVEN_DEFAULT, settings.loss_given_default_ppm),
     ]
-    if "outcomes" in data.available():
-        listed.append(("outcomes", data.outcomes_name))
+    for name, file in files_of(data).items():
+        listed.append((name, file))
     return Head(
         pack_id=data.pack_id,
         block=chain.block,
@@ -37,6 +37,12 @@ def head_of(data: ReportData) -> Head:
         given=tuple(need for need in GIVEN if need in data.available()),
         drawn_with=DRAWN_WITH,
     )
+
+
+def files_of(data: ReportData) -> dict[str, str]:
+    """Return name and hash of each file beside the chain that figures come from."""
+    files = {"outcomes": data.outcomes_name, "book": data.book_name}
+    return {name: file for name, file in files.items() if name in data.available()}
 
 
 def settings_of(head: Head) -> Settings:

@@ -7,13 +7,12 @@ from the chain and, where the account may read them, from the rows.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from client.report.assembly import head_of, settings_of
+from client.report.assembly import files_of, head_of, settings_of
 from client.report.document import Report, Section
 from client.report.figures import DERIVATIONS, Figure, follow
 from client.report.page import make_page, read_page
-from client.report.reading.data import Reader, ReportData
+from client.report.reading.data import Files, Reader, ReportData
 from client.report.reading.pinned import PinnedChain
 from client.report.sections.order import SECTIONS, SectionMaker, make_section
 from client.report.signature import split_page
@@ -57,17 +56,14 @@ class ReadPage:
     problems: tuple[str, ...]
 
 
-def verify_report(
-    signed: str, live: ChainClient, *, reader: Reader | None, model: Path | None, outcomes: Path | None
-) -> Verdict:
+def verify_report(signed: str, live: ChainClient, *, reader: Reader | None, files: Files) -> Verdict:
     """Verify a file.
 
     Args:
         signed: content of the file.
         live: any node of the report's chain.
         reader: an account that may read the rows; None verifies what the chain shows to everybody.
-        model: directory of the model's files.
-        outcomes: the file of outcomes that the report was made with.
+        files: those that the report was made with.
 
     Raises:
         DecodeError: as `read_signed`.
@@ -82,8 +78,7 @@ def verify_report(
         head.pack_id,
         settings_of(head),
         reader=reader,
-        model_directory=model,
-        outcomes_path=outcomes,
+        files=files,
         allowed=frozenset(head.given),
     )
     verdict = check_report(report, data)
@@ -157,8 +152,9 @@ def _head_problems(data: ReportData, report: Report) -> Iterator[str]:
             found, expected = getattr(report.head, name), getattr(now, name)
             yield f"{name.replace('_', ' ')}: the file says {found}, the chain {expected}"
     named = dict(report.head.settings)
-    if "outcomes" in data.available() and named.get("outcomes") != data.outcomes_name:
-        yield f"outcomes: the file says {named.get('outcomes')}, the one given is {data.outcomes_name}"
+    for name, file in files_of(data).items():
+        if named.get(name) != file:
+            yield f"{name}: the report was made with {named.get(name)}, the file given is {file}"
 
 
 def _check_figures(chain: PinnedChain, report: Report) -> tuple[set[str], list[str]]:

@@ -15,7 +15,7 @@ from client.report.assembly import settings_of
 from client.report.document import Report
 from client.report.figures import Figure
 from client.report.page import make_page, read_page
-from client.report.reading.data import CELL_MIN, GIVEN, Reader, ReportData
+from client.report.reading.data import CELL_MIN, GIVEN, Files, Reader, ReportData
 from client.report.reading.pinned import PinnedChain
 from client.report.signature import sign_page, split_page
 from client.report.verification import check_report, read_signed
@@ -24,8 +24,10 @@ from client.sdk.pack.reader import read_pack
 from client.sdk.screening import Reason
 from tests.e2e.consortium import Consortium, assert_one_line
 from tests.e2e.main_job import MainJob
+from tests.e2e.pack_files import EXAMPLES, LOANS_MAPPING
 
 FIGURES_CHANGED = 24
+BOOK = EXAMPLES / "loans.csv"
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +41,8 @@ def outcomes(consortium: Consortium, main_job: MainJob) -> Path:
 @pytest.fixture(scope="module")
 def analyst(consortium: Consortium, main_job: MainJob, outcomes: Path) -> Path:
     path = consortium.directory / "report.html"
-    rows = ("--rows", consortium.directory / "report.rows", "--outcomes", outcomes)
-    consortium.ask("risk-control", "report", str(main_job.pack), "--out", path, *rows)
+    rows = ("--rows", consortium.directory / "report.rows")
+    consortium.ask("risk-control", "report", str(main_job.pack), "--out", path, *rows, *files(outcomes))
     return path
 
 
@@ -58,6 +60,11 @@ def data(consortium: Consortium, analyst: Path, outcomes: Path) -> ReportData:
     return data_of(consortium, report_in(analyst), "trustee", outcomes)
 
 
+def files(outcomes: Path) -> tuple[str | Path, ...]:
+    """Options that name the files beside the chain."""
+    return "--outcomes", outcomes, "--book", BOOK, "--book-mapping", LOANS_MAPPING
+
+
 def report_in(path: Path) -> Report:
     return read_page(split_page(path.read_text()).page)
 
@@ -69,8 +76,7 @@ def data_of(consortium: Consortium, report: Report, account: str, outcomes: Path
         head.pack_id,
         settings_of(head),
         reader=Reader(identity=consortium.identity(account), vault=consortium.vault(account)),
-        model_directory=DEFAULT_MODEL,
-        outcomes_path=outcomes,
+        files=Files(model=DEFAULT_MODEL, outcomes=outcomes, book=BOOK, book_mapping=LOANS_MAPPING),
         allowed=frozenset(head.given),
     )
 
@@ -80,7 +86,7 @@ def figures_by_id(report: Report) -> dict[str, Figure]:
 
 
 def test_a_trustee_recomputes_every_figure(consortium: Consortium, analyst: Path, outcomes: Path) -> None:
-    verdict = consortium.ask("trustee", "report", "--verify", analyst, "--outcomes", outcomes)
+    verdict = consortium.ask("trustee", "report", "--verify", analyst, *files(outcomes))
     assert verdict["all_equal"]
     assert verdict["recomputed_count"] == verdict["figures_count"] > 500
     assert verdict["not_recomputed"] == []

@@ -9,22 +9,25 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from client.model.manifest import ModelPackage
+from client.model.schema import ASSET_FIELDS, ASSET_KEYS
 from client.report.document import Audience
 from client.report.figures import Argument
 from client.report.reading.pinned import PinnedChain
 from client.report.reading.screening import Screening, read_screening
 from client.sdk.errors import InvalidInputError, RefusedError
 from client.sdk.keystore import Identity
-from client.sdk.pack.asset_row import AssetRow
+from client.sdk.pack.asset_row import HANDLE_SIZE, AssetRow
 from client.sdk.pack.on_chain import round_block
 from client.sdk.pack.reader import Answers, PackFile, read_answers, read_pack
+from client.sdk.table_mapping import load_mapping
+from client.sdk.tabular import read_table
 from client.sdk.vault_client import VaultClient
 
 CELL_MIN: Final = 10
 """Fewest loans in anything that investors see. Source: docs/report.md."""
 
-Need = Literal["rows", "records", "model", "outcomes", "screening"]
-GIVEN: Final[tuple[Need, ...]] = ("rows", "records", "model", "outcomes")
+Need = Literal["rows", "records", "model", "outcomes", "book", "screening"]
+GIVEN: Final[tuple[Need, ...]] = ("rows", "records", "model", "outcomes", "book")
 """Needs that are met by who makes or verifies a report; the others follow from the chain."""
 
 
@@ -47,6 +50,20 @@ class Reader:
     vault: VaultClient
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """Files beside the chain."""
+
+    model: Path | None = None
+    """Directory of a model package."""
+    outcomes: Path | None = None
+    """CSV of loan_id and defaulted."""
+    book: Path | None = None
+    """Tape of the originator's whole book."""
+    book_mapping: Path | None = None
+    """How its columns are named and counted."""
+
+
 @dataclass(frozen=True)
 class ReportData:
     """A pack at one block."""
@@ -56,8 +73,7 @@ class ReportData:
     settings: Settings
     reader: Reader | None = None
     """None: only what the chain shows to everybody is read."""
-    model_directory: Path | None = None
-    outcomes_path: Path | None = None
+    files: Files = Files()
     allowed: frozenset[str] = frozenset(GIVEN)
     """What of GIVEN may be used: when a report is verified, what its author had."""
 
@@ -143,33 +159,46 @@ class ReportData:
     @cached_property
     def package(self) -> ModelPackage | None:
         """The files of the model that scored the pack, if they are here."""
-        if self.screening is None or self.model_directory is None:
+        if self.screening is None or self.files.model is None:
             return None
-        package = ModelPackage.load(self.model_directory)
+        package = ModelPackage.load(self.files.model)
         registered = self.chain.call("RiskModelRegistry", "model", self.screening.run.modelId)
         return package if bytes(registered.manifestHash) == package.manifest_hash else None
 
     @cached_property
     def outcomes(self) -> Mapping[str, bool]:
         """Whether each loan defaulted in the end, by loan id, from a file of loan_id and defaulted (0 or 1)."""
-        if self.outcomes_path is None:
+        if self.files.outcomes is None:
             return {}
-        with self.outcomes_path.open(newline="") as file:
+        with self.files.outcomes.open(newline="") as file:
             found = {row["loan_id"]: row["defaulted"] == "1" for row in csv.DictReader(file)}
         missing = sum(row.loan_id not in found for row in self.rows)
         if missing:
             raise InvalidInputError(
-                str(self.outcomes_path), got=f"no line for {missing} loans", expected="one line a loan of the pack"
+                str(self.files.outcomes), got=f"no line for {missing} loans", expected="one line a loan of the pack"
             )
         return found
 
     @cached_property
     def outcomes_name(self) -> str:
         """Name and hash of the file of outcomes."""
-        if self.outcomes_path is None:
-            return ""
-        digest = hashlib.sha256(self.outcomes_path.read_bytes()).hexdigest()
-        return f"{self.outcomes_path.name} sha256:{digest[:32]}"
+        return _name_and_hash(self.files.outcomes)
+
+    @cached_property
+    def book(self) -> Sequence[AssetRow]:
+        """The loans of the originator's whole book, from a tape; whose they are is not kept."""
+        if self.files.book is None:
+            raise InvalidInputError("book", got="no file", expected="a tape of the whole book")
+        mapping = load_mapping(self.files.book_mapping)
+        table = read_table(self.files.book, ASSET_FIELDS, keys=ASSET_KEYS, unique=("loan_id",), mapping=mapping)
+        columns = ["loan_id", *(field.name for field in ASSET_FIELDS)]
+        lines = table.accepted(skip_bad_rows=False).select(columns).iter_rows()
+        return [AssetRow(bytes(HANDLE_SIZE), loan_id, tuple(values)) for loan_id, *values in lines]
+
+    @cached_property
+    def book_name(self) -> str:
+        """Name and hash of the book file."""
+        return _name_and_hash(self.files.book)
 
     def available(self) -> frozenset[Need]:
         """Return which needs of sections are met."""
@@ -177,9 +206,16 @@ class ReportData:
             ("rows", self.reader is not None),
             ("records", self._answers is not None),
             ("model", self.package is not None),
-            ("outcomes", self.outcomes_path is not None and self.reader is not None),
+            ("outcomes", self.files.outcomes is not None and self.reader is not None),
+            ("book", self.files.book is not None),
         )
         met: set[Need] = {need for need, is_here in given if is_here and need in self.allowed}
         if self.screening is not None:
             met.add("screening")
         return frozenset(met)
+
+
+def _name_and_hash(path: Path | None) -> str:
+    if path is None:
+        return ""
+    return f"{path.name} sha256:{hashlib.sha256(path.read_bytes()).hexdigest()[:32]}"

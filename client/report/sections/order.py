@@ -41,6 +41,7 @@ SECTIONS = (
     _maker("curve", "Bad rate against removed share", curve.make, "screening"),
     _maker("spread", "Modes of screening and excess spread", spread.make, "screening", "rows"),
     _maker("pool", "The pool against the originator's book", pool.make, "screening", "rows"),
+    _maker("book", "The pool against the book file", pool.make_with_book, "screening", "rows", "book"),
     _maker("stratification", "Stratification", stratification.make, "screening", "rows"),
     _maker("obligors", "Largest borrowers", obligors.make, "screening", "rows"),
     _maker("acquisition", "Missing and stale data", acquisition.make, "screening"),
@@ -54,7 +55,8 @@ _MISSING: dict[Need, str] = {
     "rows": "Not shown: the account that made this report may not read the rows of this pack.",
     "records": "Not shown: the account that made this report may not read the credit records, or they were erased.",
     "model": "Not shown: the files of the model that scored this pack are not here.",
-    "outcomes": "Not shown: no file of outcomes was given.",
+    "outcomes": "Not shown: no file of outcomes was given (--outcomes).",
+    "book": "Not shown: no tape of the whole book was given (--book).",
 }
 
 

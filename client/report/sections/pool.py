@@ -1,5 +1,7 @@
 """The pool against the originator's whole book: averages of what was offered, kept and removed."""
 
+from collections.abc import Sequence
+
 from client.report.averages import (
     average_life_hundredths,
     total_cents,
@@ -7,7 +9,7 @@ from client.report.averages import (
     weighted_remaining_hundredths,
 )
 from client.report.document import Block, Note, Row, Table
-from client.report.figures import Figure, Figures, Unit, divide_half_up
+from client.report.figures import Figure, Figures, Kind, Unit, divide_half_up
 from client.report.reading.data import CELL_MIN, ReportData
 from client.report.sections.bridge import last_name
 from client.sdk.pack.asset_row import AssetRow
@@ -35,8 +37,8 @@ def make(data: ReportData, figures: Figures) -> list[Block]:
     kept = list(data.screened.kept)
     left = [index for index, why in enumerate(data.screened.reasons) if why != Reason.KEPT]
     groups = [("offered", everything), (last_name(data), kept), ("removed", left)]
-    if data.is_for_investors:
-        groups = [group for group in groups if len(group[1]) >= CELL_MIN]
+    if data.is_for_investors and 0 < len(left) < CELL_MIN:
+        groups = groups[1:2]  # the difference of the others would be of a few loans
     columns = [_averages(data, figures, name, members) for name, members in groups if members]
     rows = tuple(Row(label=label, cells=tuple(column[key] for column in columns)) for key, label, _ in _LINES)
     return [
@@ -54,6 +56,35 @@ def make(data: ReportData, figures: Figures) -> list[Block]:
     ]
 
 
+def make_with_book(data: ReportData, figures: Figures) -> list[Block]:
+    """Return the averages of the book file beside those of the pool, and rates of both in bands."""
+    book, last = data.book, last_name(data)
+    sets = {
+        "book": (book, "file"),
+        "offered": (data.rows, "rows"),
+        last: ([data.rows[index] for index in data.screened.kept], "rows"),
+    }
+    lines = [(key, label, unit) for key, label, unit in _LINES if key not in ("score", "pd")]
+    columns = {}
+    for name, (rows, kind) in sets.items():
+        values = _values(rows, [0] * len(rows), [0] * len(rows))
+        source: Kind = "file" if kind == "file" else "rows"
+        columns[name] = [
+            figures.of(source, f"{name}.{key}", unit, values[key], f"{label} over {kind} of the {name}", name)
+            for key, label, unit in lines
+        ]
+    rows_of_table = [
+        Row(label=label, cells=tuple(column[place] for column in columns.values()))
+        for place, (_, label, _) in enumerate(lines)
+    ]
+    return [
+        Table(
+            title="Book file against pool", label_head="mean by principal", heads=tuple(sets), rows=tuple(rows_of_table)
+        ),
+        Note(f"Book: {data.book_name}, {len(book):,} loans as its mapping reads them."),
+    ]
+
+
 def _averages(data: ReportData, figures: Figures, name: str, members: list[int]) -> dict[str, Figure]:
     rows = [data.rows[index] for index in members]
     values = _values(rows, [data.screened.scores[i] for i in members], [data.screened.pd_ppm[i] for i in members])
@@ -65,7 +96,7 @@ def _averages(data: ReportData, figures: Figures, name: str, members: list[int])
     }
 
 
-def _values(rows: list[AssetRow], scores: list[int], pd_ppm: list[int]) -> dict[str, int]:
+def _values(rows: Sequence[AssetRow], scores: list[int], pd_ppm: list[int]) -> dict[str, int]:
     principal = total_cents(rows)
     balances = [row.known("balance_cents") for row in rows]
     scored = sum(balance for balance, score in zip(balances, scores, strict=True) if score)
