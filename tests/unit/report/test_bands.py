@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.report.bands import Band, cut_bands, is_safe, join_neighbours, join_smallest
+from client.report.bands import Band, cut_bands, is_safe, join_columns, join_neighbours, join_smallest
 from client.report.reading.data import CELL_MIN
 
 SIZES = st.lists(st.tuples(st.integers(0, 25), st.integers(0, 25)), min_size=1, max_size=12)
@@ -70,3 +70,17 @@ def test_values_fall_into_the_band_whose_lower_limit_they_reach() -> None:
         "20 and more": (4, 5),
         "not known": (2,),
     }
+
+
+@given(st.integers(1, 8).flatmap(lambda width: st.lists(st.lists(st.integers(0, 25), min_size=width, max_size=width))))
+def test_joined_columns_cover_the_table_and_have_no_small_cell(lines: list[list[int]]) -> None:
+    joined = join_columns(lines)
+    width = len(lines[0]) if lines else 0
+    assert [column for first, last in joined for column in range(first, last + 1)] == list(range(width))
+    if len(joined) > 1:
+        sums = [sum(line[first : last + 1]) for line in lines for first, last in joined]
+        assert not [size for size in sums if 0 < size < CELL_MIN]
+
+
+def test_columns_that_need_nothing_stay_as_they_are() -> None:
+    assert join_columns([[10, 0, 30], [0, 12, 10]]) == [(0, 0), (1, 1), (2, 2)]

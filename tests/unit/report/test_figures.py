@@ -34,6 +34,15 @@ def test_loss_a_year_is_the_rate_over_the_life_in_years() -> None:
     assert DERIVATIONS["per_year_ppm"](100_000, 2_400) == 50_000
 
 
+def test_a_month_without_prepayment_has_no_speed_and_one_that_prepays_all_has_the_highest() -> None:
+    cpr = DERIVATIONS["cpr_ppm"]
+    assert (cpr(0, 1_000, 10), cpr(990, 1_000, 10), cpr(5, 10, 10)) == (0, 1_000_000, 0)
+
+
+def test_one_per_cent_a_month_is_a_cpr_of_eleven_per_cent() -> None:
+    assert DERIVATIONS["cpr_ppm"](100, 10_100, 100) == 113_615  # 1 - 0.99^12
+
+
 def test_an_answer_is_followed_by_names_and_places() -> None:
     answer = SimpleNamespace(sums=[(1, 2), (3, 4)], root=b"\x01\x02", is_met=True)
     assert [follow(answer, path) for path in ("sums.1.0", "root", "is_met")] == [3, "0x0102", 1]
