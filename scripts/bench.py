@@ -24,6 +24,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 import numpy as np  # noqa: E402 - the path is set above
 from bench_failover import kill_figures  # noqa: E402
 from bench_figure import Figure, median_figure  # noqa: E402
+from bench_model import measure_model  # noqa: E402
 from bench_network import (  # noqa: E402
     finality_ms,
     idle_core_share,
@@ -143,6 +144,11 @@ def score_rows_per_s() -> dict[str, Figure]:
     }
 
 
+def model_on_chain() -> dict[str, Figure]:
+    """Gas of one score in Solidity, and records a second that one node scores."""
+    return measure_model(running_consortium())
+
+
 def demo_seconds() -> dict[str, Figure]:
     """`make demo` in a fresh clone, everything installed anew from the package registries."""
     with tempfile.TemporaryDirectory(prefix="bench-demo-") as directory:
@@ -158,6 +164,8 @@ def demo_seconds() -> dict[str, Figure]:
 BENCHES: dict[str, Callable[[], dict[str, Figure]]] = {
     "report_verify_seconds": report_verify_seconds,
     "score_rows_per_s": score_rows_per_s,
+    "score_gas": model_on_chain,
+    "score_call_rows_per_s": model_on_chain,
     "node_put_tps": node_put_tps,
     "node_rss_mb": node_put_tps,
     "upload_records_per_s": upload_records_per_s,
