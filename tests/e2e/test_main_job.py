@@ -1,8 +1,10 @@
 """The main job: every step, every figure, every sender, and the chain that is left."""
 
 import json
+import shutil
 from collections import defaultdict
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from eth_utils.abi import function_signature_to_4byte_selector, get_abi_input_types
@@ -20,7 +22,7 @@ from client.sdk.screening import Asset, Reason, bring_down, screen
 from client.sdk.table_mapping import load_mapping
 from client.sdk.tabular import read_table
 from scripts.demo_consortium import ORIGINATOR
-from tests.e2e.consortium import Consortium
+from tests.e2e.consortium import Consortium, assert_one_line
 from tests.e2e.main_job import AGED as AGED_FILES
 from tests.e2e.main_job import PRODUCT, STALE, WITHOUT_FILE, MainJob
 from tests.e2e.node_kit import tranchain_node
@@ -103,6 +105,19 @@ def test_scores_on_chain_are_those_of_the_files(consortium: Consortium, main_job
     for place in (*STALE[1], *WITHOUT_FILE):
         assert word_by_loan[main_job.loans[place]["loan_id"]] == NO_RECORD
     assert sum(band_of(word) > 0 for word in words_of(report)) == len(AGED_FILES[1])
+
+
+def test_model_on_chain_is_the_published_package(consortium: Consortium, main_job: MainJob, tmp_path: Path) -> None:
+    verified = consortium.ask(None, "risk", "model", "verify", "1", "--rows", "30")
+    assert (verified["is_equal"], verified["rows_count"], verified["differing_count"]) == (True, 30, 0)
+    assert {each["what"] for each in verified["comparisons"]} >= {"model.onnx", "program, as executed", "pd table"}
+    listed = consortium.ask(None, "risk", "model", "list")["models"]
+    assert [(each["model"], each["role"], each["is_published"]) for each in listed] == [(1, "champion", True)]
+    other = Path(shutil.copytree(DEFAULT_MODEL, tmp_path / "other"))
+    manifest = (other / "manifest.json").read_text()
+    (other / "manifest.json").write_text(manifest.replace('"version":1', '"version":2'))
+    done = consortium.cli(None, "risk", "model", "verify", "1", other, "--rows", "1")
+    assert_one_line(done, "model 1: got another manifest.json, expected that of")
 
 
 def test_screening_on_chain_is_that_of_the_reference(consortium: Consortium, main_job: MainJob) -> None:
