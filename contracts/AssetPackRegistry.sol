@@ -3,6 +3,7 @@ pragma solidity 0.8.30;
 
 import {GovernedContract} from "./base/GovernedContract.sol";
 import {IAssetPackRegistry} from "./interfaces/IAssetPackRegistry.sol";
+import {IDisputes} from "./interfaces/IDisputes.sol";
 import {IPledgeRegistry} from "./interfaces/IPledgeRegistry.sol";
 import {ChunkStore} from "./libraries/ChunkStore.sol";
 import {PackStatus} from "./libraries/PackStatus.sol";
@@ -164,6 +165,7 @@ contract AssetPackRegistry is IAssetPackRegistry, GovernedContract {
         Pack storage stored = _storage().packs[packId];
         _requireStatus(packId, PackStatus.BROUGHT_DOWN, stored.status);
         if (stored.documentHash == 0) revert AssetPackNotAssigned(packId);
+        if (IDisputes(_addressOf("Disputes")).hasOpenDispute(packId)) revert AssetPackDisputed(packId);
         stored.status = PackStatus.TRANSFERRED;
         stored.trustee = msg.sender;
         emit PackTransferred(packId, msg.sender);
@@ -177,6 +179,17 @@ contract AssetPackRegistry is IAssetPackRegistry, GovernedContract {
         _requireStatus(packId, status - 1, stored.status);
         stored.status = status;
         emit PackAdvanced(packId, status);
+    }
+
+    /// @inheritdoc IAssetPackRegistry
+    function setBack(uint256 packId) external restricted {
+        Pack storage stored = _storage().packs[packId];
+        uint8 status = stored.status;
+        if (status < PackStatus.SCORED || status > PackStatus.TRANSFERRED) {
+            revert AssetPackWrongStatus(packId, PackStatus.SCORED, status);
+        }
+        (stored.status, stored.documentHash, stored.trustee) = (PackStatus.QUERIED, 0, address(0));
+        emit PackSetBack(packId, status);
     }
 
     /// @inheritdoc IAssetPackRegistry

@@ -3,6 +3,7 @@ pragma solidity 0.8.30;
 
 import {GovernedContract} from "./base/GovernedContract.sol";
 import {IAssetPackRegistry} from "./interfaces/IAssetPackRegistry.sol";
+import {IDisputes} from "./interfaces/IDisputes.sol";
 import {IExchange} from "./interfaces/IExchange.sol";
 import {IScreeningViews} from "./interfaces/IScreeningViews.sol";
 import {PackStatus} from "./libraries/PackStatus.sol";
@@ -64,6 +65,7 @@ contract Exchange is IExchange, GovernedContract {
 
     function _checkPack(IAssetPackRegistry.Pack memory pack, Issuance calldata issuance) private view {
         if (pack.status != PackStatus.TRANSFERRED) revert ExchangePackNotTransferred(issuance.packId, pack.status);
+        if (IDisputes(_addressOf("Disputes")).hasOpenDispute(issuance.packId)) revert ExchangeDisputed(issuance.packId);
         uint256 runId = IScreeningViews(_addressOf("Screening")).runOf(issuance.packId);
         if (runId != issuance.runId) revert ExchangeWrongRun(issuance.packId, runId, issuance.runId);
         if (issuance.totalCents == 0 || issuance.totalCents > pack.totalPrincipalCents) {

@@ -3,6 +3,7 @@ pragma solidity 0.8.30;
 
 import {GovernedContract} from "./base/GovernedContract.sol";
 import {IAssetPackRegistry} from "./interfaces/IAssetPackRegistry.sol";
+import {IScoringRounds} from "./interfaces/IScoringRounds.sol";
 import {IScreening} from "./interfaces/IScreening.sol";
 import {IScreeningEngine} from "./interfaces/IScreeningEngine.sol";
 import {IScreeningOutcome} from "./interfaces/IScreeningOutcome.sol";
@@ -37,6 +38,8 @@ contract Screening is IScreening, GovernedContract {
 
     /// @dev keccak256(abi.encode(uint256(keccak256("tranchain.storage.Screening")) - 1)) & ~bytes32(uint256(0xff))
     bytes32 private constant _SCREENING_SLOT = 0x314d76e9426fb699ed2ff895e18b9efd307a341a39071d719192cefc35376e00;
+    /// @dev Status of a scoring round whose scores can be read.
+    uint8 private constant _ROUND_FINAL = 3;
     /// @dev Gas of a `whatIf`, about: apart from its assets; for each; for each and each rule; for each and each limit.
     uint256 private constant _WHAT_IF_GAS = 5_000_000;
     uint256 private constant _ASSET_GAS = 2_000;
@@ -79,6 +82,7 @@ contract Screening is IScreening, GovernedContract {
         Run memory before = record.run;
         if (before.phase > Phase.Selecting) revert ScreeningWrongPhase(runId, before.phase);
         _requireScreenable(before.packId, before.previousRunId);
+        _requireFinal(before);
         IScreeningEngine.Progress memory progress = _engine().advance(_task(runId, true));
         if (progress.batch.length != 0) record.batches.push(_keepBatch(before, progress));
         if (progress.moves.length != 0) record.moves.push(ChunkStore.write(progress.moves));
@@ -121,7 +125,9 @@ contract Screening is IScreening, GovernedContract {
         task.riskTable = ChunkStore.write(riskTable);
         _requireGas(task.run.assetCount, policy_.eligible.length, policy_.limits.length);
         uint256 current = _storage().runOfPack[packId];
-        if (current != 0 && _storage().runs[current].run.phase == Phase.Missed) task.run.previousRunId = current;
+        bool again = _packs().statusOf(packId) == PackStatus.SCORED
+            || _storage().runs[current].run.phase == Phase.Missed;
+        if (again) task.run.previousRunId = current;
         _finish(task);
         (uint256[] memory tallies,, uint256[] memory kept) = _outcome().tallies(task.state);
         (counts, classes) = _bridgeOf(tallies);
@@ -233,7 +239,8 @@ contract Screening is IScreening, GovernedContract {
         } else if (run_.phase == Phase.Done) {
             _storage().runOfPack[run_.packId] = runId;
             emit ScreeningDone(runId, run_.packId, run_.keptCount, run_.lowestReachablePpm);
-            if (run_.previousRunId == 0) _packs().advance(run_.packId, PackStatus.SCREENED);
+            bool isScored = _packs().statusOf(run_.packId) == PackStatus.SCORED;
+            if (isScored) _packs().advance(run_.packId, PackStatus.SCREENED);
         } else {
             emit ScreeningProgressed(runId, run_.phase, run_.sortedCount);
         }
@@ -263,14 +270,23 @@ contract Screening is IScreening, GovernedContract {
         uint256 current = _storage().runOfPack[packId];
         if (current != previousRunId) revert ScreeningSuperseded(previousRunId, current);
         uint8 status = _packs().statusOf(packId);
-        bool again = current != 0 && _storage().runs[current].run.phase == Phase.Missed;
-        if (status != (again ? PackStatus.SCREENED : PackStatus.SCORED)) revert ScreeningWrongPackStatus(packId, status);
+        bool again = status == PackStatus.SCREENED && current != 0
+            && _storage().runs[current].run.phase == Phase.Missed;
+        if (status != PackStatus.SCORED && !again) revert ScreeningWrongPackStatus(packId, status);
+    }
+
+    /// @dev A run does not go on with scores that a dispute voided.
+    function _requireFinal(Run memory run_) private view {
+        uint8 status = IScoringRounds(_addressOf("ScoringRounds")).round(run_.roundId).status;
+        if (status != _ROUND_FINAL) revert ScreeningWrongRound(run_.roundId, run_.packId);
     }
 
     function _requireReportable(uint256 runId) private view {
         Run storage run_ = _record(runId).run;
         uint256 packId = run_.packId;
         if (run_.phase != Phase.Done) revert ScreeningWrongPhase(runId, run_.phase);
+        uint256 current = _storage().runOfPack[packId];
+        if (current != runId) revert ScreeningSuperseded(runId, current);
         IAssetPackRegistry.Pack memory pack = _packs().pack(packId);
         if (pack.status != PackStatus.SCREENED) revert ScreeningWrongPackStatus(packId, pack.status);
         if (pack.originator != msg.sender) revert ScreeningNotOriginator(packId, msg.sender);

@@ -28,7 +28,7 @@ def _group() -> None:
 def serve(
     context: typer.Context,
     auditor: Annotated[Path, typer.Option(help="Keystore of the organisation's auditor account; it reads rows.")],
-    model: Annotated[Path, typer.Option(help="Model package.")] = DEFAULT_MODEL,
+    model: Annotated[list[Path] | None, typer.Option(help="Model package; repeat for challengers.")] = None,
     db: Annotated[
         str, typer.Option("--db", envvar="TRANCHAIN_DB", help="SQLite file or PostgreSQL URL.")
     ] = "oracle.db",
@@ -39,8 +39,9 @@ def serve(
     Example: tranchain --keystore oracle.json oracle serve --auditor auditor.json
     """
     session = session_of(context)
-    package = ModelPackage.load(model)
-    package.check_scores_assets()
+    packages = [ModelPackage.load(each) for each in model or [DEFAULT_MODEL]]
+    for package in packages:
+        package.check_scores_assets()
     chain = session.chain
     reader = unlock(auditor, session.password)
     service = OracleService(
@@ -48,7 +49,7 @@ def serve(
         session.vault_as(reader),
         oracle=session.identity.account,
         auditor=reader,
-        package=package,
+        packages=packages,
         store=ReportStore(open_engine(db), chain_id=chain.chain_id, registry=chain.registry),
     )
     stop = threading.Event()

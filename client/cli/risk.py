@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from client.cli import risk_model, risk_screening, risk_sources
+from client.cli import risk_disputes, risk_model, risk_screening, risk_sources
 from client.cli.session import Session, session_of
 from client.roles.risk_control import models, scoring
 from client.roles.risk_control import query as queries
@@ -12,7 +12,6 @@ from client.roles.risk_control.forgetting import confirm_deletion, forget_pack
 from client.roles.risk_control.invitation import invite as invite_pack
 from client.sdk.consent import Purpose
 from client.sdk.errors import InvalidInputError
-from client.sdk.pack.credit_record import NoRecord
 from client.sdk.pack.reader import read_pack
 from client.sdk.pack.status import PackStatus, check_status
 from client.sdk.screening import Policy
@@ -24,6 +23,7 @@ app = typer.Typer(name="risk", help="Risk control: invite, query, score, screen.
 risk_screening.add_commands(app)
 risk_sources.add_commands(app)
 app.add_typer(risk_model.commands, name="model")
+app.add_typer(risk_disputes.commands, name="dispute")
 
 PackId = Annotated[int, typer.Argument(help="Pack id.")]
 Database = Annotated[
@@ -81,9 +81,6 @@ def query(
             "query": query_id,
             "subjects_count": result.subject_count,
             "records_count": len(result.record_by_handle),
-            "missing_everywhere_count": result.without_record.get(NoRecord.MISSING, 0),
-            "refused_count": result.without_record.get(NoRecord.REFUSED, 0),
-            "by_relation_count": result.without_record.get(NoRecord.RELATION, 0),
             "answers": [
                 {
                     "bureau": answer.bureau,

@@ -127,6 +127,15 @@ interface IAssetPackRegistry {
     /// @param minimum count
     event MinimumAssetsSet(uint32 minimum);
 
+    /// @notice The pack is queried again, because its scores were void.
+    /// @param packId of the pack
+    /// @param status it had
+    event PackSetBack(uint256 indexed packId, uint8 status);
+
+    /// @notice Thrown when title would pass while the pack's scores are disputed.
+    /// @param packId of the pack
+    error AssetPackDisputed(uint256 packId);
+
     /// @notice Thrown when a layout has no or too many dimensions, or no document.
     /// @param dimensionCount given
     /// @param documentSize bytes given
@@ -281,6 +290,10 @@ interface IAssetPackRegistry {
     /// @param packId of the pack
     /// @param status one above the status in force
     function advance(uint256 packId, uint8 status) external;
+
+    /// @notice Makes a pack *queried* again whose scores a dispute voided; an offer of title and its acceptance are undone.
+    /// @param packId scored pack, up to transferred
+    function setBack(uint256 packId) external;
 
     /// @notice Sets the least number of assets of packs opened from now on; governance.
     /// @param minimum count

@@ -52,6 +52,10 @@ interface IExchange {
         bytes32 indexed productId, uint256 indexed packId, uint256 runId, uint256 totalCents, bytes32 documentHash
     );
 
+    /// @notice Thrown when a product would be issued while the pack's scores are disputed.
+    /// @param packId of the pack
+    error ExchangeDisputed(uint256 packId);
+
     /// @notice Thrown when a required hash is zero.
     /// @param field that lacks it
     error ExchangeHashMissing(string field);

@@ -210,14 +210,16 @@ def activate_model(suite: Suite, **changes: Any) -> int:
 
 def define_policy(suite: Suite, **changes: Any) -> int:
     """Define the policy above with changes; its id."""
-    suite.send("risk_control", suite.Screening.functions.definePolicy(POLICY | changes))
+    suite.send(
+        "risk_control", suite.Screening.functions.definePolicy(POLICY | {"layoutId": layout_of(suite)} | changes)
+    )
     return suite.Screening.functions.policyCount().call()
 
 
 def open_round(suite: Suite, pack: int, query: int) -> int:
-    """Open a round with a new model and policy; its id."""
-    model, policy = activate_model(suite), define_policy(suite)
-    call = suite.ScoringRounds.functions.open(pack, query, model, policy)
+    """Open a round with the champion and a new policy; its id."""
+    model = suite.RiskModelRegistry.functions.champion().call() or activate_model(suite)
+    call = suite.ScoringRounds.functions.open(pack, query, model, define_policy(suite))
     return suite.event("ScoringRounds", "RoundOpened", suite.send("risk_control", call))["roundId"]
 
 
@@ -298,3 +300,11 @@ def transfer_pack(suite: Suite, pack: int, run: int) -> None:
     suite.send("originator", suite.Screening.functions.bringDown(run, [], []))
     suite.send("originator", packs.assign(pack, make_hash("assignment")))
     suite.send("trustee", packs.acceptTransfer(pack))
+
+
+def issue(suite: Suite, pack: int) -> None:
+    """From transferred to issued."""
+    run = suite.Screening.functions.runOf(pack).call()
+    counts, classes = suite.Screening.functions.levels(run, True).call()
+    issuance = (make_hash("product", pack), pack, run, 100_000, counts, classes, HASH)
+    suite.send("exchange", suite.Exchange.functions.issue(issuance))

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from eth_utils import keccak
+from web3.logs import DISCARD
 
 from tests.contracts import journey
 from tests.contracts.chain import refused
@@ -15,6 +16,8 @@ from tests.contracts.suite import Suite
 COUNT = 100
 SCORES = make_scores(COUNT)
 OTHER = bytes([0, 1]) * COUNT
+OPEN, FINAL, VOID = 1, 3, 4
+SILENT, LATE, DISSENTING, MALFORMED, UNPUBLISHED = 1, 2, 3, 4, 5
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +34,40 @@ def open_round(suite: Suite, queried: dict[str, int], sender: str = "risk_contro
     return suite.event("ScoringRounds", "RoundOpened", suite.send(sender, call))["roundId"]
 
 
+def named(suite: Suite, receipt: Any) -> dict[str, int]:
+    """Faults that a transaction named oracles for."""
+    logs = suite.contracts["ScoringRounds"].events.OracleNamed().process_receipt(receipt, errors=DISCARD)
+    return {log["args"]["oracle"]: log["args"]["fault"] for log in logs}
+
+
+def fault_of(suite: Suite, round_id: int, oracle: str) -> int:
+    return int(suite.ScoringRounds.functions.reportOf(round_id, suite.account[oracle]).call()[2])
+
+
+def counted(suite: Suite, oracle: str, before: list[int]) -> dict[int, int]:
+    """How much its counts of faults have grown."""
+    now = suite.ScoringRounds.functions.faultsOf(suite.account[oracle]).call()
+    growth = {fault: now[fault] - before[fault] for fault in range(1, 7)}
+    return {fault: count for fault, count in growth.items() if count}
+
+
+def agree_on(suite: Suite, round_id: int, reports: dict[str, bytes]) -> None:
+    """Commit and reveal, each oracle its own report; an empty one has a chunk of no bytes."""
+    rounds = suite.ScoringRounds.functions
+    hashes = {oracle: hash_chunks(report) or [keccak(b"")] for oracle, report in reports.items()}
+    for oracle in reports:
+        word = journey.commitment(suite, round_id, oracle, HASH, hashes[oracle])
+        suite.send(oracle, rounds.commitReport(round_id, word))
+    if len(reports) < len(journey.ORACLES):
+        suite.chain.pass_seconds(30)
+    for oracle in reports:
+        suite.send(oracle, rounds.revealReport(round_id, HASH, hashes[oracle]))
+
+
+def agree_without(suite: Suite, round_id: int, silent: str) -> None:
+    agree_on(suite, round_id, {oracle: SCORES for oracle in journey.ORACLES if oracle != silent})
+
+
 def publish(suite: Suite, round_id: int, scores: bytes = SCORES, sender: str = "oracle_a", index: int = 0) -> Any:
     return suite.send(sender, suite.ScoringRounds.functions.publishScores(round_id, index, scores))
 
@@ -39,8 +76,9 @@ def test_round_from_opening_to_scores(suite: Suite, queried: dict[str, int]) -> 
     rounds = suite.ScoringRounds.functions
     round_id = open_round(suite, queried)
     opened = suite.chain.second
-    expected = (*queried.values(), opened, COUNT, 2, 3, 0, 0, 1, bytes(32))
+    expected = (*queried.values(), opened, 0, 0, 0, COUNT, 2, 3, 0, 0, 1, 1, bytes(32))
     assert rounds.round(round_id).call() == expected
+    assert rounds.finalRoundOf(queried["pack"]).call() == 0
     assert sorted(rounds.oraclesOf(round_id).call()) == sorted(suite.account[name] for name in journey.ORACLES)
     for oracle in journey.ORACLES:
         commit_report(suite, round_id, oracle, SCORES)
@@ -59,8 +97,9 @@ def test_round_from_opening_to_scores(suite: Suite, queried: dict[str, int]) -> 
     assert suite.event("ScoringRounds", "RoundFinal", receipt)["packId"] == queried["pack"]
     assert rounds.scoreChunk(round_id, 0).call() == SCORES
     assert suite.AssetPackRegistry.functions.statusOf(queried["pack"]).call() == 5
-    assert rounds.round(round_id).call()[9:] == (1, 3, report_hash)
-    assert rounds.roundCount().call() == round_id
+    assert rounds.round(round_id).call()[12:] == (1, 1, 3, report_hash)
+    assert rounds.roundCount().call() == rounds.finalRoundOf(queried["pack"]).call() == round_id
+    assert rounds.reportersOf(round_id).call() == [suite.oracle_a, suite.oracle_b]
 
 
 def test_open_for_a_pack_that_is_not_ready_is_refused(suite: Suite, queried: dict[str, int]) -> None:
@@ -72,8 +111,11 @@ def test_open_for_a_pack_that_is_not_ready_is_refused(suite: Suite, queried: dic
 
 
 def test_open_with_another_query_model_or_policy_is_refused(suite: Suite, queried: dict[str, int]) -> None:
-    unanswered = journey.request_credit(suite, queried["pack"], purpose=4)
-    for query in (unanswered, 99):
+    unanswered = journey.request_credit(suite, queried["pack"], purpose=2)
+    monitoring = journey.request_credit(suite, queried["pack"], purpose=2)
+    suite.send("bureau", suite.CreditFileRegistry.functions.answerCredit(monitoring, HASH, 100, 0, 0, 0))
+    suite.send("risk_control", suite.CreditFileRegistry.functions.closeQuery(monitoring))
+    for query in (unanswered, monitoring, 99):
         with refused("ScoringQueryNotReady", query, queried["pack"]):
             open_round(suite, queried, query=query)
     with refused("ScoringModelNotUsable", 99):
@@ -112,34 +154,71 @@ def test_oracle_enrolled_after_the_opening_takes_no_part(suite: Suite, queried: 
         suite.send("newcomer", suite.ScoringRounds.functions.commitReport(round_id, HASH))
 
 
-def test_reveal_waits_for_all_commitments_or_the_window(suite: Suite, queried: dict[str, int]) -> None:
-    round_id = open_round(suite, queried)
-    for oracle in ("oracle_a", "oracle_b"):
-        commit_report(suite, round_id, oracle, SCORES)
-    with refused("ScoringRevealNotOpen", round_id, ...):
+def test_reveal_waits_for_all_commitments_or_a_quorum_and_the_grace(suite: Suite, queried: dict[str, int]) -> None:
+    rounds, round_id = suite.ScoringRounds.functions, open_round(suite, queried)
+    commit_report(suite, round_id, "oracle_a", SCORES)
+    suite.chain.pass_seconds(3_600)
+    assert rounds.revealOpensAt(round_id).call() == 0
+    with refused("ScoringRevealNotOpen", round_id, 0):
         reveal_report(suite, round_id, "oracle_a", SCORES)
-    suite.chain.pass_seconds(600)
-    with refused("ScoringCommitClosed", round_id):
-        commit_report(suite, round_id, "oracle_c", SCORES)
+    commit_report(suite, round_id, "oracle_b", SCORES)
+    opens_at = rounds.revealOpensAt(round_id).call()
+    assert opens_at == rounds.round(round_id).call()[5] + 30
+    with refused("ScoringRevealNotOpen", round_id, opens_at):
+        reveal_report(suite, round_id, "oracle_a", SCORES)
+    suite.chain.pass_seconds(30)
     reveal_report(suite, round_id, "oracle_a", SCORES)
-    reveal_report(suite, round_id, "oracle_b", SCORES)
-    assert suite.ScoringRounds.functions.round(round_id).call()[10] == 2
+    receipt = reveal_report(suite, round_id, "oracle_b", SCORES)
+    assert named(suite, receipt) == {suite.oracle_c: SILENT}
+    assert fault_of(suite, round_id, "oracle_c") == SILENT
+    publish(suite, round_id)
+
+
+def test_silent_oracle_that_comes_after_all_is_named_late_instead(suite: Suite, queried: dict[str, int]) -> None:
+    rounds, round_id = suite.ScoringRounds.functions, open_round(suite, queried)
+    before = rounds.faultsOf(suite.oracle_c).call()
+    agree_without(suite, round_id, "oracle_c")
+    assert counted(suite, "oracle_c", before) == {SILENT: 1}
+    commit_report(suite, round_id, "oracle_c", SCORES)
+    assert fault_of(suite, round_id, "oracle_c") == LATE
+    assert counted(suite, "oracle_c", before) == {LATE: 1}
+    assert rounds.round(round_id).call()[11] == 2, "a late commitment does not count"
+    with refused("ScoringAlreadyCommitted", round_id, suite.oracle_c):
+        commit_report(suite, round_id, "oracle_c", SCORES)
+    with refused("ScoringWrongReveal", bytes(32), ...):
+        reveal_report(suite, round_id, "oracle_c", SCORES)
+
+
+def test_oracle_that_commits_and_never_reveals_is_named_late_after_the_grace(
+    suite: Suite, queried: dict[str, int]
+) -> None:
+    rounds, round_id = suite.ScoringRounds.functions, open_round(suite, queried)
+    for oracle in journey.ORACLES:
+        commit_report(suite, round_id, oracle, SCORES)
+    with refused("ScoringWrongStatus", round_id, 2, 1):
+        suite.send("oracle_a", rounds.nameAbsent(round_id))
+    for oracle in ("oracle_a", "oracle_b"):
+        reveal_report(suite, round_id, oracle, SCORES)
+    until = rounds.round(round_id).call()[6] + 30
+    with refused("ScoringTooEarly", round_id, until):
+        suite.send("oracle_a", rounds.nameAbsent(round_id))
+    publish(suite, round_id)
+    suite.chain.pass_seconds(30)
+    assert named(suite, suite.send("oracle_a", rounds.nameAbsent(round_id))) == {suite.oracle_c: LATE}
+    assert named(suite, suite.send("oracle_a", rounds.nameAbsent(round_id))) == {}
 
 
 def test_reveal_of_something_else_is_refused(suite: Suite, queried: dict[str, int]) -> None:
     rounds, round_id = suite.ScoringRounds.functions, open_round(suite, queried)
     commit_report(suite, round_id, "oracle_a", SCORES)
     commit_report(suite, round_id, "oracle_b", OTHER)
-    suite.chain.pass_seconds(600)
+    suite.chain.pass_seconds(30)
     with refused("ScoringWrongReveal"):
         reveal_report(suite, round_id, "oracle_a", OTHER)
     with refused("ScoringWrongReveal"):
         suite.send("oracle_a", rounds.revealReport(round_id, make_hash("oracle_b"), hash_chunks(OTHER)))
     with refused("ScoringWrongReveal", bytes(32), ...):
         reveal_report(suite, round_id, "oracle_c", SCORES)
-    for hashes in ([], [HASH, HASH]):
-        with refused("ScoringWrongChunkCount", 1, len(hashes)):
-            suite.send("oracle_a", rounds.revealReport(round_id, HASH, hashes))
     reveal_report(suite, round_id, "oracle_a", SCORES)
     with refused("ScoringAlreadyRevealed", round_id, suite.oracle_a):
         reveal_report(suite, round_id, "oracle_a", SCORES)
@@ -154,8 +233,9 @@ def test_dissenter_is_named_whether_early_or_late(
     for oracle, report in reports.items():
         commit_report(suite, round_id, oracle, report)
     receipts = [reveal_report(suite, round_id, oracle, reports[oracle]) for oracle in order]
-    event = suite.event("ScoringRounds", "OracleDissented", receipts[-1])
-    assert (event["oracle"], event["reportHash"]) == (suite.oracle_b, keccak(b"".join(hash_chunks(OTHER))))
+    event = suite.event("ScoringRounds", "OracleNamed", receipts[-1])
+    assert (event["oracle"], event["fault"]) == (suite.oracle_b, DISSENTING)
+    assert event["reportHash"] == keccak(b"".join(hash_chunks(OTHER)))
     with refused("ScoringNotAgreedOracle", round_id, suite.oracle_b):
         publish(suite, round_id, sender="oracle_b")
     publish(suite, round_id, sender="oracle_c")
@@ -174,9 +254,6 @@ def test_publish_what_was_not_agreed_is_refused(suite: Suite, queried: dict[str,
         publish(suite, round_id, index=1)
     with refused("ScoringUnknownChunk", round_id, 0):
         suite.call("stranger", suite.ScoringRounds.functions.scoreChunk(round_id, 0))
-    for wrong in (SCORES[:-1], SCORES[:-2], SCORES + b"\0\1", b""):
-        with refused("ScoringWrongLength", 2 * COUNT, len(wrong)):
-            publish(suite, round_id, wrong)
     with refused("ScoringWrongHash", keccak(SCORES), keccak(OTHER)):
         publish(suite, round_id, OTHER)
     publish(suite, round_id)
@@ -184,16 +261,134 @@ def test_publish_what_was_not_agreed_is_refused(suite: Suite, queried: dict[str,
         publish(suite, round_id)
 
 
+@pytest.mark.parametrize("chunk_count", [0, 2])
+def test_report_of_another_size_names_its_oracle_and_does_not_count(
+    suite: Suite, queried: dict[str, int], chunk_count: int
+) -> None:
+    """Even when two of three oracles reveal the same one."""
+    rounds, round_id = suite.ScoringRounds.functions, open_round(suite, queried)
+    hashes = [HASH] * chunk_count
+    for oracle in ("oracle_a", "oracle_b"):
+        word = journey.commitment(suite, round_id, oracle, HASH, hashes)
+        suite.send(oracle, rounds.commitReport(round_id, word))
+    commit_report(suite, round_id, "oracle_c", SCORES)
+    for oracle in ("oracle_a", "oracle_b"):
+        receipt = suite.send(oracle, rounds.revealReport(round_id, HASH, hashes))
+        assert named(suite, receipt) == {suite.account[oracle]: MALFORMED}
+    assert rounds.round(round_id).call()[14] == OPEN
+
+
 @pytest.mark.parametrize(
-    ("place", "word"), [(0, 101), (15, 127), (16, 0x0080), (20, 0x0100), (31, 0x0400), (48, 0x0801), (99, 0x8005)]
+    "bad",
+    [
+        *(
+            SCORES[: 2 * place] + word.to_bytes(2, "big") + SCORES[2 * place + 2 :]
+            for place, word in [(0, 101), (15, 127), (16, 0x0080), (31, 0x0400), (48, 0x0801), (99, 0x8005)]
+        ),
+        SCORES[:-1],
+        SCORES[:-2],
+        SCORES + b"\0\1",
+        b"",
+    ],
 )
-def test_word_that_is_no_score_is_refused(suite: Suite, queried: dict[str, int], place: int, word: int) -> None:
-    """Even when all oracles agree on it: screening would stumble over it for ever."""
-    bad = SCORES[: 2 * place] + word.to_bytes(2, "big") + SCORES[2 * place + 2 :]
+def test_agreed_bytes_that_are_no_report_void_the_round_for_who_agreed(
+    suite: Suite, queried: dict[str, int], bad: bytes
+) -> None:
+    rounds, round_id = suite.ScoringRounds.functions, open_round(suite, queried)
+    reports = {"oracle_a": bad, "oracle_b": bad, "oracle_c": SCORES}
+    agree_on(suite, round_id, reports)
+    assert fault_of(suite, round_id, "oracle_c") == DISSENTING
+    receipt = publish(suite, round_id, bad)
+    event = suite.event("ScoringRounds", "RoundVoided", receipt)
+    assert event == {"roundId": round_id, "packId": queried["pack"], "reason": 2}
+    assert named(suite, receipt) == {suite.oracle_a: MALFORMED, suite.oracle_b: MALFORMED, suite.oracle_c: 0}
+    for call in (
+        rounds.publishScores(round_id, 0, bad),
+        rounds.commitReport(round_id, HASH),
+        rounds.revealReport(round_id, HASH, []),
+    ):
+        with refused("ScoringWrongStatus", round_id, OPEN, VOID):
+            suite.send("oracle_a", call)
+    with refused("ScoringWrongStatus", round_id, FINAL, VOID):
+        suite.call("stranger", rounds.scoreOf(round_id, 0))
+
+    receipt = suite.send("risk_control", rounds.open(*queried.values()))
+    left_out = suite.contracts["ScoringRounds"].events.OracleLeftOut().process_receipt(receipt, errors=DISCARD)
+    assert {log["args"]["oracle"] for log in left_out} == {suite.oracle_a, suite.oracle_b}
+    assert rounds.oraclesOf(round_id + 1).call() == [suite.oracle_c]
+    with refused("ScoringNotOracleOfRound", round_id + 1, suite.oracle_a):
+        commit_report(suite, round_id + 1, "oracle_a", SCORES)
+    commit_report(suite, round_id + 1, "oracle_c", SCORES)
+    reveal_report(suite, round_id + 1, "oracle_c", SCORES)
+    publish(suite, round_id + 1, sender="oracle_c")
+    assert rounds.finalRoundOf(queried["pack"]).call() == round_id + 1
+
+
+def test_round_void_for_all_oracles_leaves_out_none(suite: Suite, queried: dict[str, int]) -> None:
     round_id = open_round(suite, queried)
-    journey.agree(suite, round_id, bad)
-    with refused("ScoringBadWord", place // 16):
-        publish(suite, round_id, bad)
+    agree_on(suite, round_id, dict.fromkeys(journey.ORACLES, b""))
+    publish(suite, round_id, b"")
+    assert len(suite.ScoringRounds.functions.oraclesOf(open_round(suite, queried)).call()) == 3
+
+
+def test_another_round_supersedes_one_that_was_not_agreed_without_blame(suite: Suite, queried: dict[str, int]) -> None:
+    round_id = open_round(suite, queried)
+    commit_report(suite, round_id, "oracle_a", SCORES)
+    receipt = suite.send("risk_control", suite.ScoringRounds.functions.open(*queried.values()))
+    assert suite.event("ScoringRounds", "RoundVoided", receipt)["reason"] == 1
+    assert named(suite, receipt) == {}
+    assert len(suite.ScoringRounds.functions.oraclesOf(round_id + 1).call()) == 3
+    with refused("ScoringWrongStatus", round_id, OPEN, VOID):
+        commit_report(suite, round_id, "oracle_b", SCORES)
+
+
+def test_agreed_round_that_nobody_publishes_is_void_after_a_while(suite: Suite, queried: dict[str, int]) -> None:
+    rounds, round_id = suite.ScoringRounds.functions, open_round(suite, queried)
+    agree_on(suite, round_id, {"oracle_a": OTHER, "oracle_b": OTHER, "oracle_c": SCORES})
+    until = rounds.round(round_id).call()[7] + 300
+    with refused("ScoringRoundRunning", round_id, until):
+        open_round(suite, queried)
+    suite.chain.pass_seconds(300)
+    receipt = suite.send("risk_control", rounds.open(*queried.values()))
+    assert suite.event("ScoringRounds", "RoundVoided", receipt)["reason"] == 3
+    assert named(suite, receipt) == {suite.oracle_a: UNPUBLISHED, suite.oracle_b: UNPUBLISHED, suite.oracle_c: 0}
+    assert rounds.oraclesOf(round_id + 1).call() == [suite.oracle_c]
+
+
+def test_score_of_an_asset_names_the_model_that_made_it(suite: Suite, queried: dict[str, int]) -> None:
+    rounds, round_id = suite.ScoringRounds.functions, open_round(suite, queried)
+    with refused("ScoringUnknownRound", 99):
+        suite.call("stranger", rounds.scoreOf(99, 0))
+    journey.agree(suite, round_id, SCORES)
+    with refused("ScoringWrongStatus", round_id, FINAL, 2):
+        suite.call("stranger", rounds.scoreOf(round_id, 0))
+    publish(suite, round_id)
+    for index in (0, 3, 7, 49, 99):
+        word = int.from_bytes(SCORES[2 * index : 2 * index + 2], "big")
+        assert rounds.scoreOf(round_id, index).call() == [word, queried["model"]]
+    with refused("ScoringUnknownAsset", round_id, COUNT):
+        suite.call("stranger", rounds.scoreOf(round_id, COUNT))
+
+
+def test_issued_pack_is_scored_again_for_monitoring_and_keeps_its_status(suite: Suite) -> None:
+    rounds, assets = suite.ScoringRounds.functions, make_assets(COUNT, "monitored")
+    pack, first = journey.score_pack(suite, assets)
+    journey.transfer_pack(suite, pack, journey.screen_pack(suite, pack, first))
+    journey.issue(suite, pack)
+    query = journey.request_credit(suite, pack, purpose=2)
+    suite.send("bureau", suite.CreditFileRegistry.functions.answerCredit(query, HASH, 100, 0, 0, 0))
+    suite.send("risk_control", suite.CreditFileRegistry.functions.closeQuery(query))
+    opened = rounds.round(first).call()
+    with refused("ScoringQueryNotReady", opened[1], pack):
+        suite.send("risk_control", rounds.open(pack, opened[1], opened[2], opened[3]))
+    second = first + 1
+    suite.send("risk_control", rounds.open(pack, query, opened[2], opened[3]))
+    assert rounds.round(second).call()[13] == 2
+    assert rounds.finalRoundOf(pack).call() == first
+    journey.agree(suite, second, SCORES)
+    publish(suite, second)
+    assert rounds.finalRoundOf(pack).call() == second
+    assert suite.AssetPackRegistry.functions.statusOf(pack).call() == 9
 
 
 def test_every_valid_word_is_taken(suite: Suite) -> None:
@@ -205,10 +400,37 @@ def test_every_valid_word_is_taken(suite: Suite) -> None:
     publish(suite, round_id, scores)
 
 
-def test_commit_window_is_set_by_governance(suite: Suite, queried: dict[str, int]) -> None:
-    receipt = suite.govern("ScoringRounds", "setCommitWindow", 0)
-    assert suite.event("ScoringRounds", "CommitWindowSet", receipt) == {"windowSeconds": 0}
-    assert suite.ScoringRounds.functions.commitWindow().call() == 0
+def test_challenger_scores_beside_the_champion_and_moves_no_pack(suite: Suite, queried: dict[str, int]) -> None:
+    rounds, models = suite.ScoringRounds.functions, []
+    for _ in range(2):
+        models.append(journey.propose_model(suite))
+        suite.govern("RiskModelRegistry", "activateChallenger", models[-1], 0)
+    underwriting = open_round(suite, queried)
+    challenging = [open_round(suite, queried, model=model) for model in models]
+    assert [rounds.round(each).call()[13:15] for each in (underwriting, *challenging)] == [
+        (1, OPEN),
+        (3, OPEN),
+        (3, OPEN),
+    ]
+    journey.agree(suite, challenging[0], OTHER)
+    publish(suite, challenging[0], OTHER)
+    assert rounds.scoreOf(challenging[0], 5).call() == [1, models[0]]
+    assert rounds.finalRoundOf(queried["pack"]).call() == 0
+    assert suite.AssetPackRegistry.functions.statusOf(queried["pack"]).call() == 4
+    journey.agree(suite, underwriting, SCORES)
+    publish(suite, underwriting)
+    open_round(suite, queried, model=models[0])
+    with refused("ScoringPackNotReady", queried["pack"], suite.risk_control, 5):
+        open_round(suite, queried)
+    with refused("ScoringPackNotReady", queried["pack"], suite.risk_control_2, 5):
+        open_round(suite, queried, "risk_control_2", model=models[0])
+
+
+def test_windows_are_set_by_governance(suite: Suite, queried: dict[str, int]) -> None:
+    receipt = suite.govern("ScoringRounds", "setWindows", 0, 60)
+    assert suite.event("ScoringRounds", "WindowsSet", receipt) == {"graceSeconds": 0, "publishSeconds": 60}
+    assert suite.ScoringRounds.functions.windows().call() == [0, 60]
     round_id = open_round(suite, queried)
-    with refused("ScoringCommitClosed", round_id):
-        commit_report(suite, round_id, "oracle_a", SCORES)
+    for oracle in ("oracle_a", "oracle_b"):
+        commit_report(suite, round_id, oracle, SCORES)
+    reveal_report(suite, round_id, "oracle_a", SCORES)

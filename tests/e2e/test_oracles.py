@@ -29,7 +29,7 @@ from tests.e2e.main_job import MAIN_LOANS, MainJob, submit_pack, upload_credit_f
 from tests.e2e.pack_files import example_loans
 
 ORACLES = tuple(AUDITOR_BY_ORACLE)
-COMMIT_WINDOW_S = 4
+GRACE_S, PUBLISH_S = 4, 6
 
 
 @dataclass
@@ -82,7 +82,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scoring]:
         upload_credit_files(running)
         running.start_bureau()
         running.start_registrar()
-        running.vote("ScoringRounds", "setCommitWindow", [COMMIT_WINDOW_S], "A short window")
+        running.vote("ScoringRounds", "setWindows", [GRACE_S, PUBLISH_S], "Short windows")
         job = submit_pack(running, "oracles", example_loans(*MAIN_LOANS))
         job.documents["query"] = running.ask("risk-control", "risk", "query", str(job.pack))
         bench = Scoring(running, job, ModelPackage.load(DEFAULT_MODEL))
@@ -96,7 +96,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scoring]:
                 running.vault(auditor),
                 oracle=running.identity(name).account,
                 auditor=running.identity(auditor),
-                package=bench.package,
+                packages=[bench.package],
                 store=store,
             )
         yield bench

@@ -7,7 +7,7 @@ Source: docs/protocol.md, 7.
 """
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,15 +24,19 @@ from client.sdk.pack.recompute import read_inputs
 from client.sdk.pack.report import report_chunks, report_hash
 from client.sdk.vault_client import VaultClient
 
-RETRY_S = 5.0
-"""A round that cannot be reported to is tried again after this long: a vault may not have everything yet."""
+RETRY_S, RETRY_MAX_S = 5.0, 600.0
+"""A round that cannot be reported to is tried again after this long, as a vault may not have everything yet; and after
+twice as long each time that it still cannot."""
 PUBLISH_TURN_S = 5.0
 """How long an oracle leaves the publishing to each one before it, in the order of their addresses."""
 CLOCK_MARGIN_S = 2
 """How far validators' clocks may be behind this one's when a window ends by the clock alone."""
 _REVEAL_GAS, _REVEAL_CHUNK_GAS = 400_000, 60_000
 """More than a reveal takes, where it cannot be estimated because the head's second is too old."""
-_AGREED, _FINAL = 2, 3
+_NAME_GAS = 1_000_000
+"""More than naming takes, for the same reason."""
+_AGREED, _FINAL, _VOID = 2, 3, 4
+_LATE = 2
 _NOTHING = bytes(32)
 
 
@@ -61,18 +65,22 @@ class OracleService:
         *,
         oracle: LocalAccount,
         auditor: Identity,
-        package: ModelPackage,
+        packages: Sequence[ModelPackage],
         store: ReportStore,
     ):
-        """Report for `oracle`; `vault` speaks as `auditor`. Nothing is sent yet."""
+        """Report for `oracle`; `vault` speaks as `auditor`. Nothing is sent yet.
+
+        `packages` are the models it can score with, at least one: the champion, and challengers beside it.
+        """
         self._chain, self._vault = chain, vault
         self._oracle, self._auditor = oracle, auditor
-        self._package, self._store = package, store
+        self._packages, self._store = packages, store
         self._next_round = 1
         """Rounds below it need nothing from this oracle any more."""
         self._done: set[int] = set()
         """Rounds above it that need nothing either."""
         self._retry_at: dict[int, float] = {}
+        self._rest_s: dict[int, float] = {}
         self._progress: dict[int, tuple[int, float]] = {}
         """By round: chunks published, and when this oracle saw that number first."""
 
@@ -93,50 +101,70 @@ class OracleService:
                 is_done = yield from self._advance_round(round_id)
             except (RefusedError, InvalidInputError) as error:
                 is_done = isinstance(error, ErasedRecordsError)
-                self._retry_at[round_id] = time.monotonic() + RETRY_S
+                self._rest(round_id)
                 yield Step(round_id=round_id, did=str(error), is_problem=True)
+            else:
+                self._rest_s.pop(round_id, None)
             if is_done:
                 self._done.add(round_id)
         while self._next_round in self._done:
             self._done.remove(self._next_round)
             self._next_round += 1
 
+    def _rest(self, round_id: int) -> None:
+        rest_s = self._rest_s.get(round_id, RETRY_S)
+        self._retry_at[round_id] = time.monotonic() + rest_s
+        self._rest_s[round_id] = min(2 * rest_s, RETRY_MAX_S)
+
     def _advance_round(self, round_id: int) -> Generator[Step, None, bool]:
         """Do what is due in one round; the generator's value is whether nothing more will be."""
         current = self._chain.call("ScoringRounds", "round", round_id)
-        if self._oracle.address not in self._chain.call("ScoringRounds", "oraclesOf", round_id):
+        if current.status == _VOID or self._oracle.address not in self._oracles(round_id):
             return True
-        commitment, revealed = map(bytes, self._chain.call("ScoringRounds", "reportOf", round_id, self._oracle.address))
-        if current.status == _FINAL and commitment == _NOTHING:
-            return True
-        now = self._chain.block_second()
-        reveal_opens_at = current.openedAt + self._chain.call("ScoringRounds", "commitWindow")
-        if commitment == _NOTHING:
-            if now >= reveal_opens_at:
+        own = self._report_of(round_id, self._oracle.address)
+        opens_at = self._chain.call("ScoringRounds", "revealOpensAt", round_id)
+        is_open = opens_at and self._chain.block_second() >= opens_at
+        if own.commitment == _NOTHING:
+            if is_open or own.fault == _LATE:
                 return True
-            self._commit(round_id, current)
-            yield Step(round_id=round_id, did="committed")
+            self._commit(round_id)
+            is_late = self._report_of(round_id, self._oracle.address).fault == _LATE
+            yield Step(round_id=round_id, did="came too late" if is_late else "committed")
             return False
-        if revealed == _NOTHING:
-            is_open = current.commitCount == current.oracleCount or now >= reveal_opens_at
-            if not is_open and time.time() < reveal_opens_at + CLOCK_MARGIN_S:
+        if own.reportHash == _NOTHING:
+            if not opens_at or (not is_open and time.time() < opens_at + CLOCK_MARGIN_S):
                 return False
-            self._reveal(round_id, is_open=is_open)
+            self._reveal(round_id, is_open=bool(is_open))
             yield Step(round_id=round_id, did="revealed")
             return False
-        if current.status == _AGREED and revealed == bytes(current.reportHash):
+        if current.status == _AGREED and own.reportHash == bytes(current.reportHash):
             if self._is_turn_to_publish(round_id, current) and self._publish(round_id):
                 yield Step(round_id=round_id, did="published")
             return False
+        if current.status == _FINAL and own.reportHash == bytes(current.reportHash):
+            return (yield from self._name_absent(round_id, current))
         return bool(current.status == _FINAL)
 
-    def _commit(self, round_id: int, current: Any) -> None:
-        stored = self._store.find(round_id) or self._store.keep(round_id, self._score(round_id, current))
+    def _name_absent(self, round_id: int, current: Any) -> Generator[Step, None, bool]:
+        """Name those who committed and did not reveal, once they had their time; the value is whether that is done."""
+        reports = [self._report_of(round_id, oracle) for oracle in self._oracles(round_id)]
+        if not any(each.commitment != _NOTHING and each.reportHash == _NOTHING and not each.fault for each in reports):
+            return True
+        grace_seconds = self._chain.call("ScoringRounds", "windows").graceSeconds
+        turn_s = self._place(round_id, current) * PUBLISH_TURN_S
+        if time.time() < current.agreedAt + grace_seconds + CLOCK_MARGIN_S + turn_s:
+            return False
+        self._chain.send("ScoringRounds", "nameAbsent", [round_id], self._oracle, gas=_NAME_GAS)
+        yield Step(round_id=round_id, did="named the absent")
+        return False
+
+    def _commit(self, round_id: int) -> None:
+        stored = self._store.find(round_id) or self._store.keep(round_id, self._score(round_id))
         commitment = commitment_of(round_id, self._oracle.address, stored)
         self._chain.send("ScoringRounds", "commitReport", [round_id, commitment], self._oracle)
 
-    def _score(self, round_id: int, current: Any) -> bytes:
-        self._check_model(current)
+    def _score(self, round_id: int) -> bytes:
+        package = self._package_of(int(self._chain.call("ScoringRounds", "round", round_id).modelId))
         inputs = read_inputs(self._chain, self._vault, self._auditor, round_id)
         if erased := len(inputs.records.erased_handles):
             raise ErasedRecordsError(
@@ -144,21 +172,25 @@ class OracleService:
                 f"{erased} subjects' records, which count as of block {inputs.block}, were erased since",
                 "nothing is reported; risk control opens another round with `tranchain risk score --new-round`",
             )
-        return inputs.report(self._package)
+        return inputs.report(package)
 
-    def _check_model(self, current: Any) -> None:
-        model = self._chain.call("RiskModelRegistry", "model", current.modelId)
+    def _package_of(self, model_id: int) -> ModelPackage:
+        """Return the package that was voted for; TamperedError when this oracle has another."""
+        model = self._chain.call("RiskModelRegistry", "model", model_id)
+        named = [each for each in self._packages if each.model_hash == bytes(model.modelHash)]
+        package = (named or self._packages)[0]
         for what, on_chain, own in (
-            ("model.onnx", bytes(model.modelHash), self._package.model_hash),
-            ("manifest.json", bytes(model.manifestHash), self._package.manifest_hash),
-            ("feature spec", bytes(model.featureSpecHash), self._package.feature_spec_hash),
+            ("model.onnx", bytes(model.modelHash), package.model_hash),
+            ("manifest.json", bytes(model.manifestHash), package.manifest_hash),
+            ("feature spec", bytes(model.featureSpecHash), package.feature_spec_hash),
         ):
             if on_chain != own:
                 raise TamperedError(
-                    f"{what} of model {current.modelId}",
+                    f"{what} of model {model_id}",
                     got=own.hex()[:16],
                     expected=f"{on_chain.hex()[:16]}, as voted",
                 )
+        return package
 
     def _reveal(self, round_id: int, *, is_open: bool) -> None:
         """Reveal; on a chain at rest no block tells that the window has passed, so the reveal makes that block."""
@@ -169,15 +201,28 @@ class OracleService:
 
     def _is_turn_to_publish(self, round_id: int, current: Any) -> bool:
         """Return whether those before this oracle had their time since the last chunk; one publisher is enough."""
-        oracles = sorted(self._chain.call("ScoringRounds", "oraclesOf", round_id), key=str.lower)
-        reports = {oracle: self._chain.call("ScoringRounds", "reportOf", round_id, oracle) for oracle in oracles}
-        agreeing = [oracle for oracle in oracles if reports[oracle][1] == current.reportHash]
         now = time.monotonic()
         published_count, since = self._progress.get(round_id, (-1, now))
         if published_count != current.chunksPublished:
             self._progress[round_id] = (current.chunksPublished, now)
             since = now
-        return now - since >= agreeing.index(self._oracle.address) * PUBLISH_TURN_S
+        return now - since >= self._place(round_id, current) * PUBLISH_TURN_S
+
+    def _place(self, round_id: int, current: Any) -> int:
+        """Return how many oracles that agreed come before this one, in the order of their addresses."""
+        agreeing = [
+            oracle
+            for oracle in sorted(self._oracles(round_id), key=str.lower)
+            if self._report_of(round_id, oracle).reportHash == bytes(current.reportHash)
+        ]
+        return agreeing.index(self._oracle.address)
+
+    def _oracles(self, round_id: int) -> list[str]:
+        return list(self._chain.call("ScoringRounds", "oraclesOf", round_id))
+
+    def _report_of(self, round_id: int, oracle: str) -> Any:
+        """Return commitment, reportHash (zero before) and fault of an oracle in a round."""
+        return self._chain.call("ScoringRounds", "reportOf", round_id, oracle)
 
     def _publish(self, round_id: int) -> bool:
         """Publish the chunks that nobody has published; False when there was none."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from client.sdk.chain import ChainClient
-from client.sdk.errors import InvalidInputError, UnavailableError
+from client.sdk.errors import InvalidInputError, RefusedError, UnavailableError
 from client.sdk.keystore import Identity
 from client.sdk.pack.on_chain import policy_struct, read_policy
 from client.sdk.screening import Policy
@@ -15,7 +15,17 @@ AGREED = 2
 """Status of a round whose report is known by its hash only."""
 FINAL = 3
 """Status of a round whose scores are on the chain."""
+VOID = 4
+"""Status of a round that counts for nothing."""
+_VOID_REASONS = {
+    1: "another round replaced it",
+    2: "what was agreed is no report",
+    3: "nobody published what was agreed",
+    4: "a dispute was won against it",
+}
+_FAULTS = {1: "silent", 2: "late", 3: "dissents", 4: "malformed", 5: "never published", 6: "overruled"}
 _POLL_S = 0.2
+_AGAIN = "run `tranchain risk score` again: it opens another round"
 
 
 def ensure_policy(chain: ChainClient, identity: Identity, policy: Policy) -> int:
@@ -40,12 +50,13 @@ def open_round(
 ) -> int:
     """Open a scoring round; returns its id, or that of the round that is open for the pack and the same terms.
 
-    `is_fresh` opens a new one all the same: an agreed report of the wrong length can never be published.
+    `is_fresh` opens a new one all the same, which replaces the one that is open.
     """
     for event in () if is_fresh else chain.events("ScoringRounds", "RoundOpened", filters={"packId": pack_id}):
         terms = (event.args["queryId"], event.args["modelId"], event.args["policyId"])
-        if terms == (query_id, model_id, policy_id):
-            return int(event.args["roundId"])
+        round_id = int(event.args["roundId"])
+        if terms == (query_id, model_id, policy_id) and chain.call("ScoringRounds", "round", round_id).status != VOID:
+            return round_id
     arguments = [pack_id, query_id, model_id, policy_id]
     receipt = chain.send("ScoringRounds", "open", arguments, identity.account)
     return int(receipt.event("RoundOpened").args["roundId"])
@@ -58,7 +69,7 @@ class OracleState:
     oracle: str
     organisation: str
     did: str
-    """silent, committed, revealed; once a report is agreed, agrees or dissents instead of revealed."""
+    """silent, committed, revealed, agrees; or what the chain names it for."""
 
 
 def oracle_states(chain: ChainClient, round_id: int) -> tuple[OracleState, ...]:
@@ -66,11 +77,11 @@ def oracle_states(chain: ChainClient, round_id: int) -> tuple[OracleState, ...]:
     current = chain.call("ScoringRounds", "round", round_id)
     states = []
     for oracle in chain.call("ScoringRounds", "oraclesOf", round_id):
-        commitment, revealed = map(bytes, chain.call("ScoringRounds", "reportOf", round_id, oracle))
-        did = "committed" if any(commitment) else "silent"
-        if any(revealed):
-            did = "agrees" if revealed == bytes(current.reportHash) else "dissents"
-            did = "revealed" if current.status < AGREED else did
+        report = chain.call("ScoringRounds", "reportOf", round_id, oracle)
+        did = "committed" if any(report.commitment) else "silent"
+        if any(report.reportHash):
+            did = "agrees" if report.reportHash == current.reportHash else "revealed"
+        did = _FAULTS.get(report.fault, did)
         organisation = chain.call("Consortium", "organisationOf", oracle)
         name = chain.call("Consortium", "organisation", organisation).name if organisation else "no member"
         states.append(OracleState(oracle=oracle, organisation=name, did=did))
@@ -88,6 +99,7 @@ def wait_until_final(
 
     Raises:
         UnavailableError: no quorum agreed in time; the round stays open and the same command continues it.
+        RefusedError: the round is void.
     """
     deadline = time.monotonic() + timeout_s
     shown: tuple[OracleState, ...] = ()
@@ -99,9 +111,17 @@ def wait_until_final(
             report(states)
         if current.status == FINAL:
             return bytes(current.reportHash)
+        if current.status == VOID:
+            raise RefusedError("ScoringRounds", f"round {round_id} is void: {void_reason(chain, round_id)}", _AGAIN)
         if time.monotonic() > deadline:
             raise UnavailableError("oracles", _why_not_final(round_id, current, states, timeout_s))
         time.sleep(_POLL_S)
+
+
+def void_reason(chain: ChainClient, round_id: int) -> str:
+    """Return why a round counts for nothing."""
+    voided = next(chain.events("ScoringRounds", "RoundVoided", filters={"roundId": round_id}))
+    return _VOID_REASONS[voided.args["reason"]]
 
 
 def states_text(states: Sequence[OracleState]) -> str:
@@ -118,12 +138,10 @@ def _why_not_final(round_id: int, current: Any, states: Sequence[OracleState], t
 
 
 def newest_round_of(chain: ChainClient, pack_id: int) -> int:
-    """Return the newest final round of a pack; InvalidInputError when there is none."""
-    final = [
-        int(event.args["roundId"]) for event in chain.events("ScoringRounds", "RoundFinal", filters={"packId": pack_id})
-    ]
-    if not final:
+    """Return the final round that a pack's scores are of; InvalidInputError when there is none."""
+    round_id = int(chain.call("ScoringRounds", "finalRoundOf", pack_id))
+    if not round_id:
         raise InvalidInputError(
             f"pack {pack_id}", got="no final scores", expected="some", remedy="`tranchain risk score`"
         )
-    return final[-1]
+    return round_id

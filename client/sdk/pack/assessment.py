@@ -12,12 +12,9 @@ from numpy.typing import NDArray
 
 from client.model.arithmetic import Int64Array
 from client.model.records import columns_of
-from client.model.schema import CREDIT_FIELDS
 from client.sdk.pack.asset_row import AssetRow
-from client.sdk.pack.credit_record import CreditValues, observed_day
+from client.sdk.pack.credit_record import CreditValues, is_by_relation, observed_day
 from client.sdk.pack.report import NO_RECORD, age_band, report_of, word
-
-_RELATION_DISTANCE = [field.name for field in CREDIT_FIELDS].index("relation_distance")
 
 
 class ScoringModel(Protocol):
@@ -51,7 +48,7 @@ def assess(
             continue
         age_days = max(cut_off_day - observed_day(record), 0)
         band = age_band(age_days, fresh_days=fresh_days, age_days_max=age_days_max)
-        by_relation = bool(record[_RELATION_DISTANCE])
+        by_relation = is_by_relation(record)
         if band is not None and (allows_relations or not by_relation):
             usable.append(index)
             qualities.append(word(0, band, by_relation))

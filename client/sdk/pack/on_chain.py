@@ -115,7 +115,11 @@ def policy_from_chain(struct: Any) -> Policy:
 
 def record_rules(chain: ChainClient, policy: Policy, *, cut_off_day: int) -> RecordRules:
     """Return which credit records count under a policy, for a pack of this cut-off."""
-    return RecordRules(sources=read_sources(chain, policy.sources_id), oldest_day=cut_off_day - policy.age_days_max)
+    return RecordRules(
+        sources=read_sources(chain, policy.sources_id),
+        oldest_day=cut_off_day - policy.age_days_max,
+        takes_relations=policy.relation_factor_ppm > 0,
+    )
 
 
 def policy_struct(policy: Policy) -> dict[str, Any]:

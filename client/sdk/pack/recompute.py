@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from client.sdk.chain import ChainClient
 from client.sdk.keystore import Identity
 from client.sdk.pack.assessment import ScoringModel, assess
-from client.sdk.pack.on_chain import read_policy, round_block
+from client.sdk.pack.on_chain import read_policy, record_rules, round_block
 from client.sdk.pack.reader import BlobSource, CreditRecords, PackFile, read_credit, read_pack
 from client.sdk.screening import Policy
 
@@ -47,9 +47,8 @@ def read_inputs(chain: ChainClient, vault: BlobSource, identity: Identity, round
     """
     scoring = chain.call("ScoringRounds", "round", round_id)
     block = round_block(chain, round_id)
-    return RoundInputs(
-        pack=read_pack(chain, vault, identity, scoring.packId),
-        records=read_credit(chain, vault, identity, scoring.queryId, as_of_block=block),
-        block=block,
-        policy=read_policy(chain, scoring.policyId),
-    )
+    policy = read_policy(chain, scoring.policyId)
+    pack = read_pack(chain, vault, identity, scoring.packId)
+    rules = record_rules(chain, policy, cut_off_day=pack.cut_off_day)
+    records = read_credit(chain, vault, identity, scoring.queryId, rules=rules, as_of_block=block)
+    return RoundInputs(pack=pack, records=records, block=block, policy=policy)
