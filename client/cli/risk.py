@@ -12,6 +12,7 @@ from client.roles.risk_control.forgetting import confirm_deletion, forget_pack
 from client.roles.risk_control.invitation import invite as invite_pack
 from client.sdk.consent import Purpose
 from client.sdk.errors import InvalidInputError
+from client.sdk.pack.credit_record import NoRecord
 from client.sdk.pack.reader import read_pack
 from client.sdk.pack.status import PackStatus, check_status
 from client.sdk.screening import Policy
@@ -81,6 +82,9 @@ def query(
             "query": query_id,
             "subjects_count": result.subject_count,
             "records_count": len(result.record_by_handle),
+            "missing_everywhere_count": result.without_record.get(NoRecord.MISSING, 0),
+            "refused_count": result.without_record.get(NoRecord.REFUSED, 0),
+            "by_relation_count": result.without_record.get(NoRecord.RELATION, 0),
             "answers": [
                 {
                     "bureau": answer.bureau,

@@ -1,6 +1,7 @@
 """Querying the credit files of a pack's borrowers. Source: docs/protocol.md, 5."""
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from client.sdk.errors import InvalidInputError, RefusedError, UnavailableError
 from client.sdk.handle import handles_tree
 from client.sdk.hashing import keccak
 from client.sdk.keystore import Identity
-from client.sdk.pack.credit_record import CreditValues, RecordRules
+from client.sdk.pack.credit_record import CreditValues, NoRecord
 from client.sdk.pack.reader import PackFile, read_credit
 from client.sdk.recipients import sealable_with
 from client.sdk.role import Role
@@ -46,6 +47,9 @@ class QueryResult:
     subject_count: int
     answers: tuple[Answer, ...]
     record_by_handle: Mapping[bytes, CreditValues]
+    """Of subjects with data of their own."""
+    without_record: Mapping[NoRecord, int]
+    """How many subjects have none, by reason; whether a record is too old, a policy decides later."""
 
 
 def open_query(
@@ -161,10 +165,19 @@ def finish_query(
     chain: ChainClient, vault: VaultClient, identity: Identity, query_id: int, answers: tuple[Answer, ...]
 ) -> QueryResult:
     """Open and check every record, then close the query so that the pack is *queried*."""
-    records = read_credit(chain, vault, identity, query_id, rules=RecordRules(takes_relations=True))
+    records = read_credit(chain, vault, identity, query_id)
     chain.send("CreditFileRegistry", "closeQuery", [query_id], identity.account)
     count = int(chain.call("CreditFileRegistry", "query", query_id).count)
-    return QueryResult(query_id=query_id, subject_count=count, answers=answers, record_by_handle=records.by_handle)
+    by_handle = records.by_handle
+    reasons = Counter(why for handle, why in records.reason_by_handle.items() if handle not in by_handle)
+    reasons[NoRecord.MISSING] = count - len(by_handle) - reasons.total()
+    return QueryResult(
+        query_id=query_id,
+        subject_count=count,
+        answers=answers,
+        record_by_handle=by_handle,
+        without_record=reasons,
+    )
 
 
 _REFUSALS = {1: "role", 2: "purpose", 3: "consent", 4: "size", 5: "budget", 6: "malformed request"}

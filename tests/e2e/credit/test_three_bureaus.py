@@ -59,6 +59,8 @@ class Scene:
     query: int = 0
     registrar_url: str = ""
     answers: dict[str, Handled] = field(default_factory=dict)
+    said: dict[str, Any] = field(default_factory=dict)
+    """By `tranchain risk query`."""
 
     def database(self, name: str) -> Path:
         return self.directory / f"{name}.db"
@@ -152,7 +154,7 @@ def scene(network: CreditNetwork, tmp_path_factory: pytest.TempPathFactory) -> I
         network.ask("originator", "pack", "submit", *options, "--pack", str(made.pack), "--db", directory / "o.db")
         made.query = made.ask(made.file(), Purpose.UNDERWRITING)
         made.answers = {name: made.step(name, made.query) for name in BUREAUS}
-        network.chain().send("CreditFileRegistry", "closeQuery", [made.query], network.identities["risk"].account)
+        made.said = network.ask("risk", "risk", "query", str(made.pack))
         yield made
 
 
@@ -213,6 +215,10 @@ def test_reasons_are_told_to_row_holders_and_only_counted_on_chain(scene: Scene)
     }
     told = scene.network.ask("auditor", "risk", "left-out", str(scene.pack))
     assert (told["missing_count"], told["refused_count"], told["too_old_count"]) == (1, 1, 0)
+    said = scene.said
+    assert (said["query"], said["subjects_count"], said["records_count"]) == (scene.query, LOANS, LOANS - 3)
+    assert [said[f"{name}_count"] for name in ("missing_everywhere", "refused", "by_relation")] == [1, 1, 1]
+    assert [answer["withheld_count"] for answer in said["answers"]] == [scene.answers["bureau"].withheld, 0, 0]
     assert Counter(answer.refused for answer in scene.answers.values()) == {1: 2, 0: 1}
 
 
