@@ -34,6 +34,7 @@ from bench_network import (  # noqa: E402
 )
 from bench_node import bench_node, read_rss_anon_mb  # noqa: E402
 from bench_pack import pack_10k_three_bureaus_seconds  # noqa: E402
+from bench_scoring import score_1m  # noqa: E402
 from bench_tapes import import_csv_rows_per_s, import_xml_rows_per_s  # noqa: E402
 from demo import EXAMPLES, run_main_job  # noqa: E402
 from demo_consortium import MEMBERS, NODE_NAMES  # noqa: E402
@@ -180,6 +181,8 @@ BENCHES: dict[str, Callable[[], dict[str, Figure]]] = {
     "resync_1000_blocks_s": resync_1000_blocks_s,
     "idle_core_share": idle_core_share,
     "node_rss_mb_10k": node_rss_mb_10k,
+    "score_1m_seconds": score_1m,
+    "score_1m_rss_mb": score_1m,
     "import_csv_rows_per_s": import_csv_rows_per_s,
     "import_csv_rss_mb": import_csv_rows_per_s,
     "import_xml_rows_per_s": import_xml_rows_per_s,

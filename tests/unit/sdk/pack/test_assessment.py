@@ -12,7 +12,9 @@ from client.model.manifest import ModelPackage
 from client.model.records import columns_of
 from client.sdk.errors import DecodeError
 from client.sdk.hashing import keccak
-from client.sdk.pack.assessment import assess
+from client.sdk.pack.assessment import age_bands, assess
+from client.sdk.pack.asset_table import AssetTable
+from client.sdk.pack.credit_table import CreditTable
 from client.sdk.pack.report import (
     NO_RECORD,
     RELATION,
@@ -141,3 +143,20 @@ def test_report_is_cut_into_chunks_that_join_again(size: int, expected: list[int
     assert [len(chunk) for chunk in chunks] == expected
     assert b"".join(chunks) == report
     assert report_hash(report) == keccak(b"".join(map(keccak, chunks)))
+
+
+@given(fresh_days=st.integers(0, 1_000), span_days=st.integers(0, 1_000))
+def test_bands_of_many_ages_are_those_of_each(fresh_days: int, span_days: int) -> None:
+    limits = {"fresh_days": fresh_days, "age_days_max": fresh_days + span_days}
+    ages = np.arange(fresh_days + span_days + 1)
+    assert age_bands(ages, **limits).tolist() == [age_band(int(age), **limits) for age in ages]
+
+
+def test_large_pack_is_joined_with_its_records_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    package = ModelPackage.load(DEFAULT_MODEL)
+    rows = [row(number, annual_income_cents=number * 1_000_000) for number in range(1, 60)]
+    records = {each.handle: record(inquiries_6m=number % 7) for number, each in enumerate(rows) if number % 5}
+    whole = assess(package, rows, records, **TERMS)
+    monkeypatch.setattr("client.sdk.pack.assessment._BLOCK_ROWS", 7)
+    assert assess(package, rows, records, **TERMS) == whole
+    assert assess(package, AssetTable.of(rows), CreditTable.of(records), **TERMS) == whole
