@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from client.cli.amounts import parse_day
 from client.cli.session import session_of
 from client.roles.originator import closing
 from client.sdk.errors import InvalidInputError
 from client.sdk.hashing import keccak
 from client.sdk.pack.reader import read_pack
 from client.sdk.pack.status import PackStatus
+from client.sdk.quantities import parse_day
 
 app = typer.Typer(name="pack", help="Packs of loans, as their originator sees them.", no_args_is_help=True)
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from client.cli.amounts import parse_ppm
 from client.cli.session import Session, session_of
 from client.model.committed import DEFAULT_MODEL
 from client.sdk.errors import InvalidInputError, RefusedError, TamperedError
+from client.sdk.quantities import parse_ppm
 from client.sdk.role import roles_of
 
 if TYPE_CHECKING:

@@ -1,10 +1,12 @@
 """`tranchain risk`: what risk control does with packs and models."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from client.cli import risk_disputes, risk_model, risk_screening, risk_sources
+from client.cli.policy_options import PolicyFile
 from client.cli.session import Session, session_of
 from client.roles.risk_control import models, scoring
 from client.roles.risk_control import query as queries
@@ -15,7 +17,7 @@ from client.sdk.errors import InvalidInputError
 from client.sdk.pack.credit_record import NoRecord
 from client.sdk.pack.reader import read_pack
 from client.sdk.pack.status import PackStatus, check_status
-from client.sdk.screening import Policy
+from client.sdk.policy.policy_file import read_policy_file
 
 if TYPE_CHECKING:
     from client.roles.risk_control.store import PackKeyStore
@@ -37,16 +39,23 @@ Timeout = Annotated[int, typer.Option("--timeout", help="Seconds to wait for oth
 def invite(
     context: typer.Context,
     originator: Annotated[str, typer.Option(help="Account that may submit the pack.")],
+    policy: PolicyFile = None,
     db: Database = "risk_control.db",
 ) -> None:
     """Invite an originator to submit a pack: makes the pack key and seals it to those who need it.
 
-    Example: tranchain risk invite --originator 0x52908400098527886E0F7030069857D2E4169EE7
+    The rules of the policy decide which coarse classes of its assets the chain will see; without a policy they are
+    years of the term, bands of the rate, arrears and region.
+
+    Example: tranchain risk invite --originator 0x52908400098527886E0F7030069857D2E4169EE7 --policy policy.toml
     """
+    layout = read_policy_file(policy).layout()
     session = session_of(context)
     chain = session.chain
-    pack = invite_pack(chain, session.vault, session.identity, _pack_keys(session, db), originator=originator)
-    session.console.result({"pack": pack, "originator": originator}, title="Invited pack")
+    store = _pack_keys(session, db)
+    pack = invite_pack(chain, session.vault, session.identity, store, originator=originator, layout=layout)
+    dimensions = [{"field": each.field, "kind": each.kind} for each in layout.dimensions]
+    session.console.result({"pack": pack, "originator": originator, "classes": dimensions}, title="Invited pack")
 
 
 @app.command()
@@ -104,8 +113,13 @@ def query(
 def score(
     context: typer.Context,
     pack: PackId,
-    fresh_days: Annotated[int, typer.Option(help="Records up to this age at cut-off count as they are.")] = 365,
-    max_age_days: Annotated[int, typer.Option(help="Older records are not used.")] = 730,
+    policy: PolicyFile = None,
+    fresh_days: Annotated[
+        int | None, typer.Option(help="Records up to this age at cut-off count as they are; in place of the policy's.")
+    ] = None,
+    max_age_days: Annotated[
+        int | None, typer.Option(help="Older records are not used; in place of the policy's.")
+    ] = None,
     model: Annotated[int | None, typer.Option(help="Model id; default: the newest active one.")] = None,
     new_round: Annotated[
         bool, typer.Option("--new-round", help="Ask anew although a round of the same terms is open.")
@@ -114,20 +128,28 @@ def score(
 ) -> None:
     """Ask the oracles for the scores of a queried pack, and wait until a quorum agrees.
 
-    Example: tranchain risk score 1
+    Of the policy file they go by: the two ages, the order of bureaus, and whether data spread by relations counts.
+
+    Example: tranchain risk score 1 --policy policy.toml
     """
+    base = read_policy_file(policy).base
     session = session_of(context)
     chain, identity = session.chain, session.identity
-    status = chain.call("AssetPackRegistry", "pack", pack).status
-    check_status(pack, status, PackStatus.QUERIED, PackStatus.SCORED)
-    ages = Policy(expected_bad_rate_ppm=1_000_000, fresh_days=fresh_days, age_days_max=max_age_days)
+    found = chain.call("AssetPackRegistry", "pack", pack)
+    check_status(pack, found.status, PackStatus.QUERIED, PackStatus.SCORED)
+    terms = replace(
+        base,
+        expected_bad_rate_ppm=1_000_000,
+        fresh_days=base.fresh_days if fresh_days is None else fresh_days,
+        age_days_max=base.age_days_max if max_age_days is None else max_age_days,
+    )
     round_id = scoring.open_round(
         chain,
         identity,
         pack_id=pack,
         query_id=queries.closed_query_of(chain, pack),
         model_id=model or models.champion(chain),
-        policy_id=scoring.ensure_policy(chain, identity, ages),
+        policy_id=scoring.ensure_policy(chain, identity, terms),
         is_fresh=new_round,
     )
     session.console.note(f"round {round_id}: waiting for the oracles")

@@ -1,89 +1,127 @@
 """Commands of `tranchain risk` that grade and screen a pack."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
-from client.cli.amounts import parse_ppm, parse_ten
-from client.cli.screening_report import report_of
-from client.cli.session import session_of
-from client.roles.risk_control import scoring, screening
+from client.cli import policy_options as options
+from client.cli.screening_report import report_of, what_if_report
+from client.cli.session import Session, session_of
+from client.roles.risk_control import scoring, screening, what_if
 from client.sdk.errors import InvalidInputError
 from client.sdk.pack.on_chain import read_policy
 from client.sdk.pack.reader import read_pack
-from client.sdk.screening import EligibilityRule, Limit, Mode, Policy
+from client.sdk.policy.on_chain import layout_of_pack
+from client.sdk.policy.policy_file import PolicyDraft
+from client.sdk.quantities import parse_ppm
+from client.sdk.screening import Policy
 
 PackId = Annotated[int, typer.Argument(help="Pack id.")]
-
-_TERM, _RATE, _ARREARS, _REGION = range(4)
-"""Dimensions of the layout that packs are invited with."""
-_RATE_BAND_PPM = 50_000
-_MODES = {"whole-pack": Mode.WHOLE_PACK, "per-level": Mode.PER_LEVEL}
 
 
 def add_commands(app: typer.Typer) -> None:
     """Add the commands of this module to the group."""
     app.command()(screen)
+    app.command("what-if")(what_if_)
     app.command()(show)
 
 
 def screen(
     context: typer.Context,
     pack: PackId,
-    expected_bad_rate: Annotated[str, typer.Option(help="Target, such as 10%.")],
-    mode: Annotated[str, typer.Option(help="whole-pack or per-level.")] = "whole-pack",
-    by_count: Annotated[bool, typer.Option("--by-count", help="Weigh every asset 1 instead of its principal.")] = False,
-    profile: Annotated[str, typer.Option(help="k of levels 1 to 10 for per-level.")] = "0,0,0,1,1,2,3,4,6,10",
-    emphasis: Annotated[str, typer.Option(help="m of levels 1 to 10, not falling.")] = "1,1,1,1,1,1,1,1,1,1",
-    age_factor: Annotated[str, typer.Option(help="Factor on the pd of aged records, at least 100%.")] = "110%",
-    term_max_years: Annotated[int, typer.Option(min=1, max=255, help="Longest term that is eligible.")] = 255,
-    rate_max: Annotated[str, typer.Option(help="Rates up to this (whole bands of 5 points) are eligible.")] = "1275%",
-    days_past_due_max: Annotated[int, typer.Option(help="0, 29, 59 or 89: most arrears that are eligible.")] = 0,
-    region_limit: Annotated[str, typer.Option(help="Largest share of one region in what is kept.")] = "100%",
+    policy: options.PolicyFile = None,
+    expected_bad_rate: Annotated[str | None, typer.Option(help="Target, such as 10%.")] = None,
+    mode: options.Mode = None,
+    by_count: options.ByCount = False,
+    profile: options.Profile = None,
+    emphasis: options.Emphasis = None,
+    age_factors: options.AgeFactors = None,
+    relations: options.Relations = None,
+    eligible: options.Eligible = None,
+    limit: options.Limit = None,
 ) -> None:
     """Screen a scored pack on chain until its bad rate is at most the expected one, and check the result.
 
-    Example: tranchain risk screen 1 --expected-bad-rate 10% --mode whole-pack --region-limit 20%
+    Options go before the policy file. Without either, loans past due are not eligible and nothing is limited.
+
+    Example: tranchain risk screen 1 --expected-bad-rate 10% --mode whole-pack --limit 'region_code 20%'
     """
+    draft = options.draft_of(
+        policy,
+        expected_bad_rate=expected_bad_rate,
+        mode=mode,
+        by_count=by_count,
+        profile=profile,
+        emphasis=emphasis,
+        age_factors=age_factors,
+        relations=relations,
+        eligible=eligible,
+        limits=limit,
+    )
+    if policy is None and expected_bad_rate is None:
+        raise InvalidInputError("target", got="none", expected="--expected-bad-rate or --policy")
     session = session_of(context)
     chain, identity = session.chain, session.identity
     round_id = scoring.newest_round_of(chain, pack)
-    records = read_policy(chain, chain.call("ScoringRounds", "round", round_id).policyId)
-    aged = parse_ppm(age_factor, what="--age-factor")
-    policy = Policy(
-        expected_bad_rate_ppm=parse_ppm(expected_bad_rate, what="--expected-bad-rate"),
-        mode=_mode(mode),
-        by_count=by_count,
-        profile_ppm=parse_ten(profile, what="--profile", scale=1_000_000),
-        emphasis=parse_ten(emphasis, what="--emphasis"),
-        fresh_days=records.fresh_days,
-        age_days_max=records.age_days_max,
-        layout_id=chain.call("AssetPackRegistry", "pack", pack).layoutId,
-        sources_id=records.sources_id,
-        age_factor_ppm=(aged, aged, aged),
-        relation_factor_ppm=records.relation_factor_ppm,
-        eligible=(
-            _up_to(_TERM, term_max_years),
-            _up_to(_RATE, _rate_class(rate_max)),
-            _up_to(_ARREARS, _arrears_class(days_past_due_max)),
-        ),
-        limits=(Limit(dimension=_REGION, limit_ppm=parse_ppm(region_limit, what="--region-limit")),),
-    )
-    policy_id = scoring.ensure_policy(chain, identity, policy)
+    rules = _rules_of(session, draft, pack, round_id)
+    policy_id = scoring.ensure_policy(chain, identity, rules)
     run_id = screening.start_run(chain, identity, pack_id=pack, round_id=round_id, policy_id=policy_id)
     with session.console.progress("screening on chain") as bar:
         steps, gas = screening.finish_run(chain, identity, run_id, report=lambda _: bar.advance())
     screened = screening.check_run(chain, run_id)
     rows = read_pack(chain, session.vault, identity, pack)
-    document = report_of(screened, policy, rows) | {"steps_count": steps, "gas_used": gas}
+    document = report_of(screened, rules, rows) | {"steps_count": steps, "gas_used": gas}
     session.console.result(document, title=f"Screening of pack {pack}, run {run_id}")
     if not screened.result.reached:
         raise InvalidInputError(
             f"--expected-bad-rate of pack {pack}",
-            got=expected_bad_rate,
+            got=expected_bad_rate or f"{rules.expected_bad_rate_ppm} ppm",
             expected=f"at least {screened.result.lowest_reachable_ppm} ppm",
             remedy=f"what binds: {screened.result.binding.name.lower()}; the pack is as it was",
         )
+
+
+def what_if_(
+    context: typer.Context,
+    pack: PackId,
+    policy: options.PolicyFile = None,
+    expected_bad_rate: Annotated[
+        list[str] | None, typer.Option(help="Target, such as 10%; repeat to see several beside each other.")
+    ] = None,
+    mode: options.Mode = None,
+    by_count: options.ByCount = False,
+    profile: options.Profile = None,
+    emphasis: options.Emphasis = None,
+    eligible: options.Eligible = None,
+    limit: options.Limit = None,
+    db: Annotated[
+        str, typer.Option("--db", envvar="TRANCHAIN_DB", help="SQLite file or PostgreSQL URL of this risk control.")
+    ] = "risk_control.db",
+) -> None:
+    """Ask the contract what a policy would do to a scored pack, and write nothing to the chain.
+
+    Two what-ifs of a pack whose eligible borrowers differ by fewer than ten are refused: their difference would tell
+    what the model says of single people.
+
+    Example: tranchain risk what-if 1 --expected-bad-rate 12% --expected-bad-rate 10% --eligible 'term_months <= 36'
+    """
+    draft = options.draft_of(
+        policy,
+        mode=mode,
+        by_count=by_count,
+        profile=profile,
+        emphasis=emphasis,
+        eligible=eligible,
+        limits=limit,
+    )
+    targets = [parse_ppm(each, what="--expected-bad-rate") for each in expected_bad_rate or ()]
+    session = session_of(context)
+    round_id = scoring.newest_round_of(session.chain, pack)
+    rules = _rules_of(session, draft, pack, round_id)
+    answers = _ask(session, pack, round_id, rules, targets or [rules.expected_bad_rate_ppm], db)
+    session.console.result(what_if_report(answers), title=f"What if, of pack {pack}: nothing is written")
 
 
 def show(context: typer.Context, pack: PackId) -> None:
@@ -101,27 +139,28 @@ def show(context: typer.Context, pack: PackId) -> None:
     session.console.result(report_of(screened, policy, rows), title=f"Screening of pack {pack}, run {run_id}")
 
 
-def _up_to(dimension: int, highest: int) -> EligibilityRule:
-    return EligibilityRule(dimension, 2 ** (highest + 1) - 1)
+def _rules_of(session: Session, draft: PolicyDraft, pack: int, round_id: int) -> Policy:
+    """Write a draft over the pack's classes, with what its scores were made by: ages, sources, relations or not."""
+    scored_by = read_policy(session.chain, session.chain.call("ScoringRounds", "round", round_id).policyId)
+    layout_id, layout = layout_of_pack(session.chain, pack)
+    policy = draft.compile(layout_id, layout)
+    if bool(policy.relation_factor_ppm) != bool(scored_by.relation_factor_ppm):
+        allowed = "with" if scored_by.relation_factor_ppm else "without"
+        raise InvalidInputError("relations", got="another choice", expected=f"{allowed} them, as the scores were made")
+    return replace(
+        policy, fresh_days=scored_by.fresh_days, age_days_max=scored_by.age_days_max, sources_id=scored_by.sources_id
+    )
 
 
-def _mode(text: str) -> Mode:
-    if text not in _MODES:
-        raise InvalidInputError("--mode", got=text, expected="whole-pack or per-level")
-    return _MODES[text]
+def _ask(
+    session: Session, pack: int, round_id: int, rules: Policy, targets: Sequence[int], db: str
+) -> list[what_if.WhatIf]:
+    from client.sdk.database import open_engine  # here, as other commands need not wait for SQLAlchemy
 
-
-def _rate_class(text: str) -> int:
-    """Return the highest band of rates that is eligible as a whole."""
-    bands = parse_ppm(text, what="--rate-max") // _RATE_BAND_PPM
-    if bands < 1:
-        raise InvalidInputError("--rate-max", got=text, expected="at least 5% (the chain knows bands of five points)")
-    return min(bands - 1, 255)
-
-
-def _arrears_class(days: int) -> int:
-    """Return the highest class of days past due that is eligible; the chain knows bands only."""
-    bands = {0: 0, 29: 1, 59: 2, 89: 3}
-    if days not in bands:
-        raise InvalidInputError("--days-past-due-max", got=days, expected="0, 29, 59 or 89 (the chain knows bands)")
-    return bands[days]
+    log = what_if.WhatIfLog(open_engine(db), session.chain)
+    rows = read_pack(session.chain, session.vault, session.identity, pack)
+    what_if.check_difference(session.chain, log, rows, round_id, rules)
+    return [
+        what_if.ask(session.chain, session.identity, pack, round_id, replace(rules, expected_bad_rate_ppm=target))
+        for target in targets
+    ]

@@ -1,6 +1,11 @@
 """A screening as a credit analyst reads it: both modes, levels before and after, the bridge in count and cents."""
 
+from collections import Counter
+from collections.abc import Sequence
+
 from client.roles.risk_control.screening import ScreenedPack
+from client.roles.risk_control.what_if import WhatIf
+from client.sdk.pack.economics import economics_of
 from client.sdk.pack.reader import PackFile
 from client.sdk.screening import Mode, Policy, Reason, ScreeningResult, bridge
 
@@ -49,16 +54,49 @@ def _bridge(screened: ScreenedPack, balances: list[int]) -> list[dict[str, objec
 
 
 def _mode(mode: Mode, result: ScreeningResult, pack: PackFile, balances: list[int]) -> dict[str, object]:
-    """What one mode removes and costs: principal, and the yield of what stays, weighted by principal."""
+    """What one mode removes and costs: principal, yield, and what is left of it after fee and expected loss."""
     kept = [index for index, reason in enumerate(result.reasons) if reason == Reason.KEPT]
-    principal = sum(balances[index] for index in kept)
-    interest = sum(balances[index] * pack.rows[index].known("rate_ppm") for index in kept)
+    rate_ppm = result.after.bad_rate_by_balance_ppm
+    economics = economics_of((pack.rows[index] for index in kept), bad_rate_ppm=rate_ppm)
+    removed = Counter(result.reasons)
     return {
-        "mode": mode.name.lower().replace("_", "-"),
+        "mode": mode_word(mode),
         "reached": result.reached,
-        "kept_count": len(kept),
-        "kept_cents": principal,
-        "removed_cents": sum(balances) - principal,
-        "bad_rate_ppm": result.after.bad_rate_by_balance_ppm,
-        "yield_ppm": interest // principal if principal else 0,
+        "kept_count": economics.count,
+        "kept_cents": economics.principal_cents,
+        "removed_cents": sum(balances) - economics.principal_cents,
+        "over_a_limit_count": removed[Reason.CONCENTRATION],
+        "screened_count": removed[Reason.SCREENED],
+        "bad_rate_ppm": rate_ppm,
+        "yield_ppm": economics.yield_ppm,
+        "excess_spread_ppm": economics.excess_spread_ppm,
+    }
+
+
+def mode_word(mode: Mode) -> str:
+    """Return a mode as people type it."""
+    return mode.name.lower().replace("_", "-")
+
+
+def what_if_report(answers: Sequence[WhatIf]) -> dict[str, object]:
+    """Return what the contract would do, an answer a row; classes are principal in units of the pack."""
+    return {"answers": [_answer(each) for each in answers]}
+
+
+def _answer(answer: WhatIf) -> dict[str, object]:
+    kept = answer.bridge[Reason.KEPT]
+    outcome = "target met" if answer.reached else f"not met: {answer.binding.name.lower()}"
+    return {
+        "expected_bad_rate_ppm": answer.policy.expected_bad_rate_ppm,
+        "mode": mode_word(answer.policy.mode),
+        "outcome": outcome,
+        "bad_rate_before_ppm": answer.bad_rate_before_ppm,
+        "bad_rate_after_ppm": answer.bad_rate_after_ppm,
+        "lowest_reachable_ppm": answer.lowest_reachable_ppm,
+        "kept_count": kept.count,
+        "kept_classes": kept.class_sum,
+        "not_eligible_count": answer.bridge[Reason.NOT_ELIGIBLE].count,
+        "no_record_count": answer.bridge[Reason.NO_RECORD].count,
+        "over_a_limit_count": answer.bridge[Reason.CONCENTRATION].count,
+        "screened_count": answer.bridge[Reason.SCREENED].count,
     }

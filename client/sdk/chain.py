@@ -12,9 +12,10 @@ from typing import Any
 
 from eth_account.signers.local import LocalAccount
 from eth_utils.abi import function_signature_to_4byte_selector
+from web3 import Web3
 from web3.contract import Contract
 from web3.exceptions import BadFunctionCallOutput, ContractLogicError, MismatchedABI, Web3Exception
-from web3.types import TxReceipt
+from web3.types import BlockIdentifier, TxParams, TxReceipt
 
 from client.sdk import event_log, revert, rpc
 from client.sdk.artifacts import load_artifact
@@ -166,11 +167,26 @@ class ChainClient:
             ContractRefusedError: it reverted.
             InvalidInputError: the arguments do not fit the function.
         """
+        return self._call(contract, function, args, {}, "latest" if block is None else block)
+
+    def call_as(self, sender: str, contract: str | Contract, function: str, *args: Any) -> Any:
+        """Ask a function what it would answer this account at the latest block; errors as of `call`."""
+        transaction: TxParams = {"from": Web3.to_checksum_address(sender)}
+        return self._call(contract, function, args, transaction, "latest")
+
+    def _call(
+        self,
+        contract: str | Contract,
+        function: str,
+        args: Sequence[Any],
+        transaction: TxParams,
+        block: BlockIdentifier,
+    ) -> Any:
         bound, name = self._bound(contract)
         try:
             prepared = bound.functions[function](*args)
             with translated():
-                return prepared.call(block_identifier="latest" if block is None else block)
+                return prepared.call(transaction, block_identifier=block)
         except ContractLogicError as error:
             raise self._refusal(error, bound, name, function) from error
         except MismatchedABI as error:

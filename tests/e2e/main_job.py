@@ -52,11 +52,11 @@ def upload_credit_files(consortium: Consortium) -> Any:
     return consortium.ask("bureau", "bureau", "upload", path, "--mapping", CREDIT_MAPPING, *database)
 
 
-def invite(consortium: Consortium) -> int:
+def invite(consortium: Consortium, policy: Path | None = None) -> int:
     """Have risk control invite the originator; gives the pack's id."""
-    database = ("--db", consortium.directory / "risk_control.db")
-    originator = ("--originator", consortium.address(ORIGINATOR))
-    return int(consortium.ask("risk-control", "risk", "invite", *originator, *database)["pack"])
+    options = ["--db", consortium.directory / "risk_control.db", "--originator", consortium.address(ORIGINATOR)]
+    options += ["--policy", policy] if policy else []
+    return int(consortium.ask("risk-control", "risk", "invite", *options)["pack"])
 
 
 def submit_line(consortium: Consortium, pack: int, files: PackFiles) -> list[str]:
@@ -67,9 +67,9 @@ def submit_line(consortium: Consortium, pack: int, files: PackFiles) -> list[str
     ]
 
 
-def submit_pack(consortium: Consortium, name: str, loans: list[Row]) -> MainJob:
+def submit_pack(consortium: Consortium, name: str, loans: list[Row], policy: Path | None = None) -> MainJob:
     """Invite and submit a pack of these loans."""
-    pack = invite(consortium)
+    pack = invite(consortium, policy)
     files = write_pack(consortium.directory, name, loans)
     job = MainJob(pack, loans, files)
     job.documents["submit"] = consortium.ask(ORIGINATOR, *submit_line(consortium, pack, files))

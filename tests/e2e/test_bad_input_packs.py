@@ -1,5 +1,7 @@
 """Packs that must not go on: refused in one line, and the pack as it was or to be continued."""
 
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -7,11 +9,13 @@ import pytest
 from client.sdk.attestation import AttestationDomain, attest, compute_chunk_hash
 from client.sdk.errors import ContractRefusedError, RefusedError
 from client.sdk.hashing import keccak
-from client.sdk.pack.on_chain import read_reasons, read_report
+from client.sdk.pack.on_chain import read_assets, read_reasons, read_report, read_tables
 from client.sdk.pack.reader import read_credit, read_pack
 from client.sdk.pack.report import NO_RECORD, words_of
 from client.sdk.pack.status import PackStatus
-from client.sdk.screening import Reason
+from client.sdk.policy.on_chain import layout_of_pack
+from client.sdk.policy.policy_file import read_policy_file
+from client.sdk.screening import Reason, screen
 from scripts.demo_consortium import ORIGINATOR
 from tests.e2e.consortium import Consortium, assert_one_line
 from tests.e2e.main_job import MainJob, invite, submit_line, submit_pack
@@ -20,11 +24,19 @@ from tests.e2e.pack_files import Row, example_loans, write_pack
 ERASED = 40
 """Place of the loan whose borrower is erased between the bureau's answer and the scores."""
 
+SMALLEST = min(Decimal(loan["loan_amount"]) for loan in example_loans(300, 110))
+"""Amount of the one loan of the scored pack that is smaller than all others."""
+
 
 @pytest.fixture(scope="module")
 def scored(consortium: Consortium) -> MainJob:
-    """A scored pack of 110 loans, one of whose borrowers was erased after the bureau had answered."""
-    job = submit_pack(consortium, "scored", example_loans(300, 110))
+    """A scored pack of 110 loans, one of whose borrowers was erased after the bureau had answered.
+
+    Its classes tell the smallest loan from all others.
+    """
+    policy = consortium.directory / "scored.toml"
+    policy.write_text(f'eligible = ["balance_cents >= {SMALLEST}", "balance_cents <= {SMALLEST}"]\n')
+    job = submit_pack(consortium, "scored", example_loans(300, 110), policy)
     job.documents["query"] = consortium.ask("risk-control", "risk", "query", str(job.pack))
     erase = ("bureau", "erase", job.loans[ERASED]["borrower_id"], "--db", consortium.directory / "bureau.db")
     job.documents["erase"] = consortium.ask("bureau", *erase)
@@ -100,6 +112,38 @@ def test_record_erased_after_the_answer_is_not_used(consortium: Consortium, scor
     assert consortium.ask("bureau", *again)["erased_before"]
 
 
+def test_what_if_answers_as_the_reference_and_writes_nothing(consortium: Consortium, scored: MainJob) -> None:
+    chain = consortium.chain()
+    head = chain.head()
+    said = consortium.ask("risk-control", *what_if_line(consortium, scored), "--expected-bad-rate", "5%")
+    targets = [answer["expected_bad_rate_ppm"] for answer in said["answers"]]
+    assert targets == [120_000, 50_000]
+    assert chain.head() == head
+    current = chain.call("ScoringRounds", "round", scored.documents["score"]["round"])
+    assets = read_assets(chain, scored.pack, read_report(chain, scored.documents["score"]["round"], 110))
+    tables = read_tables(chain, current.modelId)
+    _, layout = layout_of_pack(chain, scored.pack)
+    for answer, target in zip(said["answers"], targets, strict=True):
+        policy = replace(read_policy_file(None).compile(1, layout), expected_bad_rate_ppm=target)
+        expected = screen(assets, policy, tables.pd_ppm, tables.margin_ppm)
+        assert answer["bad_rate_after_ppm"] == expected.after.bad_rate_by_balance_ppm
+        assert answer["kept_count"] == expected.after.tally.count
+        assert answer["screened_count"] == expected.reasons.count(Reason.SCREENED)
+
+
+def test_what_if_that_differs_by_one_borrower_is_refused(consortium: Consortium, scored: MainJob) -> None:
+    line = what_if_line(consortium, scored)
+    consortium.ask("risk-control", *line)
+    rule = ("--eligible", f"balance_cents >= {SMALLEST + Decimal('0.01')}")
+    assert_one_line(consortium.cli("risk-control", *line, *rule), "what-if", "differ by 1", "at least 10")
+    consortium.ask("risk-control", *line, "--eligible", f"balance_cents <= {SMALLEST}")
+
+
+def what_if_line(consortium: Consortium, job: MainJob) -> list[str]:
+    database = str(consortium.directory / "risk_control.db")
+    return ["risk", "what-if", str(job.pack), "--expected-bad-rate", "12%", "--db", database]
+
+
 def test_target_that_cannot_be_met_leaves_the_pack_as_it_was(consortium: Consortium, scored: MainJob) -> None:
     line = ("risk", "screen", str(scored.pack), "--expected-bad-rate")
     done = consortium.cli("risk-control", *line, "0.1%")
@@ -120,9 +164,12 @@ def test_target_that_cannot_be_met_leaves_the_pack_as_it_was(consortium: Consort
         ("--mode", "half"),
         ("--profile", "1,2,3"),
         ("--emphasis", "2,1,1,1,1,1,1,1,1,1"),
-        ("--age-factor", "90%"),
-        ("--days-past-due-max", "45"),
-        ("--region-limit", "0.00001%"),
+        ("--age-factors", "90%,100%,110%"),
+        ("--age-factors", "110%"),
+        ("--eligible", "days_past_due <= 45"),
+        ("--eligible", "colour <= 45"),
+        ("--limit", "region_code 0.00001%"),
+        ("--limit", "subject 1%"),
     ],
 )
 def test_bad_policy_is_one_line_and_no_run(consortium: Consortium, main_job: MainJob, option: str, value: str) -> None:

@@ -8,14 +8,13 @@ trust the node either runs one, or checks the exported blocks with `tranchain-no
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from client.model.codes import REGIONS
 from client.model.manifest import ModelPackage
 from client.roles.exchange.issuance import Product, kept_cents, read_product, term_sheet
 from client.sdk.chain import ChainClient
 from client.sdk.errors import TranchainError
 from client.sdk.hashing import keccak
 from client.sdk.keystore import Identity
-from client.sdk.pack.asset_row import bucket_bytes, principal_class, region_groups
+from client.sdk.pack.asset_row import principal_class
 from client.sdk.pack.on_chain import (
     brought_down_before,
     read_assets,
@@ -27,6 +26,7 @@ from client.sdk.pack.on_chain import (
 from client.sdk.pack.reader import PackFile, read_pack
 from client.sdk.pack.recompute import read_inputs
 from client.sdk.pack.report import NO_RECORD, report_hash, report_of, words_of
+from client.sdk.policy.on_chain import layout_of_pack
 from client.sdk.screening import Asset, Reason, ScreeningResult, bring_down, decode_assets, screen
 from client.sdk.vault_client import VaultClient
 
@@ -73,11 +73,12 @@ def verify_product(
 
 def _pack_checks(chain: ChainClient, pack: PackFile, assets: Sequence[Asset], product: Product) -> list[Check]:
     registered = chain.call("AssetPackRegistry", "pack", product.pack_id)
-    groups = region_groups(pack.row_key, len(REGIONS))
+    _, layout = layout_of_pack(chain, product.pack_id)
+    buckets = layout.bucketing(pack.rows, pack.row_key)
     balances = [row.known("balance_cents") for row in pack.rows]
     from_rows = decode_assets(
         classes=b"".join(principal_class(cents, pack.class_unit).to_bytes(2, "big") for cents in balances),
-        buckets=b"".join(bucket_bytes(row, groups) for row in pack.rows),
+        buckets=b"".join(map(buckets.bytes_of, pack.rows)),
         report=report_of(asset.report_word for asset in assets),
     )
     differing = sum(left != right for left, right in zip(from_rows, assets, strict=True))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from client.model.codes import CURRENCIES, REGIONS
+from client.model.codes import CURRENCIES
 from client.roles.originator.registrar_client import RegistrarClient
 from client.roles.originator.store import PackSecrets, SubmissionStore
 from client.roles.originator.tape import Loan
@@ -22,9 +22,10 @@ from client.sdk.hashing import keccak
 from client.sdk.hpke import decode_key_blob
 from client.sdk.keystore import Identity
 from client.sdk.leaf import leaf
-from client.sdk.pack.asset_row import AssetRow, bucket_bytes, principal_class, region_groups
+from client.sdk.pack.asset_row import AssetRow, principal_class
 from client.sdk.pack.blobs import PackedRow, encrypt_rows
 from client.sdk.pack.status import PackStatus, check_status
+from client.sdk.policy.on_chain import layout_of_pack
 from client.sdk.recipients import open_sealed, sealable_with
 from client.sdk.role import Role
 from client.sdk.vault_client import PackBlob, VaultClient
@@ -157,10 +158,11 @@ class PackSubmission:
         *,
         first_index: int,
     ) -> Iterator[ContractCall]:
-        groups = region_groups(secrets.row_key, len(REGIONS))
+        everything = [AssetRow(handle.handle(pack_key, loan.subject), loan.loan_id, loan.values) for loan in loans]
+        _, layout = layout_of_pack(self._chain, pack_id)
+        buckets = layout.bucketing(everything, secrets.row_key)
         for start in range(first_index, len(loans), CHUNK_SIZE):
-            chunk = loans[start : start + CHUNK_SIZE]
-            rows = [AssetRow(handle.handle(pack_key, loan.subject), loan.loan_id, loan.values) for loan in chunk]
+            chunk, rows = loans[start : start + CHUNK_SIZE], everything[start : start + CHUNK_SIZE]
             packed = [
                 PackedRow(
                     salt=_salt(secrets.seed, start + offset),
@@ -187,7 +189,7 @@ class PackSubmission:
                     [leaf(each.salt, each.row) for each in packed],
                     list(attested.nullifiers),
                     b"".join(each.to_bytes(2, "big") for each in classes),
-                    b"".join(bucket_bytes(row, groups) for row in rows),
+                    b"".join(map(buckets.bytes_of, rows)),
                     keccak(blob),
                     attested.signature,
                 ],

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.cli.amounts import parse_day, parse_ppm, parse_ten
 from client.sdk.errors import InvalidInputError
+from client.sdk.quantities import parse_day, parse_ppm, parse_ten
 
 
 @pytest.mark.parametrize(

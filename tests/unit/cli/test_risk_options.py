@@ -35,6 +35,11 @@ def error_of(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> tuple[
         (["exchange", "verify", "P", "--model", "no-such"], ["no-such"]),
         (["oracle", "serve", "--auditor", "no-such.json"], ["no-such.json"]),
         (["risk", "model", "propose", "no-such"], ["no-such"]),
+        (["risk", "screen", "1"], ["target", "--expected-bad-rate or --policy"]),
+        (["risk", "screen", "1", "--policy", "no-such.toml"], ["no-such.toml", "No such file"]),
+        (["risk", "screen", "1", "--expected-bad-rate", "10%", "--eligible", "age > 5"], ["rule of eligibility"]),
+        (["risk", "what-if", "1", "--limit", "region_code 20"], ["limit", "SHARE%"]),
+        (["risk", "invite", "--originator", "0x0", "--policy", "no-such.toml"], ["no-such.toml"]),
     ],
 )
 def test_wrong_argument_is_one_line_that_names_it(
@@ -49,9 +54,9 @@ def test_wrong_argument_is_one_line_that_names_it(
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["risk", "screen", "1"],
         ["risk", "screen", "one", "--expected-bad-rate", "10%"],
-        ["risk", "screen", "1", "--expected-bad-rate", "10%", "--term-max-years", "256"],
+        ["risk", "screen", "1", "--expected-bad-rate"],
+        ["risk", "what-if"],
         ["risk", "invite"],
         ["pack", "submit", "loans.csv", "--pack", "1"],
         ["oracle", "serve"],

@@ -1,5 +1,3 @@
-import hmac
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,10 +8,8 @@ from client.sdk.errors import DecodeError
 from client.sdk.pack.asset_row import (
     CLASS_MAX,
     AssetRow,
-    bucket_bytes,
     parse_row,
     principal_class,
-    region_groups,
 )
 from tests.unit.sdk.pack.samples import asset_values, row
 
@@ -96,47 +92,3 @@ def test_principal_class_is_the_nearest_number_of_units(balance_cents: int, unit
     assert 1 <= found <= CLASS_MAX
     if 1 < found < CLASS_MAX:
         assert -unit * 100 <= 2 * (balance_cents - found * unit * 100) < unit * 100
-
-
-@pytest.mark.parametrize(
-    ("changes", "place", "expected"),
-    [
-        ({"term_months": 1}, 0, 1),
-        ({"term_months": 12}, 0, 1),
-        ({"term_months": 13}, 0, 2),
-        ({"term_months": 36}, 0, 3),
-        ({"term_months": 600}, 0, 50),
-        ({"rate_ppm": 0}, 1, 0),
-        ({"rate_ppm": 49_999}, 1, 0),
-        ({"rate_ppm": 50_000}, 1, 1),
-        ({"rate_ppm": 126_900}, 1, 2),
-        ({"rate_ppm": 10_000_000}, 1, 200),
-        ({"days_past_due": 0}, 2, 0),
-        ({"days_past_due": 1}, 2, 1),
-        ({"days_past_due": 29}, 2, 1),
-        ({"days_past_due": 30}, 2, 2),
-        ({"days_past_due": 59}, 2, 2),
-        ({"days_past_due": 60}, 2, 3),
-        ({"days_past_due": 89}, 2, 3),
-        ({"days_past_due": 90}, 2, 4),
-        ({"days_past_due": 36_500}, 2, 4),
-        ({"region_code": 1}, 3, 10),
-        ({"region_code": 51}, 3, 60),
-    ],
-)
-def test_bucket_has_the_class_of_its_band(changes: dict[str, int], place: int, expected: int) -> None:
-    groups = list(range(10, 61))
-    assert bucket_bytes(row(**changes), groups)[place] == expected
-
-
-@given(st.binary(min_size=32, max_size=32), st.integers(1, 60))
-def test_region_groups_are_a_permutation(key: bytes, count: int) -> None:
-    assert sorted(region_groups(key, count)) == list(range(count))
-
-
-def test_region_group_is_the_rank_of_its_keyed_hash() -> None:
-    key, count = b"\x21" * 32, 51
-    hashes = [hmac.digest(key, b"region" + bytes([code]), "sha256") for code in range(count)]
-    expected = [sum(other < mine for other in hashes) for mine in hashes]
-    assert region_groups(key, count) == expected
-    assert region_groups(b"\x22" * 32, count) != expected

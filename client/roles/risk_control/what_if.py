@@ -1,0 +1,134 @@
+"""What a policy would do to a scored pack: the contract's own answer by `eth_call`, nothing is written.
+
+Whoever gets two answers can subtract them. So the borrowers that two what-ifs of a pack leave eligible are the same, or
+differ by at least ten: a database of this risk control remembers which it answered for.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import Column, Engine, Integer, LargeBinary, MetaData, String, Table, insert, select
+
+from client.sdk.chain import ChainClient
+from client.sdk.database import ensure_schema
+from client.sdk.errors import RefusedError
+from client.sdk.keystore import Identity
+from client.sdk.pack.on_chain import policy_struct, read_assets, read_report
+from client.sdk.pack.reader import PackFile
+from client.sdk.screening import Asset, Binding, Policy, Reason, Tally
+
+DIFFERENCE_MIN = 10
+"""Borrowers by which what may be subtracted differs at least."""
+_REACHED = 4
+"""Phase of a run that met its target."""
+
+_METADATA = MetaData()
+_ANSWERED = Table(
+    "what_ifs",
+    _METADATA,
+    Column("chain_id", Integer, primary_key=True),
+    Column("registry", String(42), primary_key=True),
+    Column("pack_id", Integer, primary_key=True),
+    Column("eligible", LargeBinary, primary_key=True),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhatIf:
+    """What the contract answers."""
+
+    policy: Policy
+    reached: bool
+    binding: Binding
+    lowest_reachable_ppm: int
+    bad_rate_before_ppm: int
+    bad_rate_after_ppm: int
+    by_count_before_ppm: int
+    by_count_after_ppm: int
+    bridge: dict[Reason, Tally]
+    levels: tuple[Tally, ...]
+    """Of what would be kept, level 1 first."""
+
+
+class WhatIfLog:
+    """The sets of eligible assets that were answered for, by pack: a bit an asset, no borrower."""
+
+    def __init__(self, engine: Engine, chain: ChainClient):
+        """Open or create the table."""
+        ensure_schema(engine, _METADATA, component="what_if", version=1)
+        self._engine = engine
+        self._where = {"chain_id": chain.chain_id, "registry": chain.registry}
+
+    def answered(self, pack_id: int) -> list[bytes]:
+        """Return the bitmaps answered for, the lowest bit of the first byte being asset 0."""
+        query = select(_ANSWERED.c.eligible).filter_by(pack_id=pack_id, **self._where)
+        with self._engine.connect() as connection:
+            return list(connection.scalars(query))
+
+    def keep(self, pack_id: int, eligible: bytes) -> None:
+        """Remember a bitmap."""
+        with self._engine.begin() as connection:
+            connection.execute(insert(_ANSWERED).values(pack_id=pack_id, eligible=eligible, **self._where))
+
+
+def check_difference(chain: ChainClient, log: WhatIfLog, pack: PackFile, round_id: int, policy: Policy) -> None:
+    """Refuse a what-if whose eligible borrowers differ from those of an earlier one by one to nine.
+
+    Raises:
+        RefusedError: so it is; nothing was asked.
+    """
+    assets = read_assets(chain, pack.pack_id, read_report(chain, round_id, len(pack.rows)))
+    eligible = [is_eligible(asset, policy) for asset in assets]
+    bitmap = _bitmap(eligible)
+    answered = log.answered(pack.pack_id)
+    if bitmap in answered:
+        return
+    subjects = _subjects(pack, eligible)
+    for earlier in answered:
+        differing = subjects ^ _subjects(pack, _flags(earlier, len(assets)))
+        if 0 < len(differing) < DIFFERENCE_MIN:
+            raise RefusedError(
+                "what-if",
+                f"its eligible borrowers differ by {len(differing)} from those of an earlier one",
+                f"rules that differ by none, or by at least {DIFFERENCE_MIN}",
+            )
+    log.keep(pack.pack_id, bitmap)
+
+
+def is_eligible(asset: Asset, policy: Policy) -> bool:
+    """Return whether every rule of eligibility lets an asset in."""
+    return all(rule.classes >> asset.buckets[rule.dimension] & 1 for rule in policy.eligible)
+
+
+def ask(chain: ChainClient, identity: Identity, pack_id: int, round_id: int, policy: Policy) -> WhatIf:
+    """Ask the Screening contract; ContractRefusedError when the pack does not fit into one call."""
+    run, counts, classes, level_counts, level_classes = chain.call_as(
+        identity.address, "Screening", "whatIf", pack_id, round_id, policy_struct(policy)
+    )
+    return WhatIf(
+        policy=policy,
+        reached=run.phase == _REACHED,
+        binding=Binding(run.binding),
+        lowest_reachable_ppm=run.lowestReachablePpm,
+        bad_rate_before_ppm=run.beforeBalancePpm,
+        bad_rate_after_ppm=run.afterBalancePpm,
+        by_count_before_ppm=run.beforeCountPpm,
+        by_count_after_ppm=run.afterCountPpm,
+        bridge={reason: Tally(counts[reason], classes[reason]) for reason in Reason},
+        levels=tuple(Tally(*pair) for pair in zip(level_counts, level_classes, strict=True)),
+    )
+
+
+def _subjects(pack: PackFile, flags: Iterable[bool]) -> set[bytes]:
+    return {row.handle for row, is_in in zip(pack.rows, flags, strict=True) if is_in}
+
+
+def _bitmap(flags: list[bool]) -> bytes:
+    bits = bytearray(-(-len(flags) // 8))
+    for index, is_in in enumerate(flags):
+        bits[index // 8] |= is_in << index % 8
+    return bytes(bits)
+
+
+def _flags(bitmap: bytes, count: int) -> list[bool]:
+    return [bool(bitmap[index // 8] >> index % 8 & 1) for index in range(count)]
