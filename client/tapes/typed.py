@@ -12,6 +12,7 @@ from client.tapes.source import LINE, RECORD_NUMBER
 UNITS = 10**8
 """Units of an amount or ratio in 1."""
 
+_YEAR_MIN, _YEAR_MAX = 1900, 2199
 _NO_DATA = r"^(?:ND[1-3]|ND4-\d{4}-\d{2}-\d{2}|ND5)$"
 _DTYPES = {
     Kind.TEXT: pl.String,
@@ -56,14 +57,19 @@ def _typed(element: Element, tape: TapeFormat) -> pl.Expr:
         case Kind.AMOUNT | Kind.RATIO:
             return text.cast(pl.Decimal(38, 8), strict=False).to_physical().cast(pl.Int64, strict=False)
         case Kind.DATE:
-            return text.str.to_date(tape.date_form, strict=False, exact=True)
+            return _dated(text.str.to_date(tape.date_form, strict=False, exact=True))
         case Kind.MONTH:
-            return (pl.lit("01 ") + text).str.to_date(f"%d {tape.month_form}", strict=False, exact=True)
+            return _dated((pl.lit("01 ") + text).str.to_date(f"%d {tape.month_form}", strict=False, exact=True))
         case Kind.BOOLEAN:
             lower = text.str.to_lowercase()
             return lower.replace_strict({"true": True, "false": False}, default=None, return_dtype=pl.Boolean)
         case Kind.CODE:
             return _code(element)
+
+
+def _dated(date: pl.Expr) -> pl.Expr:
+    """Keep dates of the years that loans are of; a year may have a sign or five digits otherwise."""
+    return pl.when(date.dt.year().is_between(_YEAR_MIN, _YEAR_MAX)).then(date)
 
 
 def _code(element: Element) -> pl.Expr:

@@ -110,6 +110,7 @@ def test_a_file_of_another_format_than_wanted_is_refused() -> None:
         ({"reportingPeriodInterestRatePercentage": "-0.01"}, "rate_ppm", "out of range", Effect.LOAN_LEFT_OUT),
         ({"paymentToIncomePercentage": "-0.01"}, "payment_to_income_ppm", "out of range", Effect.VALUE_LEFT_OUT),
         ({"vehicleModelYear": "1850"}, "vehicle_age_years", "out of range", Effect.VALUE_LEFT_OUT),
+        ({"originationDate": "01/-091"}, "originationDate", "invalid", Effect.VALUE_LEFT_OUT),
         ({"originatorName": "x" * 51}, "originatorName", "invalid", Effect.VALUE_LEFT_OUT),
     ],
 )
