@@ -11,7 +11,7 @@ from pathlib import Path
 
 from demo_consortium import AUDITOR_BY_ORACLE, MEMBERS, NODE_NAMES, ORIGINATOR
 from demo_network import found_network, start_network
-from demo_report import REGISTRY, print_report, save_picture
+from demo_report import REGISTRY, print_report, read_report, save_picture
 from demo_stage import ROOT, Demo, find_port, stopping
 
 from client.sdk.chain import ChainClient
@@ -82,9 +82,10 @@ def check_and_show(demo: Demo) -> None:
         mark = "=" if check["equal"] else "DIFFERS FROM"
         print(f"    {check['figure']}: {check['on_chain'][:60]} {mark} {check['recomputed'][:60]}")
     demo.say("What became of the loans (known today, never shown to the model)")
-    figures = print_report(demo.consortium, demo.urls_of("trustee"), verified["pack"], ROOT / EXAMPLES / "outcomes.csv")
+    report = read_report(demo.consortium, demo.urls_of("trustee"), verified["pack"], ROOT / EXAMPLES / "outcomes.csv")
+    print_report(report)
     picture = ROOT / "build" / "demo.png"
-    save_picture(figures, picture)
+    save_picture(report, picture)
     print(f"\n  picture: {picture.relative_to(ROOT)}")
 
 

@@ -224,6 +224,36 @@ def test_the_row_file_opens_for_the_trustee_and_nobody_else(consortium: Consorti
         assert_one_line(consortium.cli(account, "report", "open-rows", file, "--out", table), "not sealed")
 
 
+def test_without_a_browser_the_html_is_written_and_the_pdf_is_not(
+    consortium: Consortium, main_job: MainJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRANCHAIN_CHROMIUM", "no-such-browser")
+    page, pdf = consortium.directory / "unprinted.html", consortium.directory / "unprinted.pdf"
+    done = consortium.cli("exchange", "report", str(main_job.pack), "--out", page, "--pdf", pdf)
+    assert done.code == 0
+    assert "no PDF: no Chromium found" in done.error
+    assert "rows are left out" in done.error
+    assert (page.exists(), pdf.exists()) == (True, False)
+    assert "may not read the rows" in page.read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        (("--audience", "everybody"), "--audience"),
+        (("--servicing-fee", "lots"), "--servicing-fee"),
+        (("--block", "99999999"), "block"),
+        (("--outcomes", "no_such_file.csv"), "no_such_file.csv"),
+    ],
+)
+def test_options_that_cannot_be_are_refused(
+    consortium: Consortium, main_job: MainJob, options: tuple[str, str], word: str
+) -> None:
+    path = consortium.directory / "refused.html"
+    assert_one_line(consortium.cli("risk-control", "report", str(main_job.pack), "--out", path, *options), word)
+    assert not path.exists()
+
+
 def test_levels_can_be_flipped(consortium: Consortium, main_job: MainJob, analyst: Path) -> None:
     path = consortium.directory / "flipped.html"
     consortium.ask("risk-control", "report", str(main_job.pack), "--out", path, "--flip-levels")

@@ -34,13 +34,17 @@ def draw(picture: Picture, key: str) -> str:
             height = 0.9 + _HEAT_ROW_INCHES * len(picture.series)
         canvas = Canvas(figsize=(_WIDTH_INCHES, height), layout="constrained")
         FigureCanvasSVG(canvas)
-        axes = canvas.add_subplot()
-        _DRAWERS[picture.kind](axes, picture)
-        draw_marks(axes, picture)
-        _label(axes, picture)
+        draw_on(canvas.add_subplot(), picture)
         written = io.StringIO()
         canvas.savefig(written, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     return _inline(written.getvalue(), picture)
+
+
+def draw_on(axes: Any, picture: Picture) -> None:
+    """Draw a picture on matplotlib axes, under the settings of `style`."""
+    _DRAWERS[picture.kind](axes, picture)
+    draw_marks(axes, picture)
+    _label(axes, picture)
 
 
 def _label(axes: Any, picture: Picture) -> None:

@@ -170,8 +170,7 @@ class ReportData:
         """Whether each loan defaulted in the end, by loan id, from a file of loan_id and defaulted (0 or 1)."""
         if self.files.outcomes is None:
             return {}
-        with self.files.outcomes.open(newline="") as file:
-            found = {row["loan_id"]: row["defaulted"] == "1" for row in csv.DictReader(file)}
+        found = _read_outcomes(self.files.outcomes)
         missing = sum(row.loan_id not in found for row in self.rows)
         if missing:
             raise InvalidInputError(
@@ -215,7 +214,23 @@ class ReportData:
         return frozenset(met)
 
 
+def _read_outcomes(path: Path) -> dict[str, bool]:
+    lines = list(csv.DictReader(_read(path).decode("utf-8-sig", "replace").splitlines()))
+    if (
+        not lines
+        or not {"loan_id", "defaulted"} <= set(lines[0])
+        or any(each["defaulted"] not in "01" for each in lines)
+    ):
+        raise InvalidInputError(str(path), got="another table", expected="CSV with loan_id and defaulted, 0 or 1")
+    return {line["loan_id"]: line["defaulted"] == "1" for line in lines}
+
+
 def _name_and_hash(path: Path | None) -> str:
-    if path is None:
-        return ""
-    return f"{path.name} sha256:{hashlib.sha256(path.read_bytes()).hexdigest()[:32]}"
+    return f"{path.name} sha256:{hashlib.sha256(_read(path)).hexdigest()[:32]}" if path else ""
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidInputError(str(path), got=error.strerror or "a file that cannot be read") from error

@@ -14,7 +14,7 @@ from client.sdk.pack.on_chain import (
     read_report,
     read_tables,
 )
-from client.sdk.pack.report import band_of, score_of
+from client.sdk.pack.report import band_of, is_by_relation, score_of
 from client.sdk.screening import Asset, Mode, Policy, Reason, ScreeningResult, bring_down, compare_modes, screen
 
 
@@ -55,7 +55,14 @@ class Screening:
     @cached_property
     def scores(self) -> tuple[int, ...]:
         """Score of each asset, 0 without a usable record."""
-        return tuple(score_of(asset.report_word) for asset in self.assets)
+        takes_relations = self.policy.relation_factor_ppm > 0
+        words = (asset.report_word for asset in self.assets)
+        return tuple(score_of(word) if takes_relations or not is_by_relation(word) else 0 for word in words)
+
+    @cached_property
+    def by_relation(self) -> tuple[bool, ...]:
+        """Whether each asset was scored from data spread by relations."""
+        return tuple(is_by_relation(asset.report_word) for asset in self.assets)
 
     @cached_property
     def aged(self) -> tuple[bool, ...]:

@@ -104,10 +104,11 @@ def _answers(data: ReportData, figures: Figures) -> list[Block]:
 
 def _ages(data: ReportData, figures: Figures) -> list[Block]:
     screening = data.screened
-    names = {"fresh": "fresh record", "aged": "aged record", "none": "no usable record"}
+    names = {"fresh": "fresh record", "aged": "aged record", "relation": "by relations", "none": "no usable record"}
     members: dict[str, list[int]] = {key: [] for key in names}
-    for index, (score, is_aged) in enumerate(zip(screening.scores, screening.aged, strict=True)):
-        members["none" if not score else "aged" if is_aged else "fresh"].append(index)
+    made_from = zip(screening.scores, screening.aged, screening.by_relation, strict=True)
+    for index, (score, is_aged, is_spread) in enumerate(made_from):
+        members["none" if not score else "relation" if is_spread else "aged" if is_aged else "fresh"].append(index)
     bands = [Band(key=key, label=names[key], members=tuple(each)) for key, each in members.items()]
     if data.is_for_investors:
         bands = join_smallest(bands, (), "other loans")
@@ -137,6 +138,7 @@ def _ages(data: ReportData, figures: Figures) -> list[Block]:
         Table(title="Loans by age of their record", label_head="record", heads=("loans", "share"), rows=tuple(rows)),
         Note(
             f"Fresh: observed up to {policy.fresh_days} days before the cut-off; aged: up to {policy.age_days_max}, "
-            "with a factor on the probability of default; older records are not used."
+            "with a factor on the probability of default; older records are not used. By relations: spread from the data "
+            "of related people, which a policy has to allow."
         ),
     ]

@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 
 from client.model.manifest import Counts, ModelPackage
-from client.report.bands import Band, join_neighbours
+from client.report.bands import Band, is_safe, join_neighbours
 from client.report.document import Block, Note, Picture, Row, Series, Table
 from client.report.figures import Figure, Figures, divide_half_up
 from client.report.reading.data import ReportData
 from client.report.sections.bridge import last_name
 from client.sdk.errors import InvalidInputError
+
+_Line = tuple[Figure, Figure, Figure | None, Figure, Figure | None]
+"""Loans, defaults, expected rate, observed rate, and observed by expected."""
 
 
 def make(data: ReportData, figures: Figures) -> list[Block]:
@@ -28,7 +31,7 @@ def make(data: ReportData, figures: Figures) -> list[Block]:
 
 def make_for_pack(data: ReportData, figures: Figures) -> list[Block]:
     """Return expected against observed defaults of this pack's loans, by level and by what screening did with them."""
-    kept = frozenset(data.screened.kept)
+    defaulted = frozenset(index for index, row in enumerate(data.rows) if data.outcomes[row.loan_id])
     bands = [
         Band(
             key=f"level_{level}",
@@ -38,24 +41,34 @@ def make_for_pack(data: ReportData, figures: Figures) -> list[Block]:
         for level in range(1, 11)
     ]
     if data.is_for_investors:
-        bands = join_neighbours(bands, frozenset(i for i, row in enumerate(data.rows) if data.outcomes[row.loan_id]))
-    scored = [index for index, score in enumerate(data.screened.scores) if score]
-    inside, outside = [i for i in scored if i in kept], [i for i in scored if i not in kept]
-    groups = [(last_name(data), inside), ("removed", outside), ("all with a score", scored)]
+        bands = join_neighbours(bands, defaulted)
+    groups = _groups(data, defaulted)
     lines = [_of_loans(data, figures, band.key, band.members) for band in bands]
-    of_groups = [_of_loans(data, figures, name.replace(" ", "_"), members) for name, members in groups]
+    of_groups = [_of_loans(data, figures, band.key, band.members) for band in groups]
+    by_group = "Expected and observed defaults of this pack, by what screening did"
     return [
         *_picture_and_table("Expected and observed defaults of this pack, by level", [b.text for b in bands], lines),
-        *_picture_and_table(
-            "Expected and observed defaults of this pack, by what screening did",
-            [name for name, _ in groups],
-            of_groups,
-        ),
+        *_picture_and_table(by_group, [band.text for band in groups], of_groups),
         Note(f"Outcomes from {data.outcomes_name}. Expected by count, without margin."),
     ]
 
 
-def _of_level(figures: Figures, package: ModelPackage, name: str, counts: Counts, level: int) -> tuple[Figure, ...]:
+def _groups(data: ReportData, defaulted: frozenset[int]) -> list[Band]:
+    """Return the loans by what screening did; for investors all together where a group is of few loans."""
+    kept = frozenset(data.screened.kept)
+    scored = [index for index, score in enumerate(data.screened.scores) if score]
+    everything = Band(key="scored", label="all with a score", members=tuple(scored))
+    parts = [
+        Band(key="kept", label=last_name(data), members=tuple(index for index in scored if index in kept)),
+        Band(key="removed", label="removed", members=tuple(index for index in scored if index not in kept)),
+    ]
+    without = tuple(index for index, score in enumerate(data.screened.scores) if not score)
+    if data.is_for_investors and not all(is_safe(each, defaulted) for each in (without, *(p.members for p in parts))):
+        return [everything]
+    return [*parts, everything, Band(key="without", label="no score", members=without)]
+
+
+def _of_level(figures: Figures, package: ModelPackage, name: str, counts: Counts, level: int) -> _Line:
     first = 10 * (level - 1)
     expected = sum(counts.totals[score] * package.manifest.pd_ppm[score] for score in range(first, first + 10))
     loans, defaults = counts.level_totals[level - 1], counts.level_defaults[level - 1]
@@ -63,25 +76,26 @@ def _of_level(figures: Figures, package: ModelPackage, name: str, counts: Counts
     return _line(figures, what, f"{name}.level_{level}", (loans, defaults, divide_half_up(expected, loans)))
 
 
-def _of_loans(data: ReportData, figures: Figures, key: str, members: Sequence[int]) -> tuple[Figure, ...]:
+def _of_loans(data: ReportData, figures: Figures, key: str, members: Sequence[int]) -> _Line:
     defaults = sum(data.outcomes[data.rows[index].loan_id] for index in members)
-    expected = divide_half_up(sum(data.screened.pd_ppm[index] for index in members), len(members))
+    scored = [data.screened.pd_ppm[index] for index in members if data.screened.scores[index]]
+    expected = divide_half_up(sum(scored), len(scored)) if len(scored) == len(members) > 0 else None
     return _line(figures, f"outcomes by loan, {data.outcomes_name}", key, (len(members), defaults, expected))
 
 
-def _line(figures: Figures, what: str, key: str, values: tuple[int, int, int]) -> tuple[Figure, ...]:
+def _line(figures: Figures, what: str, key: str, values: tuple[int, int, int | None]) -> _Line:
     """Return loans, defaults, expected rate, observed rate and their ratio."""
     loans, defaults, expected_ppm = values
     total = figures.of("file", f"{key}.loans", "count", loans, what, key, "loans")
     bad = figures.of("file", f"{key}.defaults", "count", defaults, what, key, "defaults")
-    expected = figures.of("file", f"{key}.expected", "ppm", expected_ppm, what, key, "expected")
     observed = figures.derive(f"{key}.observed", "ppm", "share_ppm", bad, total)
-    if not expected_ppm:
-        return total, bad, expected, observed
+    if expected_ppm is None:
+        return total, bad, None, observed, None
+    expected = figures.of("file", f"{key}.expected", "ppm", expected_ppm, what, key, "expected")
     return total, bad, expected, observed, figures.derive(f"{key}.ratio", "factor", "ratio_ppm", observed, expected)
 
 
-def _picture_and_table(title: str, names: list[str], lines: list[tuple[Figure, ...]]) -> list[Block]:
+def _picture_and_table(title: str, names: list[str], lines: list[_Line]) -> list[Block]:
     return [
         Picture(
             kind="bars",
@@ -99,9 +113,6 @@ def _picture_and_table(title: str, names: list[str], lines: list[tuple[Figure, .
             title=title,
             label_head="level or group",
             heads=("loans", "defaults", "expected", "observed", "observed ÷ expected"),
-            rows=tuple(
-                Row(label=name, cells=(*line, *([None] * (5 - len(line)))))
-                for name, line in zip(names, lines, strict=True)
-            ),
+            rows=tuple(Row(label=name, cells=line) for name, line in zip(names, lines, strict=True)),
         ),
     ]
