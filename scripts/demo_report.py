@@ -61,7 +61,8 @@ def save_picture(report: document.Report, path: Path) -> None:
         figure, panels = plt.subplots(1, len(pictures), figsize=_INCHES, layout="constrained")
         for axes, picture in zip(panels, pictures, strict=True):
             draw_on(axes, picture)
-            axes.set_title(picture.title, pad=26)
+            axes.legend(loc="best")
+            axes.set_title(picture.title, fontsize=10)
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=110)
         plt.close(figure)

@@ -216,11 +216,7 @@ class ReportData:
 
 def _read_outcomes(path: Path) -> dict[str, bool]:
     lines = list(csv.DictReader(_read(path).decode("utf-8-sig", "replace").splitlines()))
-    if (
-        not lines
-        or not {"loan_id", "defaulted"} <= set(lines[0])
-        or any(each["defaulted"] not in "01" for each in lines)
-    ):
+    if not lines or any(each.get("defaulted") not in ("0", "1") or not each.get("loan_id") for each in lines):
         raise InvalidInputError(str(path), got="another table", expected="CSV with loan_id and defaulted, 0 or 1")
     return {line["loan_id"]: line["defaulted"] == "1" for line in lines}
 

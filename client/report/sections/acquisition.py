@@ -138,7 +138,7 @@ def _ages(data: ReportData, figures: Figures) -> list[Block]:
         Table(title="Loans by age of their record", label_head="record", heads=("loans", "share"), rows=tuple(rows)),
         Note(
             f"Fresh: observed up to {policy.fresh_days} days before the cut-off; aged: up to {policy.age_days_max}, "
-            "with a factor on the probability of default; older records are not used. By relations: spread from the data "
-            "of related people, which a policy has to allow."
+            "with a factor on the probability of default; older records are not used. By relations: spread from the "
+            "data of related people, which a policy has to allow."
         ),
     ]
