@@ -45,9 +45,9 @@ def make_for_pack(data: ReportData, figures: Figures) -> list[Block]:
     groups = _groups(data, defaulted)
     lines = [_of_loans(data, figures, band.key, band.members) for band in bands]
     of_groups = [_of_loans(data, figures, band.key, band.members) for band in groups]
-    by_group = "Expected and observed defaults of this pack, by what screening did"
+    by_group = "Expected and observed defaults, by what screening did"
     return [
-        *_picture_and_table("Expected and observed defaults of this pack, by level", [b.text for b in bands], lines),
+        *_picture_and_table("Expected and observed defaults, by level", [b.text for b in bands], lines),
         *_picture_and_table(by_group, [band.text for band in groups], of_groups),
         Note(f"Outcomes from {data.outcomes_name}. Expected by count, without margin."),
     ]
