@@ -11,6 +11,8 @@ from client.report.formatting import shown
 _BAR_LABELS_CHARACTERS: Final = 110
 """Characters that fit side by side over the bars of a picture."""
 _TICK_LABELS_CHARACTERS: Final = 120
+_TURNED_MAX: Final = 24
+"""Names under an axis that are all printed, turned if need be."""
 
 
 def plain(value: int, unit: Unit) -> float:
@@ -124,10 +126,12 @@ def _places(series: Series) -> list[float]:
 
 
 def _categories(axes: Any, categories: Sequence[str]) -> None:
-    longest = max((len(each) for each in categories), default=0)
-    is_long = (longest + 1) * len(categories) > _TICK_LABELS_CHARACTERS
+    """Put the names under the axis: turned where they are long, only some of them where there are many."""
+    width = (max((len(each) for each in categories), default=0) + 1) * len(categories)
+    step = 1 if len(categories) <= _TURNED_MAX else -(-width // _TICK_LABELS_CHARACTERS)
+    is_long = width > _TICK_LABELS_CHARACTERS and step == 1
     turned = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if is_long else {}
-    axes.set_xticks(range(len(categories)), categories, **turned)
+    axes.set_xticks(range(0, len(categories), step), categories[::step], **turned)
 
 
 def _short(figure: Figure | None) -> str:
