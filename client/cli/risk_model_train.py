@@ -63,6 +63,8 @@ def train(
                 raise InvalidInputError(said["error"])
             else:
                 result = said["result"]
+    if not result:
+        raise InvalidInputError("training", got="a process that ended without a result")
     console.result(result, title="Compared model package" if check else "Trained model package")
     if result.get("differs_in"):
         raise InvalidInputError(
@@ -83,5 +85,3 @@ def _documents(arguments: list[str]) -> Iterator[dict[str, Any]]:
         except GeneratorExit:
             process.terminate()
             raise
-    if process.returncode not in (0, 1):
-        raise InvalidInputError("training", got=f"a process that ended with {process.returncode}")

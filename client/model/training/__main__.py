@@ -14,15 +14,20 @@ def main(arguments: list[str]) -> int:
     """Print `{"steps": n}`, `{"done": step}` for each, then `{"result": ...}` or `{"error": ...}`."""
     from client.model.errors import ModelError
     from client.model.training.feature_file import load_feature_file
-    from client.model.training.run import run, step_count
 
     data, features, out = (Path(each) for each in arguments[:3])
+    is_check = "--check" in arguments[3:]
     try:
-        _say({"steps": step_count(load_feature_file(features))})
-        result = run(data, features, out, is_check="--check" in arguments[3:], report=lambda step: _say({"done": step}))
-    except ModelError as error:
+        file = load_feature_file(features)  # before the libraries of training are loaded: that takes seconds
+        from client.model.training.run import run, step_count
+
+        _say({"steps": step_count(file)})
+        result = run(data, features, out, is_check=is_check, report=lambda step: _say({"done": step}))
+    except (ModelError, OSError) as error:
         _say({"error": str(error)})
         return 1
+    except KeyboardInterrupt:
+        return 130
     _say({"result": result})
     return 0
 

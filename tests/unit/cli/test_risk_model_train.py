@@ -107,6 +107,17 @@ def test_too_little_data_is_refused_with_its_counts(tmp_path: Path, capfd: pytes
     assert not (tmp_path / "out").exists()
 
 
+def test_data_or_features_that_cannot_be_read_are_named(
+    tmp_path: Path, german: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    nothing = ("--data", str(tmp_path / "nothing.csv"), "--features", GERMAN[3])
+    assert run([*TRAIN, *nothing, "--out", str(german)]) == 1
+    assert "nothing.csv" in capfd.readouterr().err
+    assert run([*TRAIN, *GERMAN[:3], str(tmp_path / "file"), "--out", str(german)]) == 1
+    assert "no TOML" in capfd.readouterr().err
+
+
 def test_training_without_its_packages_says_how_to_get_them(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
