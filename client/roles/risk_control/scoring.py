@@ -9,6 +9,7 @@ from client.sdk.chain import ChainClient
 from client.sdk.errors import InvalidInputError, RefusedError, UnavailableError
 from client.sdk.keystore import Identity
 from client.sdk.pack.on_chain import policy_struct, read_policy
+from client.sdk.pack.sources import read_sources
 from client.sdk.screening import Policy
 
 AGREED = 2
@@ -29,7 +30,12 @@ _AGAIN = "run `tranchain risk score` again: it opens another round"
 
 
 def ensure_policy(chain: ChainClient, identity: Identity, policy: Policy) -> int:
-    """Return the id of a policy that says exactly this; defines it when there is none."""
+    """Return the id of a policy that says exactly this; defines it when there is none.
+
+    Raises:
+        InvalidInputError: there is no order of sources of the id that it names, so that no oracle could report.
+    """
+    read_sources(chain, policy.sources_id)
     for event in chain.events("Screening", "PolicyDefined"):
         policy_id = int(event.args["policyId"])
         if read_policy(chain, policy_id) == policy:

@@ -14,15 +14,23 @@ from typing import Any
 import polars as pl
 import pytest
 
+from client.model.committed import DEFAULT_MODEL
+from client.model.manifest import ModelPackage
 from client.model.schema import CREDIT_FIELDS
 from client.roles.bureau.daemon import Daemon, Handled
 from client.roles.bureau.notices import tell_when_due
 from client.roles.bureau.query import Policy, Refusal
 from client.roles.risk_control.query import open_query
+from client.roles.risk_control.scoring import ensure_policy
+from client.roles.risk_control.sources import define_sources
 from client.sdk.consent import Purpose
+from client.sdk.pack.assessment import assess
 from client.sdk.pack.credit_record import CreditValues, NoRecord, RecordRules
+from client.sdk.pack.on_chain import read_policy, record_rules
 from client.sdk.pack.reader import CreditRecords, PackFile, read_credit, read_pack, without_record
-from client.sdk.pack.sources import read_sources
+from client.sdk.pack.report import NO_RECORD, is_by_relation, words_of
+from client.sdk.pack.sources import SourceOrder, read_sources
+from client.sdk.screening import Policy as ScreeningPolicy
 from tests.e2e.credit.credit_network import CreditNetwork
 from tests.e2e.credit.test_query import EXAMPLE, free_port, wait_for
 
@@ -229,6 +237,34 @@ def test_spread_data_counts_only_where_the_policy_takes_it(scene: Scene) -> None
     assert [values[INDEX[name]] for name in ("credit_age_months", "open_accounts")] == [100, 5]
     flagged = [each for each in scene.records("risk", takes).by_handle.values() if each[INDEX["relation_distance"]]]
     assert len(flagged) == 1
+
+
+@pytest.mark.parametrize("factor_ppm", [0, 1_500_000])
+def test_policy_on_chain_decides_about_sources_and_relations_up_to_the_report(scene: Scene, factor_ppm: int) -> None:
+    network, file = scene.network, scene.file()
+    chain, risk = network.chain(), network.identities["risk"]
+    sources_id = define_sources(chain, risk, SourceOrder({"revolving_balance_cents": (3,)}))
+    policy = ScreeningPolicy(
+        expected_bad_rate_ppm=100_000, age_days_max=730, sources_id=sources_id, relation_factor_ppm=factor_ppm
+    )
+    read = read_policy(chain, ensure_policy(chain, risk, policy))
+    rules = record_rules(chain, read, cut_off_day=file.cut_off_day)
+    records = scene.records("auditor", rules).by_handle
+    assert records[scene.handle_at(41)][INDEX["revolving_balance_cents"]] == 200_000
+    report = assess(
+        ModelPackage.load(DEFAULT_MODEL),
+        file.rows,
+        records,
+        cut_off_day=file.cut_off_day,
+        fresh_days=read.fresh_days,
+        age_days_max=read.age_days_max,
+        allows_relations=read.relation_factor_ppm > 0,
+    )
+    words = {row.loan_id: word for row, word in zip(file.rows, words_of(report), strict=True)}
+    spread = [place for place in range(LOANS) if is_by_relation(words[f"L{place}"])]
+    assert spread == ([BY_RELATION] if factor_ppm else [])
+    without = [place for place in range(LOANS) if words[f"L{place}"] == NO_RECORD]
+    assert without == [WITHOUT_CONSENT, NOWHERE, OLD, *([] if factor_ppm else [BY_RELATION])]
 
 
 def test_query_that_differs_by_one_person_is_refused_by_every_bureau(scene: Scene) -> None:
