@@ -74,41 +74,7 @@ interface IMonitoring is IMonitoringViews {
         uint64 endingCents;
     }
 
-    /// @notice Sums over the entries of a period. Levels and bands are of live assets.
-    /// @param levelCounts assets by level, level 1 first
-    /// @param levelClasses sum of their balance classes
-    /// @param bandCounts assets by days-past-due band
-    /// @param bandClasses sum of their balance classes
-    /// @param stateCounts assets by state, of all that were ever in the pool; of state 0 none are counted
-    /// @param stateClasses sum of their balance classes
-    /// @param squares sum of the squares of the balance classes of live assets
-    /// @param defaultCount assets that defaulted in this period: first of 91 days past due or charge-off
-    /// @param defaultClasses sum of their balance classes before
-    /// @param chargedOffCount assets whose state became 5 in this period
-    /// @param chargedOffClasses sum of their balance classes
-    /// @param leftCounts assets that were repurchased (first) or substituted (second) in this period
-    /// @param leftClasses sum of their balance classes before
-    /// @param leftTopCount those of them that were of levels 8 to 10 in the period before
-    /// @param unmeasuredCount those of them that no measure took out
-    struct Tallies {
-        uint32[10] levelCounts;
-        uint64[10] levelClasses;
-        uint32[5] bandCounts;
-        uint64[5] bandClasses;
-        uint32[10] stateCounts;
-        uint64[10] stateClasses;
-        uint128 squares;
-        uint32 defaultCount;
-        uint64 defaultClasses;
-        uint32 chargedOffCount;
-        uint64 chargedOffClasses;
-        uint32[2] leftCounts;
-        uint64[2] leftClasses;
-        uint32 leftTopCount;
-        uint32 unmeasuredCount;
-    }
-
-    /// @notice A period. Figures of one that is not closed are of the entries so far.
+    /// @notice A period. Cumulative figures, triggers and alert are set when it is closed.
     /// @param status 0 none, 1 open, 2 closed
     /// @param month since January 1970 = 0
     /// @param openedAt second
@@ -118,7 +84,6 @@ interface IMonitoring is IMonitoringViews {
     /// @param roundId scoring round whose scores the levels come from
     /// @param keyBlob vault hash of the sealed key of the period's tape
     /// @param totals cash and balances
-    /// @param tallies sums over the entries
     /// @param cumulativeDefaultCount assets that defaulted up to and including this period
     /// @param cumulativeDefaultClasses sum of their balance classes before
     /// @param cumulativeGrossCents balances written off so far
@@ -137,7 +102,6 @@ interface IMonitoring is IMonitoringViews {
         uint256 roundId;
         bytes32 keyBlob;
         Totals totals;
-        Tallies tallies;
         uint32 cumulativeDefaultCount;
         uint64 cumulativeDefaultClasses;
         uint64 cumulativeGrossCents;
@@ -168,9 +132,13 @@ interface IMonitoring is IMonitoringViews {
     /// @param admittedCount assets that measures took in
     /// @param lastPeriod newest closed period
     /// @param openPeriod period that is being reported; 0 if none
+    /// @param firstMonth of the terms
+    /// @param clearPeriods of the terms
+    /// @param cleanUpPpm of the terms
     /// @param servicer who reports
     /// @param riskControl who started
     /// @param closingRunId screening whose result is the pool
+    /// @param closingRoundId round of its scores
     /// @param cutOffBalanceCents total of the product
     /// @param closedAt second of the end of monitoring; 0 before
     struct Pool {
@@ -181,17 +149,25 @@ interface IMonitoring is IMonitoringViews {
         uint32 admittedCount;
         uint32 lastPeriod;
         uint32 openPeriod;
+        uint32 firstMonth;
+        uint8 clearPeriods;
+        uint32 cleanUpPpm;
         address servicer;
         address riskControl;
         uint256 closingRunId;
+        uint256 closingRoundId;
         uint64 cutOffBalanceCents;
         uint40 closedAt;
     }
 
     /// @notice The terms of a pack's monitoring are set.
     /// @param packId of the pack
-    /// @param terms as stored
-    event MonitoringStarted(uint256 indexed packId, Terms terms);
+    /// @param productId product whose assets are monitored
+    /// @param servicer who reports
+    /// @param terms code of one STOP byte, then the ABI-encoded terms
+    event MonitoringStarted(
+        uint256 indexed packId, bytes32 indexed productId, address indexed servicer, address terms
+    );
 
     /// @notice The place of more assets was read from the screening; the pack is monitored once all are.
     /// @param packId of the pack
@@ -232,9 +208,9 @@ interface IMonitoring is IMonitoringViews {
     /// @notice A period is closed for good.
     /// @param packId of the pack
     /// @param period from 1
-    /// @param triggers value, limit and cushion of each
+    /// @param firedTriggers one bit a trigger, trigger 0 lowest
     /// @param isAlert whether the pool is on alert
-    event PeriodClosed(uint256 indexed packId, uint32 indexed period, Trigger[4] triggers, bool isAlert);
+    event PeriodClosed(uint256 indexed packId, uint32 indexed period, uint8 firedTriggers, bool isAlert);
 
     /// @notice A trigger fires that did not in the period before.
     /// @param packId of the pack
@@ -267,9 +243,8 @@ interface IMonitoring is IMonitoringViews {
     /// @notice A measure took assets in; they are reported from the next period that is opened.
     /// @param packId of the pack
     /// @param firstIndex index of the first; the others follow
-    /// @param scores 1 to 100
-    /// @param classes balance classes
-    event AssetsAdmitted(uint256 indexed packId, uint32 firstIndex, uint8[] scores, uint16[] classes);
+    /// @param assets score << 24 | balance class
+    event AssetsAdmitted(uint256 indexed packId, uint32 firstIndex, uint32[] assets);
 
     /// @notice The monitoring ended.
     /// @param packId of the pack
@@ -334,10 +309,9 @@ interface IMonitoring is IMonitoringViews {
     error MonitoringPeriodNotOpen(uint256 packId, uint32 expected, uint32 actual);
 
     /// @notice Thrown when the month of the period is not over.
-    /// @param period given
-    /// @param month of it
+    /// @param month since January 1970
     /// @param endsAt second at which it is over
-    error MonitoringMonthNotOver(uint32 period, uint32 month, uint256 endsAt);
+    error MonitoringMonthNotOver(uint32 month, uint256 endsAt);
 
     /// @notice Thrown when a period does not begin with the balance that the one before ended with.
     /// @param expectedCents ending balance of the period before, or the cut-off balance
@@ -398,12 +372,11 @@ interface IMonitoring is IMonitoringViews {
     /// @param mostCents that the entries allow
     error MonitoringTotalsDiffer(string field, uint256 cents, uint256 leastCents, uint256 mostCents);
 
-    /// @notice Thrown when assets are left and too large to be called.
+    /// @notice Thrown when the balance that is left is too large to be called, or nothing was reported.
     /// @param packId of the pack
-    /// @param liveCount assets left
-    /// @param endingCents their balance
-    /// @param callableCents balance up to which they can be called
-    error MonitoringNotOver(uint256 packId, uint256 liveCount, uint256 endingCents, uint256 callableCents);
+    /// @param endingCents balance that is left
+    /// @param callableCents balance up to which it can be called
+    error MonitoringNotOver(uint256 packId, uint256 endingCents, uint256 callableCents);
 
     /// @notice Thrown when an asset cannot leave or enter as a measure wants.
     /// @param packId of the pack
@@ -475,26 +448,24 @@ interface IMonitoring is IMonitoringViews {
 
     /// @notice Assets come in by a measure; called by the contract that keeps the measures.
     /// @param packId of the pack
-    /// @param scores 1 to 100, their levels until they are days past due
-    /// @param classes balance classes, at least 1, in the unit of the pack
+    /// @param assets score << 24 | balance class: score 1 to 100, class at least 1, in the unit of the pack
     /// @return firstIndex index of the first; the others follow
-    function admit(uint256 packId, uint8[] calldata scores, uint16[] calldata classes)
-        external
-        returns (uint32 firstIndex);
+    function admit(uint256 packId, uint32[] calldata assets) external returns (uint32 firstIndex);
 
     /// @notice The monitoring of a pack.
     /// @param packId of the pack
     /// @return all zero when there is none
     function pool(uint256 packId) external view returns (Pool memory);
 
-    /// @notice The terms of a pack.
+    /// @notice Where the terms of a pack are kept: code of one STOP byte, then the ABI-encoded {Terms}. Also readable as
+    /// {IMonitoringEngine-terms}.
     /// @param packId of the pack
-    /// @return as given to `start`
-    function terms(uint256 packId) external view returns (Terms memory);
+    /// @return pointer address with the code; zero when there are none
+    function termsPointer(uint256 packId) external view returns (address pointer);
 
     /// @notice A period.
     /// @param packId of the pack
-    /// @param n number; 0 is the closing, with the levels that the screening left
+    /// @param n number; 0 is the closing
     /// @return all zero when there is none
     function period(uint256 packId, uint32 n) external view returns (Period memory);
 
@@ -511,19 +482,26 @@ interface IMonitoring is IMonitoringViews {
     /// @return pointer address with the code
     function entriesPointer(uint256 packId, uint32 n, uint32 chunkIndex) external view returns (address pointer);
 
+    /// @notice Where the sums over a period's entries are kept: code of one STOP byte, then 31 times count (4 bytes) and sum
+    /// of balance classes (8 bytes), then the sum of the squares of the balance classes of live assets (16 bytes).
+    /// Of live assets: levels 1 to 10, days-past-due bands 0 to 4. Of all assets: states 0 to 9 (of 0 none are counted).
+    /// Since the period before, with the classes then: defaults (first of 91 days past due or charge-off); with the classes
+    /// now: charged off; with the classes then: repurchased, substituted, those of both that were of levels 8 to 10, those
+    /// of both that no measure took out. Also readable as {IMonitoringEngine-tallies}.
+    /// @param packId of the pack
+    /// @param n number of the period; 0 is the closing, whose levels are those that the screening left
+    /// @return pointer address with the code; zero before the first entries
+    function talliesPointer(uint256 packId, uint32 n) external view returns (address pointer);
+
     /// @notice Which assets of the pack were in the pool at closing.
     /// @param packId of the pack
     /// @param chunkIndex first index / 256
     /// @return bitmap lowest bit first
     function kept(uint256 packId, uint256 chunkIndex) external view returns (uint256 bitmap);
 
-    /// @notice Assets that defaulted up to and including a period, by their score at closing (or when they were taken in).
+    /// @notice Assets that defaulted in a period, by their score at closing (or when they were taken in).
     /// @param packId of the pack
-    /// @param n number of a period
-    /// @return counts assets, score 1 first
-    /// @return classes sum of their balance classes before, score 1 first
-    function defaultsByScore(uint256 packId, uint32 n)
-        external
-        view
-        returns (uint32[100] memory counts, uint64[100] memory classes);
+    /// @param n number of the period
+    /// @return words two scores each, the lower one in the low half: count << 64 | sum of their balance classes before
+    function newDefaults(uint256 packId, uint32 n) external view returns (uint256[50] memory words);
 }
