@@ -102,7 +102,7 @@ contract Monitoring is IMonitoring, GovernedContract {
         Period storage opened = record.periods[period_];
         (opened.status, opened.month, opened.openedAt) = (_OPEN, month, uint40(block.timestamp));
         opened.entryCount = record.pool.assetCount + record.pool.admittedCount;
-        opened.roundId = _rounds().newestRound(packId);
+        opened.roundId = _rounds().finalRoundOf(packId);
         opened.keyBlob = keyBlob;
         opened.totals = totals;
         record.pool.openPeriod = period_;
