@@ -24,6 +24,8 @@ from chain_node.node.cli import app as node_app  # noqa: E402
 from client.cli.app import build  # noqa: E402
 from client.model.calibration import levels_of, monotone_pd_ppm  # noqa: E402
 from client.model.manifest import ModelPackage  # noqa: E402
+from client.sdk.monitoring import Asset as PoolAsset  # noqa: E402
+from client.sdk.monitoring import Entry, Pool, State, Terms, Totals, TriggerKind  # noqa: E402
 from client.sdk.pack.report import NO_RECORD, age_band, word  # noqa: E402
 from client.sdk.pack.status import PackStatus  # noqa: E402
 from client.sdk.screening import Asset, Figures, Mode, Policy, Reason, RiskTable, curve, screen  # noqa: E402
@@ -134,6 +136,27 @@ def no_data() -> Iterator[Figure]:
             yield Figure(f"reason of {each['what']}", Reason.NO_RECORD, Reason(result.reasons[0]))
 
 
+def monitoring() -> Iterator[Figure]:
+    """The three riskiest levels above 10 % of a pool that is scored again every month."""
+    case = _case("monitoring")
+    count = case["assets"]
+    pool = Pool(
+        terms=Terms(first_month=0, arrears_limit_ppm=PPM, loss_curve_ppm=(PPM,)),
+        cut_off_balance_cents=count * 100,
+        class_unit=1,
+        assets=[PoolAsset(score, 1) for score in _scores(case["top_at_closing"], count)],
+    )
+    totals = Totals(beginning_cents=count * 100, ending_cents=count * 100)
+    for number, month in enumerate(case["month"], start=1):
+        entries = [Entry(State.CURRENT, 0, 1)] * count
+        period = pool.close_period(totals, entries, _scores(month["top"], count))
+        trigger = period.triggers[TriggerKind.TOP_LEVELS]
+        share = month["top"] * PPM // count
+        yield Figure(f"month {number}, share of levels 8 to 10 in ppm", share, trigger.value_ppm)
+        yield Figure(f"month {number}, limit in ppm", case["limit_ppm"], trigger.limit_ppm)
+        yield Figure(f"month {number}, measures are due", month["is_fired"], trigger.is_fired)
+
+
 def sale() -> Iterator[Figure]:
     """Sold to the SPV before it is issued: the states of a pack, in their order."""
     case = _case("sale")
@@ -181,9 +204,13 @@ RUNS: dict[str, Callable[[], Iterator[Figure]]] = {
     each.__name__: each
     for each in (
         *(levels, bad_rate_of_a_level, bad_rate_of_a_pack, distribution, screening_whole_pack, screening_per_level),
-        *(no_data, sale, chain_modules, model, pool),
+        *(no_data, monitoring, sale, chain_modules, model, pool),
     )
 }
+
+
+def _scores(top: int, count: int) -> list[int]:
+    return [75] * top + [35] * (count - top)
 
 
 def _commands(what: str, lines: Sequence[str]) -> Iterator[Figure]:
