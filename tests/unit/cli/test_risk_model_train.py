@@ -112,9 +112,9 @@ def test_data_or_features_that_cannot_be_read_are_named(
 ) -> None:
     (tmp_path / "file").write_text("in the way")
     nothing = ("--data", str(tmp_path / "nothing.csv"), "--features", GERMAN[3])
-    assert run([*TRAIN, *nothing, "--out", str(german)]) == 1
+    assert run([*TRAIN, *nothing, "--out", str(tmp_path / "out")]) == 1
     assert "nothing.csv" in capfd.readouterr().err
-    assert run([*TRAIN, *GERMAN[:3], str(tmp_path / "file"), "--out", str(german)]) == 1
+    assert run([*TRAIN, *GERMAN[:3], str(tmp_path / "file"), "--out", str(tmp_path / "out")]) == 1
     assert "no TOML" in capfd.readouterr().err
 
 
