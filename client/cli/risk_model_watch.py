@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from client.cli.session import session_of
+from client.cli.session import Session, session_of
 from client.model.committed import DEFAULT_MODEL
 from client.sdk.errors import InvalidInputError
 
 if TYPE_CHECKING:
+    from client.model.manifest import ModelPackage
     from client.model.monitoring import Comparison, ModelReport, PeriodReport, Reference, ScoreCounts
 
 
@@ -20,7 +21,12 @@ def add_command(commands: typer.Typer) -> None:
 
 def watch(
     context: typer.Context,
-    history: Annotated[Path, typer.Argument(help="CSV: month (YYYY-MM), score, defaulted (0, 1, empty); loans.")],
+    history: Annotated[
+        Path | None, typer.Argument(help="CSV: month (YYYY-MM), score, defaulted (0, 1, empty); loans.")
+    ] = None,
+    pack: Annotated[
+        list[int] | None, typer.Option(help="Monitored pack whose outcomes are read from the chain; repeat.")
+    ] = None,
     package: Annotated[Path, typer.Option(help="Model package that gave the scores.")] = DEFAULT_MODEL,
     reference: Annotated[
         str | None, typer.Option(help="Months FIRST:LAST of the file to compare with; default: the calibration.")
@@ -34,20 +40,37 @@ def watch(
     # Here, as other commands need not wait for numpy.
     from client.model import monitoring
     from client.model.manifest import ModelPackage
-    from client.roles.risk_control.score_history import read_history
 
-    console = session_of(context).console
+    session = session_of(context)
     model = ModelPackage.load(package)
-    months, bad_rows = read_history(history, skip_bad_rows=skip_bad_rows)
-    if bad_rows:
-        console.bad_rows(bad_rows)
+    months = _months(session, history, pack or [], model, skip_bad_rows=skip_bad_rows)
     compared_with = monitoring.Reference(
         totals=model.totals, defaults=model.defaults, pd_ppm=model.pd_ppm, margin_ppm=model.margin_ppm
     )
     if reference is not None:
         months, compared_with = _split(months, reference, model.margin_ppm)
     report = monitoring.watch(compared_with, months)
-    console.result(_result(report, reference or "calibration"), title=f"{model.manifest.name} watched")
+    session.console.result(_result(report, reference or "calibration"), title=f"{model.manifest.name} watched")
+
+
+def _months(
+    session: Session, history: Path | None, packs: list[int], model: "ModelPackage", *, skip_bad_rows: bool
+) -> "dict[str, ScoreCounts]":
+    """Return what the file and the packs say, month by month."""
+    from client.roles.risk_control.score_history import read_history
+    from client.roles.risk_control.score_outcomes import read_outcomes
+
+    if history is None and not packs:
+        raise InvalidInputError("watch", got="nothing", expected="a history, or packs", remedy="see --help")
+    months: dict[str, ScoreCounts] = {}
+    if history is not None:
+        months, bad_rows = read_history(history, skip_bad_rows=skip_bad_rows)
+        if bad_rows:
+            session.console.bad_rows(bad_rows)
+    for pack_id in packs:
+        month, counts = read_outcomes(session.chain, pack_id, manifest_hash=model.manifest_hash)
+        months[month] = months[month].plus(counts) if month in months else counts
+    return dict(sorted(months.items()))
 
 
 def _split(

@@ -66,6 +66,8 @@ class Thresholds:
 
     psi_watch_ppm: int = 100_000
     psi_act_ppm: int = 250_000
+    loans_min: int = 500
+    """With fewer loans stability is not judged: chance alone makes an index of about 9 / loans."""
     ks_drop_ppm: int = 50_000
     """Fall of KS below that of the calibration."""
     defaults_min: int = 50
@@ -215,7 +217,7 @@ def _period(name: str, reference: Reference, counts: ScoreCounts) -> PeriodRepor
 
 def _alerts(period: PeriodReport, reference_ks: int | None, limits: Thresholds) -> list[Alert]:
     alerts = []
-    if period.psi_ppm > limits.psi_watch_ppm:
+    if period.loans >= limits.loans_min and period.psi_ppm > limits.psi_watch_ppm:
         is_large = period.psi_ppm > limits.psi_act_ppm
         alerts.append(
             Alert(

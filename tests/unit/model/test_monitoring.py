@@ -94,6 +94,15 @@ def test_change_of_applicants_raises_stability_alerts_by_size() -> None:
     assert [(alert.kind, alert.severity) for alert in watched.alerts] == [("psi", "watch")] * 2
 
 
+def test_stability_of_a_few_loans_is_shown_and_not_judged() -> None:
+    few = ScoreCounts(totals=(49, *[0] * 98, 450), defaults=(0,) * 100, open=(49, *[0] * 98, 450))
+    report = watch(reference(), {"m": few})
+    assert report.whole.psi_ppm > 1_000_000
+    assert report.alerts == ()
+    more = ScoreCounts(totals=(50, *[0] * 98, 450), defaults=(0,) * 100, open=(50, *[0] * 98, 450))
+    assert {alert.severity for alert in watch(reference(), {"m": more}).alerts} == {"act"}
+
+
 def test_more_defaults_in_one_level_are_named_with_it() -> None:
     """Level 8 has 7.6 % expected: 30 % more leaves the interval and the promise with margin."""
     bad = list(counts().defaults)
