@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from client.sdk.chain import ChainClient
 from client.sdk.monitoring import Asset, Entry, Pool, PoolPeriod, State, Terms, Totals
 from client.sdk.monitoring.entries import ASSETS_PER_CHUNK, decode_entries, encode_entries
 from client.sdk.monitoring.months import month_of_day
@@ -239,3 +240,10 @@ def assert_equal(scene: Scene, period: int) -> None:
         expected.is_alert,
         expected.clear_periods,
     )
+
+
+def client_of(suite: Suite) -> ChainClient:
+    """A client of the suite's chain."""
+    client = ChainClient("http://127.0.0.1:1", suite.ContractRegistry.address)
+    client.web3 = suite.chain.w3
+    return client

@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import Phase as Stage
 from hypothesis import strategies as st
 
+from client.sdk.chain import ChainClient
+from client.sdk.errors import TamperedError
 from client.sdk.monitoring import Entry, State
 from client.sdk.monitoring.entries import NEXT
+from client.sdk.monitoring.on_chain import replay
 from tests.contracts.monitoring_scene import (
     Scene,
     assert_equal,
+    client_of,
     grant_system,
     make_assets,
     monitor_pack,
@@ -96,3 +101,34 @@ def test_every_figure_equals_the_reference(issued: Scene, seed: int, months: int
         del issued.pool.periods[1:], issued.pool.assets[COUNT:]
         live_through(issued, Random(seed), months)
         assert issued.pool.periods[0] is closing
+        replayed = replay(client_of(issued.suite), issued.pack_id)
+        assert replayed.periods == issued.pool.periods
+
+
+class Liar(ChainClient):
+    """A client of a node that adds one to a figure."""
+
+    lie = ("", "")
+
+    def call(self, contract: Any, function: str, *args: Any, block: int | None = None) -> Any:
+        answer = super().call(contract, function, *args, block=block)
+        name, field = self.lie
+        return answer._replace(**{field: getattr(answer, field) + 1}) if function == name and args[-1] else answer
+
+
+@pytest.mark.parametrize(
+    ("lie", "figure"),
+    [
+        (("period", "cumulativeGrossCents"), "cumulative figures"),
+        (("period", "clearPeriods"), "alert"),
+    ],
+)
+def test_figure_that_its_entries_do_not_give_is_found(issued: Scene, lie: tuple[str, str], figure: str) -> None:
+    with undone(issued.suite):
+        del issued.pool.periods[1:], issued.pool.assets[COUNT:]
+        issued.run(*issued.month({}))
+        client = client_of(issued.suite)
+        client.__class__ = Liar
+        client.lie = lie
+        with pytest.raises(TamperedError, match=figure):
+            replay(client, issued.pack_id)
