@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from client.sdk.monitoring import Entry, State
 from tests.contracts import journey
 from tests.contracts.chain import refused
 from tests.contracts.journey import Assets, make_assets
+from tests.contracts.monitoring_scene import Scene, grant_system, monitor_pack
+from tests.contracts.monitoring_scene import make_assets as monitoring_assets
 from tests.contracts.suite import Suite
 
 COUNT = 100
+MONITORED_LOANS = make_assets(COUNT, "monitored").nullifiers
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +91,37 @@ def test_removed_loans_that_come_back_are_counted_by_pack_and_originator(
         offer(suite, with_loans([kept[0]], "a kept one"))
     with refused("PledgeAlreadyLive", some[0], second):
         offer(suite, with_loans([some[0]], "a third time"), "originator")
+
+
+@pytest.fixture(scope="module")
+def monitored(module_suite: Suite) -> Scene:
+    """A monitored pack of the first originator."""
+    grant_system(module_suite, "newcomer")
+    return monitor_pack(module_suite, replace(monitoring_assets(COUNT), nullifiers=MONITORED_LOANS))
+
+
+def test_loan_of_a_monitored_pack_is_free_once_it_left_the_pool(suite: Suite, monitored: Scene) -> None:
+    """Repaid and prepaid loans, and those that measures took out, can be pledged again; defaulted ones cannot."""
+    pledges, nullifiers = suite.PledgeRegistry.functions, MONITORED_LOANS
+    repaid, prepaid, repurchased, substituted, defaulted, current = monitored.live()[:6]
+    with refused("PledgeAlreadyLive", nullifiers[repaid], monitored.pack_id):
+        offer(suite, with_loans([nullifiers[repaid]], "too early"))
+    old = monitored.pool.periods[-1].entries
+    mark = monitored.monitoring.markLeaving(monitored.pack_id, [substituted], State.SUBSTITUTED)
+    suite.chain.send(mark, suite.account["newcomer"])
+    changes = {
+        repaid: Entry(State.REPAID),
+        prepaid: Entry(State.PREPAID),
+        defaulted: Entry(State.DEFAULTED, 4, old[defaulted].balance_class),
+        repurchased: Entry(State.REPURCHASED),
+        substituted: Entry(State.SUBSTITUTED),
+    }
+    monitored.run(*monitored.month(changes), {substituted: State.SUBSTITUTED})
+    free = [nullifiers[index] for index in (repaid, prepaid, repurchased, substituted)]
+    assert [pledges.pledgeOf(each).call()[2] for each in free] == [False] * 4
+    assert [pledges.pledgeOf(nullifiers[index]).call()[2] for index in (defaulted, current)] == [True, True]
+    second, receipt = offer(suite, with_loans(free, "after the pool"))
+    assert suite.event("PledgeRegistry", "LoansReturned", receipt)["count"] == 4
+    assert pledges.pledgeOf(free[0]).call() == [second, 0, True]
+    with refused("PledgeAlreadyLive", nullifiers[defaulted], monitored.pack_id):
+        offer(suite, with_loans([nullifiers[defaulted]], "a defaulted one"))
