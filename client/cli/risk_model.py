@@ -30,10 +30,14 @@ def propose_model(
 
     Example: tranchain risk model propose
     """
-    from client.model.manifest import ModelPackage
+    from client.model.manifest import OWN_RECORDS, ModelPackage
 
     session = session_of(context)
     package = ModelPackage.load(directory)
+    if package.manifest.schema_version == OWN_RECORDS:
+        session.console.warning(
+            f"{directory} reads fields of its own: members can execute it, oracles cannot score packs"
+        )
     valid_until = session.chain.block_second() + valid_days * 86_400
     model_id = models.propose_model(session.chain, session.identity, package, valid_until=valid_until)
     session.console.result(_model(session, model_id), title="Proposed model")
