@@ -167,6 +167,38 @@ def assign(
     session.console.result({"pack": pack, "document": digest, "block": receipt.block_number}, title="Assigned pack")
 
 
+@app.command("shadow-report")
+def shadow_report(
+    context: typer.Context,
+    pack: PackId,
+    period: Annotated[int, typer.Option(min=1, help="Month after closing.")],
+    outcomes: Annotated[Path, typer.Option(help="CSV (loan_id, defaulted yes or no) of loans that were removed.")],
+) -> None:
+    """Tell what became of the loans that screening removed and that are still followed: counts by level, no loan.
+
+    Example: tranchain pack shadow-report 1 --period 6 --outcomes removed.csv
+    """
+    from client.roles.originator.shadow import count_removed, read_outcomes, report_shadow
+
+    session = session_of(context)
+    rows = read_pack(session.chain, session.vault, session.identity, pack)
+    counts = count_removed(session.chain, rows, read_outcomes(outcomes))
+    report_shadow(session.chain, session.identity, pack, period, counts)
+    session.console.result(
+        {
+            "pack": pack,
+            "period": period,
+            "reported_count": sum(counts[0]),
+            "defaulted_count": sum(counts[1]),
+            "levels": [
+                {"level": level, "reported_count": reported, "defaulted_count": defaulted}
+                for level, (reported, defaulted) in enumerate(zip(*counts, strict=True), start=1)
+            ],
+        },
+        title=f"Loans removed from pack {pack}",
+    )
+
+
 @app.command()
 def withdraw(context: typer.Context, pack: PackId) -> None:
     """Take a pack back before it is transferred; its loans can be pledged again.

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from client.cli import risk_disputes, risk_model, risk_monitor, risk_screening, risk_sources
+from client.cli import risk_disputes, risk_model, risk_monitor, risk_promise, risk_screening, risk_sources
 from client.cli.policy_options import PolicyFile
 from client.cli.session import Session, session_of
 from client.roles.risk_control import models, scoring
@@ -28,6 +28,7 @@ risk_monitor.add_commands(app)
 risk_sources.add_commands(app)
 app.add_typer(risk_model.commands, name="model")
 app.add_typer(risk_disputes.commands, name="dispute")
+app.add_typer(risk_promise.commands, name="promise")
 
 PackId = Annotated[int, typer.Argument(help="Pack id.")]
 Database = Annotated[

@@ -308,3 +308,9 @@ def issue(suite: Suite, pack: int) -> None:
     counts, classes = suite.Screening.functions.levels(run, True).call()
     issuance = (make_hash("product", pack), pack, run, 100_000, counts, classes, HASH)
     suite.send("exchange", suite.Exchange.functions.issue(issuance))
+
+
+def run_of(suite: Suite, run: int) -> dict[str, Any]:
+    """Figures of a screening run, by name."""
+    outputs = next(each for each in suite.Screening.abi if each.get("name") == "run")["outputs"][0]["components"]
+    return dict(zip([each["name"] for each in outputs], suite.Screening.functions.run(run).call(), strict=True))

@@ -8,7 +8,9 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
 import pytest
 
 from client.model.committed import DEFAULT_MODEL
@@ -21,7 +23,7 @@ from client.roles.risk_control.query import closed_query_of
 from client.sdk.database import open_engine
 from client.sdk.pack.reader import read_credit
 from client.sdk.pack.recompute import read_inputs
-from client.sdk.pack.report import NO_RECORD, report_hash, words_of
+from client.sdk.pack.report import NO_RECORD, report_hash, score_of, words_of
 from client.sdk.screening import Policy
 from scripts.demo_consortium import AUDITOR_BY_ORACLE
 from tests.e2e.consortium import REGISTRY, Consortium, found_consortium
@@ -75,6 +77,20 @@ def wait_until(condition, seconds: float = 20) -> None:
         time.sleep(0.05)
 
 
+def make_oracle(consortium: Consortium, name: str, package: Any) -> OracleService:
+    """An organisation's oracle with its database, as it starts."""
+    chain, auditor = consortium.chain(name), AUDITOR_BY_ORACLE[name]
+    database = open_engine(str(consortium.directory / f"{name}.db"))
+    return OracleService(
+        chain,
+        consortium.vault(auditor),
+        oracle=consortium.identity(name).account,
+        auditor=consortium.identity(auditor),
+        packages=[package],
+        store=ReportStore(database, chain_id=chain.chain_id, registry=REGISTRY),
+    )
+
+
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scoring]:
     running = found_consortium(tmp_path_factory.mktemp("oracles"), oracles=ORACLES)
@@ -86,19 +102,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scoring]:
         job = submit_pack(running, "oracles", example_loans(*MAIN_LOANS))
         job.documents["query"] = running.ask("risk-control", "risk", "query", str(job.pack))
         bench = Scoring(running, job, ModelPackage.load(DEFAULT_MODEL))
-        for name, auditor in AUDITOR_BY_ORACLE.items():
-            chain = running.chain(name)
-            store = ReportStore(
-                open_engine(str(running.directory / f"{name}.db")), chain_id=chain.chain_id, registry=REGISTRY
-            )
-            bench.oracles[name] = OracleService(
-                chain,
-                running.vault(auditor),
-                oracle=running.identity(name).account,
-                auditor=running.identity(auditor),
-                packages=[bench.package],
-                store=store,
-            )
+        bench.oracles |= {name: make_oracle(running, name, bench.package) for name in ORACLES}
         yield bench
     finally:
         running.stop()
@@ -182,3 +186,89 @@ def test_publishers_wait_for_those_before_them_and_do_not_fail_each_other(
     assert bench.consortium.chain().call("ScoringRounds", "round", agreed_round).status == scoring.FINAL
     scored = bench.consortium.ask("risk-control", "pack", "show", str(bench.job.pack))
     assert scored["status"] == "scored"
+
+
+def test_false_dispute_is_rejected_by_who_is_not_contested_and_counted(bench: Scoring, agreed_round: int) -> None:
+    """The exchange's oracle was down, so the exchange alone votes; its own trustee is who disputes."""
+    opened = bench.consortium.ask("trustee", "risk", "dispute", "open", str(agreed_round), "7")
+    assert {each["standing"] for each in opened["organisations"]} == {"contested", "voter"}
+    line = ("risk", "dispute", "judge", str(opened["dispute"]))
+    dry = bench.consortium.ask("auditor-b", *line, "--dry-run")
+    assert (dry["status"], dry["signed"]) == ("open", "nothing")
+    contested = bench.consortium.cli("auditor-a", *line)
+    assert contested.code == 1
+    assert "DisputesTooEarly" in contested.error
+    judged = bench.consortium.ask("auditor-b", *line)
+    assert judged["found"] == "the score on the chain is right"
+    assert judged["own_word"] == judged["reported_word"]
+    assert judged["score_by_own_node"] == score_of(judged["own_word"])
+    assert judged["status"] == "rejected: the dispute was false"
+    assert (judged["false_disputes_of_account"], judged["false_disputes_of_organisation"]) == (1, 1)
+    again = bench.consortium.cli("auditor-b", "risk", "dispute", "open", str(agreed_round), "8")
+    assert "DisputesRejectedBefore" in again.error
+
+
+class Liar:
+    """A model package in all but its scores: it makes the riskiest borrowers the safest."""
+
+    def __init__(self, honest: ModelPackage):
+        self._honest = honest
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._honest, name)
+
+    def score(self, columns: Any) -> Any:
+        scores = self._honest.score(columns)
+        return np.where(scores > LIED_FROM, 1, scores).astype(np.uint8)
+
+
+LIED_FROM = 70
+
+
+@pytest.fixture(scope="module")
+def lied(bench: Scoring) -> tuple[Scoring, int]:
+    """Another pack, and a final round of it in which the oracles of two organisations lied alike."""
+    consortium = bench.consortium
+    scene = Scoring(consortium, submit_pack(consortium, "lied", example_loans(430, 100)), bench.package)
+    consortium.ask("risk-control", "risk", "query", str(scene.job.pack))
+    packages = dict(zip(ORACLES, (Liar(bench.package), Liar(bench.package), bench.package), strict=True))
+    scene.oracles |= {name: make_oracle(consortium, name, package) for name, package in packages.items()}
+    round_id = scene.open_round()
+    for did in ("committed", "revealed"):
+        for oracle in ORACLES:
+            assert did in scene.did(oracle, round_id)
+    wait_until(lambda: any("published" in scene.did(oracle, round_id) for oracle in ORACLES[:2]))
+    return scene, round_id
+
+
+def test_two_oracles_of_three_that_lie_alike_lose_the_dispute(lied: tuple[Scoring, int]) -> None:
+    scene, round_id = lied
+    consortium, chain = scene.consortium, scene.consortium.chain()
+    assert scene.states(round_id) == dict(zip(ORACLES, ["agrees", "agrees", "dissents"], strict=True))
+    assert consortium.ask("risk-control", "pack", "show", str(scene.job.pack))["status"] == "scored"
+    check = ("risk", "dispute", "check", str(round_id))
+    found = consortium.ask("auditor-c", *check)
+    assert 0 < found["differing_count"] < found["assets_count"] == 100
+    asset = found["differing_first"][0]
+    dispute = consortium.ask("auditor-c", "risk", "dispute", "open", str(round_id), str(asset))["dispute"]
+    judged = consortium.ask("risk-control", "risk", "dispute", "judge", str(dispute))
+    assert (judged["found"], judged["signed"]) == ("the score on the chain is wrong", "verdict")
+    assert score_of(judged["reported_word"]) == 1
+    assert score_of(judged["own_word"]) == judged["score_by_own_node"] > LIED_FROM
+    assert judged["status"] == "won: the round is void"
+    assert consortium.ask("risk-control", "pack", "show", str(scene.job.pack))["status"] == "queried"
+    assert scene.states(round_id) == dict(zip(ORACLES, ["overruled", "overruled", "revealed"], strict=True))
+    listed = consortium.ask(None, "risk", "dispute", "list", "--pack", str(scene.job.pack))
+    assert [each["dispute"] for each in listed["disputes"]] == [dispute]
+    overruled = {each["oracle"]: each["overruled_count"] for each in listed["oracles"]}
+    assert overruled == {consortium.address(name): int(name != ORACLES[2]) for name in ORACLES}
+
+    again = scene.open_round()
+    assert chain.call("ScoringRounds", "oraclesOf", again) == [consortium.address(ORACLES[2])]
+    assert scene.did(ORACLES[0], again) == []
+    assert scene.did(ORACLES[2], again) == ["committed"]
+    scene.oracles[ORACLES[2]] = make_oracle(consortium, ORACLES[2], scene.package)  # it starts again
+    assert scene.did(ORACLES[2], again) == ["revealed"]
+    assert scene.did(ORACLES[2], again) == ["published"]
+    assert consortium.ask("auditor-a", "risk", "dispute", "check", str(again))["differing_count"] == 0
+    assert consortium.ask("risk-control", "pack", "show", str(scene.job.pack))["status"] == "scored"
