@@ -40,7 +40,11 @@ def propose_model(
         )
     valid_until = session.chain.block_second() + valid_days * 86_400
     model_id = models.propose_model(session.chain, session.identity, package, valid_until=valid_until)
-    session.console.result(_model(session, model_id), title="Proposed model")
+    margins = {
+        "margins_of_package_ppm": list(package.margin_ppm),
+        "margins_with_ledger_ppm": list(models.read_model(session.chain, model_id).marginPpm),
+    }
+    session.console.result(_model(session, model_id) | margins, title="Proposed model")
 
 
 @commands.command("publish")

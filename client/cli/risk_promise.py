@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from client.cli.amounts import parse_ppm
 from client.cli.session import Session, session_of
 from client.sdk.errors import InvalidInputError
 from client.sdk.monitoring.ledger import (
@@ -19,6 +18,7 @@ from client.sdk.monitoring.ledger import (
 )
 from client.sdk.monitoring.promise import PromiseTerms, evidence, lower_limit
 from client.sdk.pack.reader import read_pack
+from client.sdk.quantities import parse_ppm
 
 commands = typer.Typer(help="Promises of packs, and the loans that were removed.", no_args_is_help=True)
 

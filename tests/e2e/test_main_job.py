@@ -26,7 +26,7 @@ from tests.e2e.consortium import Consortium, assert_one_line
 from tests.e2e.main_job import AGED as AGED_FILES
 from tests.e2e.main_job import PRODUCT, STALE, WITHOUT_FILE, MainJob
 from tests.e2e.node_kit import tranchain_node
-from tests.e2e.pack_files import CREDIT_MAPPING
+from tests.e2e.pack_files import CREDIT_MAPPING, write_rows
 
 STEPS = {
     ("CreditFileRegistry", "publishBatch"): "bureau",
@@ -188,6 +188,37 @@ def test_exported_chain_verifies_after_a_clean_shutdown(consortium: Consortium, 
     said = json.loads(verified.stdout)
     assert said["blocks"] > head >= issued_in
     assert consortium.node.call("eth_getBlockByNumber", hex(head), False)["stateRoot"] == root
+
+
+def test_promise_of_the_pack_is_what_its_scores_say_and_removed_loans_are_followed(
+    consortium: Consortium, main_job: MainJob, tmp_path: Path
+) -> None:
+    pack = str(main_job.pack)
+    made = consortium.ask("risk-control", "risk", "promise", "make", pack)
+    run = consortium.chain().call("Screening", "run", main_job.documents["screen"]["run"])
+    assert (made["status"], made["loans_count"], made["last_period"]) == ("running", run.keptCount, 0)
+    assert len(made["months"]) in (36, 60)
+    expected = Decimal(run.afterCountPpm) * run.keptCount / 10**6
+    assert expected - 1 <= Decimal(str(made["months"][-1]["expected"])) <= expected
+    assert made["months"][-1]["broken_from"] > expected
+    assert made["margin_ppm"] >= 1_050_000
+    assert consortium.ask("auditor-a", "risk", "promise", "show", pack)["months"] == made["months"]
+    record = consortium.ask(None, "risk", "promise", "record", "--model", str(run.modelId))
+    assert (record["running_count"], record["worst_ratio_ppm"]) == (1, 0)
+
+    reasons = read_reasons(consortium.chain(), main_job.documents["screen"]["run"], len(main_job.loans))
+    rows = _pack(consortium, main_job).rows
+    removed = [row.loan_id for row, reason in zip(rows, reasons, strict=True) if reason == Reason.SCREENED]
+    outcomes = [{"loan_id": loan_id, "defaulted": "yes" if at < 2 else "no"} for at, loan_id in enumerate(removed)]
+    line = ("pack", "shadow-report", pack, "--period", "6", "--outcomes")
+    told = consortium.ask(ORIGINATOR, *line, write_rows(tmp_path / "removed.csv", outcomes))
+    assert (told["reported_count"], told["defaulted_count"]) == (len(removed), 2)
+    kept = [{"loan_id": row.loan_id, "defaulted": "no"} for row in rows if row.loan_id not in removed][:1]
+    refused = consortium.cli(ORIGINATOR, *line, write_rows(tmp_path / "kept.csv", kept))
+    assert "loans that the screening of this pack removed" in refused.error
+    shown = consortium.ask("auditor-a", "risk", "promise", "show", pack)
+    assert shown["removed_default_rate_ppm"] == 2 * 10**6 // len(removed)
+    assert (shown["kept_default_rate_ppm"], shown["screening_chose"]) == (0, "yes")
 
 
 def _senders_by_function(consortium: Consortium) -> dict[tuple[str, str], set[str]]:

@@ -8,15 +8,23 @@ from typing import TYPE_CHECKING, Any
 from client.sdk.chain import ChainClient
 from client.sdk.errors import InvalidInputError
 from client.sdk.keystore import Identity
+from client.sdk.monitoring.ledger import worst_ratio_ppm
+from client.sdk.monitoring.promise import margins_from_ledger
 
 if TYPE_CHECKING:
     from client.model.manifest import ModelPackage
 
+UINT32_MAX = 2**32 - 1
 STATUS_TEXTS = {1: "proposed", 2: "active", 3: "retired"}
 
 
 def propose_model(chain: ChainClient, identity: Identity, package: "ModelPackage", *, valid_until: int) -> int:
-    """Put a model package forward; returns its id. A vote of the members activates it."""
+    """Put a model package forward; returns its id. A vote of the members activates it.
+
+    No margin is below the worst that promises of earlier versions have shown (docs/adr/0028).
+    """
+    earlier = range(1, int(chain.call("RiskModelRegistry", "modelCount")) + 1)
+    worst_ppm = min(worst_ratio_ppm(chain, earlier), UINT32_MAX)
     calibration = b"".join(
         total.to_bytes(4, "big") + defaults.to_bytes(4, "big")
         for total, defaults in zip(package.totals, package.defaults, strict=True)
@@ -28,7 +36,7 @@ def propose_model(chain: ChainClient, identity: Identity, package: "ModelPackage
         "programHash": package.program_hash,
         "pdPpm": b"".join(pd.to_bytes(4, "big") for pd in package.pd_ppm),
         "calibration": calibration,
-        "marginPpm": list(package.margin_ppm),
+        "marginPpm": list(margins_from_ledger(package.margin_ppm, worst_ppm)),
         "validUntil": valid_until,
     }
     receipt = chain.send("RiskModelRegistry", "propose", [model], identity.account)

@@ -3,7 +3,7 @@
 Pure functions, no I/O, but for `on_chain` and `tape`, which read the chain; imports `client.sdk` alone. Servicers check
 and encode their tapes with it, risk control recomputes the chain's figures, the contract's tests take it as the oracle.
 Start with `pool.Pool` (periods one after the other), then `entries` (what may follow what), `tallies`, `triggers`;
-`life` derives what the chain does not hold: roll rates, prepayment speeds, recovery, arrears. `promise` and `shadow` are
+`life` derives what the chain does not hold: roll rates, prepayment speeds, recovery, arrears. `promise` and `shadow`:
 what closing promised and what became of the removed; `ledger` reads both.
 Source: docs/protocol.md, 12.
 """
