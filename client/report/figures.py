@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from client.sdk.errors import DecodeError
+from client.sdk.monitoring.life import annual_ppm
 
 PPM: Final = 1_000_000
 
@@ -81,13 +82,6 @@ def _difference(first: int, *others: int) -> int:
     return first - sum(others)
 
 
-def cpr_ppm(prepaid: int, beginning: int, scheduled: int) -> int:
-    """Return the yearly prepayment rate 1 − (1 − prepaid ÷ (beginning − scheduled))¹², exact before it is rounded."""
-    due = max(beginning - scheduled, 0)
-    left = max(due - prepaid, 0)
-    return divide_half_up(PPM * (due**12 - left**12), due**12)
-
-
 DERIVATIONS: Final[Mapping[str, Callable[..., int]]] = {
     "sum": lambda *parts: sum(parts),
     "difference": _difference,
@@ -96,7 +90,7 @@ DERIVATIONS: Final[Mapping[str, Callable[..., int]]] = {
     "product_ppm": lambda value, factor_ppm: divide_half_up(value * factor_ppm, PPM),
     "mean": divide_half_up,
     "per_year_ppm": lambda rate_ppm, months_hundredths: divide_half_up(rate_ppm * 1_200, months_hundredths),
-    "cpr_ppm": cpr_ppm,
+    "cpr_ppm": lambda prepaid, beginning, scheduled: annual_ppm(prepaid, beginning - scheduled),
 }
 """What derived figures are made with, by name; every one works on the whole numbers of other figures."""
 

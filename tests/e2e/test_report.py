@@ -12,7 +12,7 @@ import pytest
 
 from client.model.committed import DEFAULT_MODEL
 from client.report.assembly import settings_of
-from client.report.document import Report
+from client.report.document import Report, Section
 from client.report.figures import Figure
 from client.report.page import make_page, read_page
 from client.report.reading.data import CELL_MIN, GIVEN, Files, Reader, ReportData
@@ -259,11 +259,11 @@ def test_levels_can_be_flipped(consortium: Consortium, main_job: MainJob, analys
     consortium.ask("risk-control", "report", str(main_job.pack), "--out", path, "--flip-levels")
     flipped, plain = report_in(path), report_in(analyst)
     labels = [
-        [row.label for block in report.sections[2].blocks[1:2] for row in block.rows]  # type: ignore[union-attr]
+        [row.label for block in section_of(report, "levels").blocks[1:2] for row in block.rows]  # type: ignore[union-attr]
         for report in (plain, flipped)
     ]
     assert labels == [[*map(str, range(1, 11)), "all"], [*map(str, range(10, 0, -1)), "all"]]
-    values = [[f.value for f in report.sections[2].figures] for report in (plain, flipped)]
+    values = [[f.value for f in section_of(report, "levels").figures] for report in (plain, flipped)]
     assert values[0] == values[1]
 
 
@@ -277,6 +277,10 @@ def test_an_earlier_block_is_reported_as_it_was(consortium: Consortium, main_job
     assert figures_by_id(report)["overview.status"].value == "submitted"
     assert all(not section.figures for section in report.sections[1:])
     assert consortium.ask(None, "report", "--verify", path)["all_equal"]
+
+
+def section_of(report: Report, key: str) -> Section:
+    return next(section for section in report.sections if section.key == key)
 
 
 def with_figure(report: Report, figure: Figure) -> Report:

@@ -12,6 +12,7 @@ from client.model.manifest import ModelPackage
 from client.model.schema import ASSET_FIELDS, ASSET_KEYS
 from client.report.document import Audience
 from client.report.figures import Argument
+from client.report.reading.monitoring import Monitoring, read_monitoring
 from client.report.reading.pinned import PinnedChain
 from client.report.reading.screening import Screening, read_screening
 from client.sdk.errors import InvalidInputError, RefusedError
@@ -26,7 +27,7 @@ from client.sdk.vault_client import VaultClient
 CELL_MIN: Final = 10
 """Fewest loans in anything that investors see. Source: docs/report.md."""
 
-Need = Literal["rows", "records", "model", "outcomes", "book", "screening"]
+Need = Literal["rows", "records", "model", "outcomes", "book", "screening", "monitoring"]
 GIVEN: Final[tuple[Need, ...]] = ("rows", "records", "model", "outcomes", "book")
 """Needs that are met by who makes or verifies a report; the others follow from the chain."""
 
@@ -116,6 +117,18 @@ class ReportData:
         if self.screening is None:
             raise InvalidInputError(f"pack {self.pack_id}", got="no screening", expected="a screened pack")
         return self.screening
+
+    @cached_property
+    def monitoring(self) -> Monitoring | None:
+        """The monitoring of the pack, once a period is closed."""
+        return read_monitoring(self.chain, self.pack_id)
+
+    @cached_property
+    def monitored(self) -> Monitoring:
+        """The monitoring; for sections that need one."""
+        if self.monitoring is None:
+            raise InvalidInputError(f"pack {self.pack_id}", got="no closed period", expected="a monitored pack")
+        return self.monitoring
 
     @cached_property
     def pack_file(self) -> PackFile:
@@ -211,6 +224,8 @@ class ReportData:
         met: set[Need] = {need for need, is_here in given if is_here and need in self.allowed}
         if self.screening is not None:
             met.add("screening")
+        if self.monitoring is not None:
+            met.add("monitoring")
         return frozenset(met)
 
 

@@ -8,15 +8,19 @@ from client.report.figures import Figures
 from client.report.reading.data import Need, ReportData
 from client.report.sections import (
     acquisition,
+    arrears,
     bridge,
     calibration,
+    concentration,
     curve,
     levels,
     obligors,
     overview,
+    performance,
     pool,
     spread,
     stratification,
+    triggers,
 )
 
 
@@ -37,20 +41,28 @@ def _maker(key: str, title: str, make: Callable[[ReportData, Figures], list[Bloc
 SECTIONS = (
     _maker("overview", "At a glance", overview.make),
     _maker("bridge", "Bridge from offered to issued", bridge.make, "screening", "rows"),
+    _maker("rules", "The rules of the screening", concentration.make_rules, "screening"),
     _maker("levels", "Risk levels before and after", levels.make, "screening"),
     _maker("curve", "Bad rate against removed share", curve.make, "screening"),
     _maker("spread", "Modes of screening and excess spread", spread.make, "screening", "rows"),
     _maker("pool", "The pool against the originator's book", pool.make, "screening", "rows"),
     _maker("book", "The pool against the book file", pool.make_with_book, "screening", "rows", "book"),
     _maker("stratification", "Stratification", stratification.make, "screening", "rows"),
+    _maker("concentration", "Concentration against limits", concentration.make, "screening"),
     _maker("obligors", "Largest borrowers", obligors.make, "screening", "rows"),
     _maker("acquisition", "Missing and stale data", acquisition.make, "screening"),
     _maker("bureaus", "Records by bureau", acquisition.make_by_bureau, "screening", "records"),
     _maker("calibration", "Calibration of the model", calibration.make, "screening", "model"),
+    _maker("performance", "Static pool: losses, recoveries, prepayments", performance.make, "monitoring"),
+    _maker("arrears", "Arrears and levels month by month", arrears.make, "monitoring"),
+    _maker("rolls", "Roll rates", arrears.make_rolls, "monitoring"),
+    _maker("vintages", "Defaults by vintage", arrears.make_vintages, "monitoring", "screening", "rows"),
+    _maker("triggers", "Triggers", triggers.make, "monitoring"),
     _maker("outcomes", "What became of the loans", calibration.make_for_pack, "screening", "rows", "outcomes"),
 )
 
 _MISSING: dict[Need, str] = {
+    "monitoring": "Not monitored yet: this section appears once the servicer has closed a period.",
     "screening": "Not screened yet: this section appears once the pack has passed a screening.",
     "rows": "Not shown: the account that made this report may not read the rows of this pack.",
     "records": "Not shown: the account that made this report may not read the credit records, or they were erased.",

@@ -40,7 +40,7 @@ def test_a_month_without_prepayment_has_no_speed_and_one_that_prepays_all_has_th
 
 
 def test_one_per_cent_a_month_is_a_cpr_of_eleven_per_cent() -> None:
-    assert DERIVATIONS["cpr_ppm"](100, 10_100, 100) == 113_615  # 1 - 0.99^12
+    assert DERIVATIONS["cpr_ppm"](100, 10_100, 100) == 113_615  # 1 - 0.99^12, rounded down
 
 
 def test_an_answer_is_followed_by_names_and_places() -> None:
