@@ -38,8 +38,8 @@ def make_rules(data: ReportData, figures: Figures) -> list[Block]:
         ("target: bad rate at most", of("target", "ppm", "expectedBadRatePpm")),
         ("mode", policy.mode.name.lower().replace("_", " ")),
         ("weighed by", "count" if policy.by_count else "balance"),
-        ("records are fresh up to, days", of("fresh", "count", "freshDays")),
-        ("records are used up to, days", of("oldest", "count", "maxAgeDays")),
+        ("records are fresh up to, days", of("fresh", "number", "freshDays")),
+        ("records are used up to, days", of("oldest", "number", "maxAgeDays")),
         *((f"factor on pd, age band {n + 1}", of(f"age_{n}", "factor", f"ageFactorPpm.{n}")) for n in range(3)),
     ]
     if policy.relation_factor_ppm:
@@ -63,7 +63,7 @@ def make_rules(data: ReportData, figures: Figures) -> list[Block]:
         )
         for level in range(1, 11)
     ]
-    emphasis = [of(f"emphasis_{level}", "count", f"emphasis.{level - 1}") for level in range(1, 11)]
+    emphasis = [of(f"emphasis_{level}", "number", f"emphasis.{level - 1}") for level in range(1, 11)]
     return [
         Table(
             title="The policy on the chain",
