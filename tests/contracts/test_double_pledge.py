@@ -20,10 +20,10 @@ MONITORED_LOANS = make_assets(COUNT, "monitored").nullifiers
 
 
 @pytest.fixture(scope="module")
-def screened(module_suite: Suite) -> tuple[int, int]:
-    """A screened pack of the first originator, and its run."""
-    pack, round_id = journey.score_pack(module_suite, make_assets(COUNT))
-    return pack, journey.screen_pack(module_suite, pack, round_id)
+def monitored(module_suite: Suite) -> Scene:
+    """A monitored pack of the first originator; its screening removed some of the loans."""
+    grant_system(module_suite, "newcomer")
+    return monitor_pack(module_suite, replace(monitoring_assets(COUNT), nullifiers=MONITORED_LOANS))
 
 
 def offer(suite: Suite, assets: Assets, originator: str = "originator_2") -> tuple[int, Any]:
@@ -44,13 +44,6 @@ def with_loans(nullifiers: list[bytes], name: str) -> Assets:
     return Assets(fresh.leaves, (*nullifiers, *fresh.nullifiers[len(nullifiers) :]), fresh.classes, fresh.buckets)
 
 
-def split(suite: Suite, run: int) -> tuple[list[bytes], list[bytes]]:
-    """Nullifiers of the loans that the run removed, and of those it kept."""
-    reasons, nullifiers = suite.Screening.functions.reasons(run, 0).call(), make_assets(COUNT).nullifiers
-    removed = [each for each, reason in zip(nullifiers, reasons, strict=True) if reason]
-    return removed, [each for each in nullifiers if each not in removed]
-
-
 def test_loan_of_another_originators_live_pack_is_refused(suite: Suite) -> None:
     first = journey.submit_pack(suite, make_assets(COUNT))
     loan = make_assets(COUNT).nullifiers[7]
@@ -68,12 +61,11 @@ def test_loan_is_free_for_another_originator_after_withdrawal_and_not_counted_as
 
 @pytest.mark.parametrize("is_released", [False, True])
 def test_removed_loans_that_come_back_are_counted_by_pack_and_originator(
-    suite: Suite, screened: tuple[int, int], is_released: bool
+    suite: Suite, monitored: Scene, is_released: bool
 ) -> None:
-    pack, run = screened
-    removed, kept = split(suite, run)
-    pledges = suite.PledgeRegistry.functions
-    some = removed[:4]
+    pack, pledges = monitored.pack_id, suite.PledgeRegistry.functions
+    kept = [MONITORED_LOANS[index] for index in monitored.live()]
+    some = [loan for loan in MONITORED_LOANS if loan not in kept][:4]
     assert pledges.unreleasedPacksOf([*some, bytes(32)]).call() == [pack] * 4 + [0]
     if is_released:
         suite.send("originator", pledges.release(some))
@@ -91,13 +83,6 @@ def test_removed_loans_that_come_back_are_counted_by_pack_and_originator(
         offer(suite, with_loans([kept[0]], "a kept one"))
     with refused("PledgeAlreadyLive", some[0], second):
         offer(suite, with_loans([some[0]], "a third time"), "originator")
-
-
-@pytest.fixture(scope="module")
-def monitored(module_suite: Suite) -> Scene:
-    """A monitored pack of the first originator."""
-    grant_system(module_suite, "newcomer")
-    return monitor_pack(module_suite, replace(monitoring_assets(COUNT), nullifiers=MONITORED_LOANS))
 
 
 def test_loan_of_a_monitored_pack_is_free_once_it_left_the_pool(suite: Suite, monitored: Scene) -> None:

@@ -104,7 +104,9 @@ def test_loan_removed_by_screening_can_be_pledged_again(suite: Suite, transferre
     fresh = make_assets(COUNT, "fresh").nullifiers
     second = journey.open_pack(suite, COUNT)
     again = journey.Assets(assets.leaves, (assets.nullifiers[removed], *fresh[1:]), assets.classes, assets.buckets)
-    journey.add_chunk(suite, second, again, 0)
+    receipt = journey.add_chunk(suite, second, again, 0)
+    returned = suite.event("PledgeRegistry", "LoansReturned", receipt)
+    assert returned == {"packId": second, "originator": suite.originator, "count": 1}
     assert pledge_of(assets.nullifiers[removed]).call() == [second, 0, True]
     third = journey.open_pack(suite, COUNT)
     clash = journey.Assets(assets.leaves, (assets.nullifiers[left], *fresh[1:]), assets.classes, assets.buckets)
