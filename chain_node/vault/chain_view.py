@@ -19,7 +19,7 @@ from chain_node.core.types import Address, Hash32
 from chain_node.vault.api import ChainHead, ChainReader
 from chain_node.vault.errors import CallRevertedError
 
-BUREAU, ORIGINATOR, RISK_CONTROL, EXCHANGE, TRUSTEE, AUDITOR, REGULATOR = 1, 2, 3, 6, 7, 8, 12
+BUREAU, ORIGINATOR, RISK_CONTROL, EXCHANGE, TRUSTEE, AUDITOR, SERVICER, REGULATOR = 1, 2, 3, 6, 7, 8, 11, 12
 """Role ids. Source: docs/protocol.md, 1."""
 
 STATUS_CLOSED, STATUS_WITHDRAWN = 11, 12

@@ -13,13 +13,14 @@ from chain_node.vault.chain_view import (
     ORIGINATOR,
     REGULATOR,
     RISK_CONTROL,
+    SERVICER,
     TRUSTEE,
     Member,
 )
 from chain_node.vault.items import PackContext, RecordContext
 
 RECORD_READERS = (RISK_CONTROL, TRUSTEE, AUDITOR, REGULATOR)
-PACK_WRITERS = (ORIGINATOR, RISK_CONTROL, BUREAU, EXCHANGE)
+PACK_WRITERS = (ORIGINATOR, RISK_CONTROL, BUREAU, EXCHANGE, SERVICER)
 
 
 def may_read_record(member: Member, owner_organisation: int) -> bool:

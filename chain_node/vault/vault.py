@@ -220,7 +220,7 @@ class Vault:
             if not may_write(caller.member, item.context):
                 if isinstance(item.context, RecordContext):
                     raise _wrong_role("putting records", "BUREAU")
-                raise _wrong_role("putting blobs of a pack", "ORIGINATOR, RISK_CONTROL, BUREAU or EXCHANGE")
+                raise _wrong_role("putting blobs of a pack", "ORIGINATOR, RISK_CONTROL, BUREAU, EXCHANGE or SERVICER")
             if isinstance(item.context, RecordContext):
                 roots.add(item.context.batch_root)
         self._check_roots(caller, sorted(roots), items)

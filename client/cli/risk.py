@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from client.cli import risk_disputes, risk_model, risk_monitor, risk_promise, risk_screening, risk_sources
+from client.cli import (
+    risk_disputes,
+    risk_model,
+    risk_monitor,
+    risk_monitor_start,
+    risk_promise,
+    risk_screening,
+    risk_sources,
+)
 from client.cli.policy_options import PolicyFile
 from client.cli.session import Session, session_of
 from client.roles.risk_control import models, scoring
@@ -25,6 +33,7 @@ if TYPE_CHECKING:
 app = typer.Typer(name="risk", help="Risk control: invite, query, score, screen.", no_args_is_help=True)
 risk_screening.add_commands(app)
 risk_monitor.add_commands(app)
+risk_monitor_start.add_commands(app)
 risk_sources.add_commands(app)
 app.add_typer(risk_model.commands, name="model")
 app.add_typer(risk_disputes.commands, name="dispute")

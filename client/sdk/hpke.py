@@ -16,7 +16,7 @@ from client.sdk import canonical
 from client.sdk.errors import DecodeError, InvalidInputError, TamperedError
 from client.sdk.hashing import address_bytes, address_text, keccak
 
-Label = Literal["pack-key", "row-key", "request-key", "bundle", "key-challenge", "report-rows"]
+Label = Literal["pack-key", "row-key", "request-key", "bundle", "key-challenge", "report-rows", "tape-key"]
 
 PUBLIC_KEY_SIZE = 1184 + 32
 PRIVATE_KEY_SIZE = 64 + 32

@@ -10,7 +10,7 @@ from typing import Any
 from client.sdk.chain import ChainClient
 from client.sdk.errors import InvalidInputError, TamperedError
 from client.sdk.event_log import Event
-from client.sdk.monitoring.entries import ASSETS_PER_CHUNK, Entry, State, decode_entries
+from client.sdk.monitoring.entries import ASSETS_PER_CHUNK, NOT_IN_POOL, Entry, State, decode_entries
 from client.sdk.monitoring.pool import Asset, Pool, PoolPeriod
 from client.sdk.monitoring.tallies import Tallies, unpack
 from client.sdk.monitoring.terms import Terms, terms_from_chain
@@ -46,6 +46,41 @@ def read_entries(chain: ChainClient, pack_id: int, period: int) -> list[Entry]:
     for chunk in range(-(-count // ASSETS_PER_CHUNK)):
         entries += decode_entries(_code(chain, chain.call(_CONTRACT, "entriesPointer", pack_id, period, chunk)))
     return entries
+
+
+def read_last_entries(chain: ChainClient, pack_id: int) -> list[Entry]:
+    """Return what the next report follows: entries of the last closed period, and of what was taken in since.
+
+    InvalidInputError when the pack is not monitored.
+    """
+    if not is_monitored(chain, pack_id):
+        raise InvalidInputError(f"pack {pack_id}", got="no monitoring", expected="a monitored pack")
+    pool = chain.call(_CONTRACT, "pool", pack_id)
+    if pool.lastPeriod:
+        entries = read_entries(chain, pack_id, pool.lastPeriod)
+    else:
+        entries = []
+        for chunk in range(-(-pool.assetCount // PACK_CHUNK)):
+            bitmap = chain.call(_CONTRACT, "kept", pack_id, chunk)
+            classes = bytes(chain.call("AssetPackRegistry", "chunk", pack_id, chunk).classes)
+            for place in range(len(classes) // 2):
+                balance_class = int.from_bytes(classes[2 * place : 2 * place + 2], "big")
+                is_kept = bitmap >> place & 1
+                entries.append(Entry(State.CURRENT, 0, balance_class) if is_kept else NOT_IN_POOL)
+    admitted = read_admitted(chain, pack_id)[len(entries) - pool.assetCount :]
+    return [*entries, *(Entry(State.CURRENT, 0, balance_class) for _, balance_class in admitted)]
+
+
+def read_admitted(chain: ChainClient, pack_id: int) -> list[tuple[int, int]]:
+    """Return score and balance class of every asset that measures took in, in the order of their indices."""
+    events = chain.events(_CONTRACT, "AssetsAdmitted", filters={"packId": pack_id})
+    return [(asset >> 24, asset & 0xFFFFFF) for event in events for asset in event.args["assets"]]
+
+
+def read_marks(chain: ChainClient, pack_id: int) -> dict[int, State]:
+    """Return the state that measures want assets to have, by index."""
+    events = chain.events(_CONTRACT, "AssetsMarked", filters={"packId": pack_id})
+    return {index: State(event.args["state"]) for event in events for index in event.args["indices"]}
 
 
 def read_tallies(chain: ChainClient, pack_id: int, period: int) -> Tallies:
@@ -123,15 +158,15 @@ class _Reader:
         filters = {"packId": pack_id}
         self._marks = list(chain.events(_CONTRACT, "AssetsMarked", filters=filters))
         self._reports = list(chain.events(_CONTRACT, "AssetsReported", filters=filters))
-        admitted = chain.events(_CONTRACT, "AssetsAdmitted", filters=filters)
-        self._admitted = [asset for event in admitted for asset in event.args["assets"]]
+        self._admitted = read_admitted(chain, pack_id)
         self._pack_count = len(pool.assets)
         self._scores: tuple[int, list[int]] = (0, [])
 
     def add(self, number: int) -> None:
         stored = self._chain.call(_CONTRACT, "period", self._pack_id, number)
-        for asset in self._admitted[len(self._pool.assets) - self._pack_count : stored.entryCount - self._pack_count]:
-            self._pool.admit(asset >> 24, asset & 0xFFFFFF)
+        known = len(self._pool.assets) - self._pack_count
+        for score, balance_class in self._admitted[known : stored.entryCount - self._pack_count]:
+            self._pool.admit(score, balance_class)
         entries = read_entries(self._chain, self._pack_id, number)
         reported = [Entry(entry.state, entry.band, entry.balance_class) for entry in entries]
         if self._scores[0] != stored.roundId:
