@@ -138,7 +138,7 @@ def make_consortium(
         )
         governor = demo.identity(next(iter(accounts))).account
         (directory / organisation / "member.json").write_text(sign_member_file(member, governor))
-    _account(demo, authority, ORIGINATOR, (Role.ORIGINATOR,), now)
+    _account(demo, authority, ORIGINATOR, (Role.ORIGINATOR, Role.SERVICER), now)
     _account(demo, authority, ORIGINATOR_GOVERNOR, (Role.GOVERNOR,), now)
     return demo
 

@@ -81,7 +81,7 @@ def found_network(demo: Demo, model: Path | None = None) -> None:
         demo.run(*vote, *new_member, "--description", "A new originator", *governors, account="governor-a", show=False)
     if not chain.call("Consortium", "organisationOf", consortium.identity(ORIGINATOR).address):
         enrol = ("tranchain", "admin", "enrol", str(consortium.certificate(ORIGINATOR)))
-        papers = ("--role", "ORIGINATOR", "--ca", str(consortium.authority_file))
+        papers = ("--role", "ORIGINATOR", "--role", "SERVICER", "--ca", str(consortium.authority_file))
         organisation = ("--organisation", str(len(MEMBERS) + 1))
         demo.run(*enrol, *organisation, *papers, *governors, account="governor-a", show=False)
     package = [str(model)] if model else []

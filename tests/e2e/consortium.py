@@ -257,7 +257,7 @@ def _admit_originator(consortium: Consortium) -> None:
     members = consortium.members
     governor = consortium.address(ORIGINATOR_GOVERNOR)
     consortium.vote("Consortium", "addOrganisation", [ORIGINATOR, governor], "A new originator")
-    papers = ("--role", "ORIGINATOR", "--ca", members.authority_file, *consortium.governors())
+    papers = ("--role", "ORIGINATOR", "--role", "SERVICER", "--ca", members.authority_file, *consortium.governors())
     organisation = str(len(MEMBERS) + 1)
     consortium.ask(
         *("governor-a", "admin", "enrol", members.certificate(ORIGINATOR)), "--organisation", organisation, *papers
