@@ -40,11 +40,13 @@ contract Screening is IScreening, GovernedContract {
     bytes32 private constant _SCREENING_SLOT = 0x314d76e9426fb699ed2ff895e18b9efd307a341a39071d719192cefc35376e00;
     /// @dev Status of a scoring round whose scores can be read.
     uint8 private constant _ROUND_FINAL = 3;
-    /// @dev Gas of a `whatIf`, about: apart from its assets; for each; for each and each rule; for each and each limit.
+    /// @dev Gas of a `whatIf`, about: apart from its assets; for each; for each and each rule; for each and each limit; for
+    /// each where levels are screened apart.
     uint256 private constant _WHAT_IF_GAS = 5_000_000;
-    uint256 private constant _ASSET_GAS = 2_000;
-    uint256 private constant _ASSET_RULE_GAS = 100;
-    uint256 private constant _ASSET_LIMIT_GAS = 600;
+    uint256 private constant _ASSET_GAS = 1_700;
+    uint256 private constant _ASSET_RULE_GAS = 110;
+    uint256 private constant _ASSET_LIMIT_GAS = 700;
+    uint256 private constant _ASSET_LEVEL_GAS = 2_500;
 
     /// @notice Sets authority and registry.
     /// @param authority AccessManager of the consortium
@@ -123,7 +125,7 @@ contract Screening is IScreening, GovernedContract {
         bytes memory riskTable;
         (task.run, riskTable) = _terms().begin(packId, roundId, task.policy);
         task.riskTable = ChunkStore.write(riskTable);
-        _requireGas(task.run.assetCount, policy_.eligible.length, policy_.limits.length);
+        _requireGas(task.run.assetCount, policy_);
         uint256 current = _storage().runOfPack[packId];
         bool again = _packs().statusOf(packId) == PackStatus.SCORED
             || _storage().runs[current].run.phase == Phase.Missed;
@@ -292,8 +294,9 @@ contract Screening is IScreening, GovernedContract {
         if (pack.originator != msg.sender) revert ScreeningNotOriginator(packId, msg.sender);
     }
 
-    function _requireGas(uint256 assetCount, uint256 ruleCount, uint256 limitCount) private view {
-        uint256 perAsset = _ASSET_GAS + _ASSET_RULE_GAS * ruleCount + _ASSET_LIMIT_GAS * limitCount;
+    function _requireGas(uint256 assetCount, Policy calldata policy_) private view {
+        uint256 perAsset = _ASSET_GAS + _ASSET_RULE_GAS * policy_.eligible.length
+            + _ASSET_LIMIT_GAS * policy_.limits.length + _ASSET_LEVEL_GAS * policy_.mode;
         uint256 needed = _WHAT_IF_GAS + perAsset * assetCount;
         if (gasleft() < needed) revert ScreeningGasTooLow(gasleft(), needed);
     }

@@ -25,13 +25,14 @@ contract ScreeningEngine is IScreeningEngine, GovernedContract {
     using ScreeningSort for ScreeningSort.SortBatch;
     using ScreeningState for ScreeningState.State;
 
-    /// @dev Gas of a call that sorts, apart from its chunks: tables, directory, creation; and for each slot.
-    uint256 private constant _SORT_GAS = 520_000;
-    uint256 private constant _SORT_SLOT_GAS = 1_500;
-    /// @dev Gas of sorting and keeping one chunk; and for each rule of eligibility and for each limit.
-    uint256 private constant _CHUNK_GAS = 400_000;
-    uint256 private constant _CHUNK_RULE_GAS = 30_000;
-    uint256 private constant _CHUNK_LIMIT_GAS = 110_000;
+    /// @dev Gas of a call that sorts, apart from keeping the state and from its chunks; more for each slot and limit.
+    uint256 private constant _SORT_GAS = 160_000;
+    uint256 private constant _SORT_SLOT_GAS = 900;
+    uint256 private constant _SORT_LIMIT_GAS = 40_000;
+    /// @dev Gas of sorting and keeping one chunk; more for each rule of eligibility and limit.
+    uint256 private constant _CHUNK_GAS = 405_000;
+    uint256 private constant _CHUNK_RULE_GAS = 26_000;
+    uint256 private constant _CHUNK_LIMIT_GAS = 102_000;
     /// @dev Least gas with which steps 3 and 4 get further, beyond what keeping the state takes.
     uint256 private constant _PROGRESS_GAS = 200_000;
 
@@ -78,7 +79,8 @@ contract ScreeningEngine is IScreeningEngine, GovernedContract {
     function _endOfBatch(ScreeningContext.Context memory context, uint256 slotCount) private view returns (uint256) {
         IScreening.Run memory run = context.run;
         uint256 limitCount = context.policy.limits.length;
-        uint256 fixedGas = _SORT_GAS + _SORT_SLOT_GAS * slotCount + ScreeningState.keepGas(limitCount);
+        uint256 fixedGas = _SORT_GAS + _SORT_SLOT_GAS * slotCount + _SORT_LIMIT_GAS * limitCount
+            + ScreeningState.keepGas(limitCount);
         uint256 chunkGas =
             _CHUNK_GAS + _CHUNK_RULE_GAS * context.policy.eligible.length + _CHUNK_LIMIT_GAS * limitCount;
         uint256 available = gasleft();

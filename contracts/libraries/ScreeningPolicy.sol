@@ -9,13 +9,15 @@ library ScreeningPolicy {
     /// @notice What a loop over assets asks of each. Its members are read by assembly, by their place.
     /// @param dimensionCount bucket bytes of an asset
     /// @param rules of eligibility: dimension, bitmap of classes, dimension, bitmap …
-    /// @param limits dimensions whose groups have a limit
+    /// @param limits dimensions whose groups have a limit: a byte of 0x80 + dimension for each, the first in the lowest
     /// @param slots memory address of the slots of report words
+    /// @param limitCount number of limits
     struct Criteria {
         uint256 dimensionCount;
         uint256[] rules;
-        uint256[] limits;
+        uint256 limits;
         uint256 slots;
+        uint256 limitCount;
     }
 
     /// @notice Most limits of a policy.
@@ -57,9 +59,9 @@ library ScreeningPolicy {
             ready.rules[2 * i] = policy.eligible[i].dimension;
             ready.rules[2 * i + 1] = policy.eligible[i].classes;
         }
-        ready.limits = new uint256[](policy.limits.length);
-        for (uint256 i = 0; i < policy.limits.length; ++i) {
-            ready.limits[i] = policy.limits[i].dimension;
+        ready.limitCount = policy.limits.length;
+        for (uint256 i = 0; i < ready.limitCount; ++i) {
+            ready.limits |= uint256(0x80 | policy.limits[i].dimension) << 8 * i;
         }
     }
 

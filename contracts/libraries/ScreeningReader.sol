@@ -85,8 +85,8 @@ library ScreeningReader {
             bool eligible = criteria.rules[i + 1] >> _byteAt(bucket, criteria.rules[i]) & 1 == 1;
             if (!eligible) graded.code = ScreeningRisk.NOT_ELIGIBLE;
         }
-        for (uint256 i = 0; i < criteria.limits.length; ++i) {
-            graded.groups |= _byteAt(bucket, criteria.limits[i]) << (248 - 8 * i);
+        for (uint256 i = 0; i < criteria.limitCount; ++i) {
+            graded.groups |= _byteAt(bucket, criteria.limits >> 8 * i & 0x7f) << (248 - 8 * i);
         }
     }
 

@@ -72,7 +72,7 @@ library ScreeningSort {
         pure
         returns (SortBatch memory batch)
     {
-        batch.limitCount = criteria.limits.length;
+        batch.limitCount = criteria.limitCount;
         (batch.criteria, batch.slotCount) = (criteria, slotCount);
         batch.sums = _addressOf(new uint256[](256 * batch.limitCount));
         batch.tallies = _addressOf(new uint256[](ScreeningRisk.CODE_COUNT));
@@ -116,10 +116,8 @@ library ScreeningSort {
                 mstore(place, add(mload(place), or(0x10000000000000000, value)))
                 let sums := mload(batch)
                 let entry := value
-                let limit := mload(add(criteria, 0x40))
-                for { let last := add(limit, shl(5, mload(limit))) } lt(limit, last) {} {
-                    limit := add(limit, 0x20)
-                    place := byte(mload(limit), asset)
+                for { let limits := mload(add(criteria, 0x40)) } limits { limits := shr(8, limits) } {
+                    place := byte(and(limits, 0x7f), asset)
                     entry := or(shl(8, entry), place)
                     if lt(code, 800) {
                         place := add(sums, shl(5, place))
@@ -147,28 +145,14 @@ library ScreeningSort {
         }
     }
 
-    /// @notice Class sum of the sorted assets of a group.
-    /// @param batch in question
-    /// @param group place of the limit << 8 | class of its dimension
-    /// @return sum of the assets added so far
-    function groupSumOf(SortBatch memory batch, uint256 group) internal pure returns (uint256 sum) {
-        // solhint-disable-next-line no-inline-assembly
-        assembly {
-            sum := mload(add(mload(batch), shl(5, group)))
-        }
-    }
-
     /// @notice Sorts the batch. The tallies are used up as the positions to write to.
     /// @param batch all assets are in
     /// @return sorted directory and entries
     function close(SortBatch memory batch) internal pure returns (bytes memory sorted) {
-        uint256 slotCount = batch.slotCount;
-        uint256 total = 0;
-        for (uint256 slot = 0; slot < slotCount; ++slot) {
-            total += tallyOf(batch, slot) >> 64;
-        }
+        uint256 total = batch.count - (tallyOf(batch, ScreeningRisk.NO_RECORD) >> 64)
+            - (tallyOf(batch, ScreeningRisk.NOT_ELIGIBLE) >> 64) - (tallyOf(batch, ScreeningRisk.GONE) >> 64);
         uint256 size = 4 + batch.limitCount;
-        uint256 directorySize = 2 * (slotCount + 1);
+        uint256 directorySize = 2 * (batch.slotCount + 1);
         // An entry is written as a whole word: the last one reaches beyond its end.
         sorted = new bytes(directorySize + size * total + 32);
         // solhint-disable-next-line no-inline-assembly

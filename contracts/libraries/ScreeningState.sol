@@ -111,35 +111,17 @@ library ScreeningState {
         bytes memory riskTable,
         uint32[10] memory emphasis
     ) internal pure {
-        // Cannot wrap: counts and class sums of 2^20 assets fit into 64 bits each, weighted ones into 128.
-        unchecked {
-            for (uint256 slot = 0; slot < batch.slotCount; ++slot) {
-                uint256 tally = ScreeningSort.tallyOf(batch, slot);
-                if (tally == 0) continue;
-                uint256 level = ScreeningRisk.levelOf(riskTable, slot);
-                uint256 weight = emphasis[level];
-                state.denominator += weight * (tally & CLASS_SUM);
-                state.denominatorByCount += weight * (tally >> 64);
-                weight *= ScreeningRisk.pdPpmOf(riskTable, slot);
-                state.numerator += weight * (tally & CLASS_SUM);
-                state.numeratorByCount += weight * (tally >> 64);
-                state.levels[level] += tally;
-            }
-            state.removed[1] += ScreeningSort.tallyOf(batch, ScreeningRisk.NOT_ELIGIBLE);
-            state.removed[2] += ScreeningSort.tallyOf(batch, ScreeningRisk.NO_RECORD);
-            state.removed[5] += ScreeningSort.tallyOf(batch, ScreeningRisk.GONE);
-            for (uint256 group = 0; group < state.groups.length; ++group) {
-                uint256 sum = ScreeningSort.groupSumOf(batch, group);
-                if (sum == 0) continue;
-                state.groups[group] += sum;
-                uint256 count = (group & 0xff) + 1;
-                if (count > state.groupCounts[group >> 8]) state.groupCounts[group >> 8] = count;
-            }
-        }
         state.removed[0] = 0;
         for (uint256 level = 0; level < 10; ++level) {
+            _addLevel(state, batch, riskTable, level, emphasis[level]);
             state.before[level] = state.levels[level];
             state.removed[0] += state.levels[level];
+        }
+        state.removed[1] += ScreeningSort.tallyOf(batch, ScreeningRisk.NOT_ELIGIBLE);
+        state.removed[2] += ScreeningSort.tallyOf(batch, ScreeningRisk.NO_RECORD);
+        state.removed[5] += ScreeningSort.tallyOf(batch, ScreeningRisk.GONE);
+        for (uint256 i = 0; i < state.groupCounts.length; ++i) {
+            _addGroups(state, batch, i);
         }
     }
 
@@ -267,6 +249,54 @@ library ScreeningState {
         State memory state = empty(0);
         if (data.length != 0) _getTallies(state, data);
         return (state.removed, state.before, state.levels);
+    }
+
+    /// @dev Cannot wrap: counts and class sums of 2^20 assets fit into 64 bits each, weighted ones into 128.
+    function _addLevel(
+        State memory state,
+        ScreeningSort.SortBatch memory batch,
+        bytes memory riskTable,
+        uint256 level,
+        uint256 weight
+    ) private pure {
+        unchecked {
+            (uint256 slot, uint256 end) = ScreeningRisk.slotsOf(riskTable, level);
+            uint256 all = 0;
+            uint256 classes = 0;
+            uint256 counts = 0;
+            for (; slot < end; ++slot) {
+                uint256 tally = ScreeningSort.tallyOf(batch, slot);
+                if (tally == 0) continue;
+                uint256 pdPpm = ScreeningRisk.pdPpmOf(riskTable, slot);
+                all += tally;
+                classes += pdPpm * (tally & CLASS_SUM);
+                counts += pdPpm * (tally >> 64);
+            }
+            state.levels[level] += all;
+            state.denominator += weight * (all & CLASS_SUM);
+            state.denominatorByCount += weight * (all >> 64);
+            state.numerator += weight * classes;
+            state.numeratorByCount += weight * counts;
+        }
+    }
+
+    function _addGroups(State memory state, ScreeningSort.SortBatch memory batch, uint256 limit) private pure {
+        uint256[] memory groups = state.groups;
+        uint256 count = state.groupCounts[limit];
+        // solhint-disable-next-line no-inline-assembly
+        assembly {
+            let joining := add(mload(batch), shl(13, limit))
+            let sum := add(add(groups, 0x20), shl(13, limit))
+            for { let group := 0 } lt(group, 256) { group := add(group, 1) } {
+                if mload(joining) {
+                    mstore(sum, add(mload(sum), mload(joining)))
+                    if iszero(lt(group, count)) { count := add(group, 1) }
+                }
+                joining := add(joining, 0x20)
+                sum := add(sum, 0x20)
+            }
+        }
+        state.groupCounts[limit] = count;
     }
 
     function _sums(State memory state) private pure returns (uint256[] memory values) {

@@ -13,47 +13,33 @@ from hypothesis import Phase as Stage
 from hypothesis import strategies as st
 
 from client.sdk.pack.report import word
-from client.sdk.screening import Asset, EligibilityRule, Limit, Mode, Policy, ScreeningResult, bridge, histogram
-from tests.contracts.screening_scene import Model, add_model, assert_equal, run_screening, score_pack, tallies
+from client.sdk.screening import Asset, EligibilityRule, Limit, Mode, Policy, screen
+from tests.contracts.revm_screening import RevmScreening
+from tests.contracts.screening_scene import Model, add_model, assert_equal, run_screening, score_pack
 from tests.contracts.suite import Suite
 
 MARGINS = (1_050_000, 1_050_000, 1_300_000, 1_050_000, 1_900_000, 1_100_000, 1_050_000, 1_050_000, 1_200_000, 1_050_000)
-VIEW_GAS = 60_000_000
+STEEP = (tuple(min(10**6, 40 * score**2) for score in range(1, 101)), MARGINS)
+"""Tables of a model: probabilities of default and margins."""
 
 
-class Scene:
-    """A suite with three models, and packs that are undone after use."""
-
-    def __init__(self, suite: Suite, models: tuple[Model, ...]) -> None:
-        self.suite = suite
-        self.models = models
-
-    @contextmanager
-    def undone(self) -> Iterator[None]:
-        """Take back what is sent inside."""
-        self.suite.chain.tester.mine_blocks()
-        snapshot = self.suite.chain.tester.take_snapshot()
-        try:
-            yield
-        finally:
-            self.suite.chain.tester.revert_to_snapshot(snapshot)
+@contextmanager
+def undone(suite: Suite) -> Iterator[None]:
+    """Take back what is sent inside."""
+    suite.chain.tester.mine_blocks()
+    snapshot = suite.chain.tester.take_snapshot()
+    try:
+        yield
+    finally:
+        suite.chain.tester.revert_to_snapshot(snapshot)
 
 
 @pytest.fixture(scope="module")
-def scene(module_suite: Suite) -> Scene:
-    """Packs may be small here."""
+def model(module_suite: Suite) -> Model:
+    """A model in force; packs may be small here."""
     module_suite.govern("AssetPackRegistry", "setMinimumAssets", 1)
     module_suite.govern("CreditFileRegistry", "setMinimumSubjects", 1)
-    rising = [1_500 * score for score in range(1, 101)]
-    steep = [min(10**6, 40 * score**2) for score in range(1, 101)]
-    flat = [5_000] * 60 + [900_000] * 40
-    return Scene(
-        module_suite,
-        tuple(
-            add_model(module_suite, pd, margins)
-            for pd, margins in ((rising, (1_050_000,) * 10), (steep, MARGINS), (flat, MARGINS))
-        ),
-    )
+    return add_model(module_suite, *STEEP)
 
 
 def make_pack(seed: int, count: int, group_count: int, dimension_count: int, same_score: bool) -> list[Asset]:
@@ -125,31 +111,42 @@ def for_layout(policy: Policy, dimension_count: int) -> Policy:
 
 
 @settings(
-    max_examples=6,
+    max_examples=3,
     deadline=None,
     phases=[Stage.explicit, Stage.generate],  # one example takes a second: a failing one is reported as it is
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-@given(terms=pack_terms, data=st.data(), model_index=st.integers(0, 2), relation_allowed=st.booleans())
+@given(terms=pack_terms, data=st.data(), relation_allowed=st.booleans())
 def test_step_on_any_pack_equals_reference(
-    scene: Scene, terms: tuple[int, int, int, int, bool], data: st.DataObject, model_index: int, relation_allowed: bool
+    module_suite: Suite,
+    model: Model,
+    terms: tuple[int, int, int, int, bool],
+    data: st.DataObject,
+    relation_allowed: bool,
 ) -> None:
-    suite, model, assets = scene.suite, scene.models[model_index], make_pack(*terms)
+    suite, assets = module_suite, make_pack(*terms)
     scored_by = Policy(expected_bad_rate_ppm=0, relation_factor_ppm=10**6 * relation_allowed)
-    with scene.undone():
+    policy = for_layout(data.draw(policies(relation_allowed)), terms[3])
+    with undone(suite):
         pack, round_id = score_pack(suite, assets, model, scored_by)
-        for _ in range(2):
-            policy = for_layout(data.draw(policies(relation_allowed)), terms[3])
-            with scene.undone():
-                run = run_screening(suite, pack, round_id, policy).run_id
-                expected = assert_equal(suite, run, assets, policy, model)
-                check_views(suite, run, assets, expected)
+        run = run_screening(suite, pack, round_id, policy).run_id
+        assert_equal(suite, run, assets, policy, model)
 
 
-def check_views(suite: Suite, run: int, assets: list[Asset], expected: ScreeningResult) -> None:
-    """Histograms and bridge of an ended run."""
-    views = suite.Screening.functions
-    for after in (False, True):
-        answer = views.histogram(run, after).call({"gas": VIEW_GAS})
-        assert tallies(answer) == histogram(assets, expected.reasons, after=after)
-    assert tallies(views.bridge(run).call()) == tuple(step.tally for step in bridge(assets, expected.reasons))
+@pytest.fixture(scope="module")
+def revm() -> RevmScreening:
+    """The contracts on the fast EVM."""
+    return RevmScreening(*STEEP)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(terms=pack_terms, data=st.data(), relation_allowed=st.booleans(), seed=st.integers(0, 2**32))
+def test_step_in_calls_of_any_size_on_any_pack_equals_reference(
+    revm: RevmScreening, terms: tuple[int, int, int, int, bool], data: st.DataObject, relation_allowed: bool, seed: int
+) -> None:
+    assets, random = make_pack(*terms), Random(seed)
+    scored_by = Policy(expected_bad_rate_ppm=0, relation_factor_ppm=10**6 * relation_allowed)
+    policy = for_layout(data.draw(policies(relation_allowed)), terms[3])
+    run = revm.start(*revm.put_assets(assets, scored_by), policy)
+    stepped = revm.finish(run, lambda _: random.randint(4_000_000, 8_000_000))
+    revm.assert_equal(stepped, assets, screen(assets, policy, *STEEP))
