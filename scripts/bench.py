@@ -35,6 +35,7 @@ from bench_network import (  # noqa: E402
 from bench_node import bench_node, read_rss_anon_mb  # noqa: E402
 from bench_pack import pack_10k_three_bureaus_seconds  # noqa: E402
 from bench_scoring import score_1m  # noqa: E402
+from bench_screening import screen_growth  # noqa: E402
 from bench_tapes import import_csv_rows_per_s, import_xml_rows_per_s  # noqa: E402
 from demo import EXAMPLES, run_main_job  # noqa: E402
 from demo_consortium import MEMBERS, NODE_NAMES  # noqa: E402
@@ -167,6 +168,9 @@ BENCHES: dict[str, Callable[[], dict[str, Figure]]] = {
     "score_rows_per_s": score_rows_per_s,
     "score_gas": model_on_chain,
     "score_call_rows_per_s": model_on_chain,
+    "screen_1m_over_100k": screen_growth,
+    "screen_1m_over_100k_gas": screen_growth,
+    "screen_1m_reference_s": screen_growth,
     "node_put_tps": node_put_tps,
     "node_rss_mb": node_put_tps,
     "upload_records_per_s": upload_records_per_s,

@@ -99,6 +99,17 @@ def test_example_of_the_rules_page_takes_two_rounds() -> None:
     assert (limited.round_count, limited.after.bad_rate_by_count_ppm) == (2, 60_000)
 
 
+def test_example_of_two_limits_ends_otherwise_in_the_other_order() -> None:
+    regions, ages = (1, 1, 1, 2, 2), (1, 1, 2, 2, 2)
+    limits = (Limit(dimension=0, limit_ppm=500_000), Limit(dimension=1, limit_ppm=500_000))
+    policy = Policy(expected_bad_rate_ppm=10**6, limits=limits)
+    for order, expected in ((zip(regions, ages, strict=True), (1, 4)), (zip(ages, regions, strict=True), (0, 1, 3, 4))):
+        assets = [
+            Asset(report_word=90 - 10 * i, principal_class=1, buckets=bytes(classes)) for i, classes in enumerate(order)
+        ]
+        assert tuple(screen(assets, policy, PD_PPM, MARGIN_PPM).kept_indices()) == expected
+
+
 def test_compare_modes_gives_what_each_mode_gives_alone() -> None:
     assets = [Asset(report_word=score, principal_class=1) for score in range(1, 101)]
     policy = Policy(expected_bad_rate_ppm=45_000, profile_ppm=tuple(100_000 * n for n in range(10)))
