@@ -131,6 +131,15 @@ class ReportData:
         return self.monitoring
 
     @cached_property
+    def promise(self) -> Any | None:
+        """The pack's promise as the ledger has it; None where there is none, or no ledger at this block."""
+        try:
+            promise = self.chain.call("PromiseLedger", "promiseOf", self.pack_id)
+        except RefusedError:
+            return None
+        return promise if promise.status else None
+
+    @cached_property
     def pack_file(self) -> PackFile:
         """The rows; RefusedError where the reader may not have them."""
         if self.reader is None:

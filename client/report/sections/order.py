@@ -18,6 +18,7 @@ from client.report.sections import (
     overview,
     performance,
     pool,
+    promises,
     spread,
     stratification,
     triggers,
@@ -58,6 +59,7 @@ SECTIONS = (
     _maker("rolls", "Roll rates", arrears.make_rolls, "monitoring"),
     _maker("vintages", "Defaults by vintage", arrears.make_vintages, "monitoring", "screening", "rows"),
     _maker("triggers", "Triggers", triggers.make, "monitoring"),
+    _maker("promises", "Promise ledger and shadow pool", promises.make),
     _maker("outcomes", "What became of the loans", calibration.make_for_pack, "screening", "rows", "outcomes"),
 )
 
