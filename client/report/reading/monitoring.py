@@ -3,17 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, cast
-
-from eth_abi.abi import decode
-from eth_typing import ABIFunction
-from eth_utils.abi import get_abi_input_types
+from typing import Any
 
 from client.report.reading.pinned import PinnedChain
-from client.sdk.artifacts import load_artifact
 from client.sdk.errors import RefusedError
-from client.sdk.monitoring.entries import ASSETS_PER_CHUNK, Entry, State, decode_entries
-from client.sdk.monitoring.tallies import Tallies, total, unpack
+from client.sdk.monitoring.entries import Entry, State
+from client.sdk.monitoring.on_chain import read_entries, read_tallies, read_terms
+from client.sdk.monitoring.tallies import Tallies, total
+from client.sdk.monitoring.terms import Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +41,14 @@ class Monitoring:
         return self.chain.call("Monitoring", "pool", self.pack_id)
 
     @cached_property
-    def loss_curve_ppm(self) -> tuple[int, ...]:
-        """Promised cumulative net loss after each period, in ppm of the cut-off balance; the last holds on."""
-        pointer = self.chain.call("Monitoring", "termsPointer", self.pack_id)
-        start = next(each for each in load_artifact("Monitoring").abi if each.get("name") == "start")
-        kind = get_abi_input_types(cast("ABIFunction", start))[1]
-        (terms,) = decode([kind], self.chain.code(pointer)[1:])
-        return tuple(terms[-1])
+    def terms_pointer(self) -> str:
+        """Where the terms are kept; MonitoringEngine.terms reads them."""
+        return str(self.chain.call("Monitoring", "termsPointer", self.pack_id))
+
+    @cached_property
+    def terms(self) -> Terms:
+        """What the pool was promised to be."""
+        return read_terms(self.chain, self.pack_id)
 
     @cached_property
     def last_period(self) -> int:
@@ -73,17 +71,12 @@ class Monitoring:
     def tallies(self, number: int) -> Tallies:
         """Return the sums over a period's entries; period 0 is the closing."""
         if number not in self.tallies_by_period:
-            self.tallies_by_period[number] = unpack(self.chain.code(self.tallies_pointer(number))[1:])
+            self.tallies_by_period[number] = read_tallies(self.chain, self.pack_id, number)
         return self.tallies_by_period[number]
 
     def entries(self, number: int) -> tuple[Entry, ...]:
         """Return what was reported of each asset in a period; of period 0 there is nothing."""
-        count = int(self.period(number).entryCount)
-        chunks = []
-        for index in range(-(-count // ASSETS_PER_CHUNK)):
-            pointer = self.chain.call("Monitoring", "entriesPointer", self.pack_id, number, index)
-            chunks.append(self.chain.code(pointer)[1:])
-        return tuple(decode_entries(b"".join(chunks)))
+        return tuple(read_entries(self.chain, self.pack_id, number))
 
     def spans(self, smallest: int) -> list[Span]:
         """Join periods until in each the loans that defaulted, were written off or left are none or `smallest` many."""

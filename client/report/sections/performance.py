@@ -116,10 +116,10 @@ class _Line:
         return self._figures.of("chain", self._key(name), "cents", total, what, self.span.first, self.span.last)
 
     def _promised(self) -> Figure:
-        curve = self._data.monitored.loss_curve_ppm
-        value = curve[min(self.span.last, len(curve)) - 1]
-        what = "lossCurvePpm of the terms at Monitoring.termsPointer"
-        return self._figures.of("chain", self._key("promised"), "ppm", value, what, self.span.last)
+        monitored = self._data.monitored
+        place = min(self.span.last, len(monitored.terms.loss_curve_ppm)) - 1
+        key, path = self._key("promised"), f"lossCurvePpm.{place}"
+        return self._figures.call(key, "ppm", "MonitoringEngine.terms", monitored.terms_pointer, path=path)
 
     def _cpr(self) -> Figure:
         last = self.span.last
