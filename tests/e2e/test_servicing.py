@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from client.report.page import read_page
+from client.report.signature import split_page
 from client.sdk.monitoring import State, Totals
 from client.sdk.monitoring.on_chain import read_last_entries, replay
 from client.sdk.monitoring.tape import MONEY, read_tape
@@ -136,6 +138,35 @@ def test_risk_control_and_auditor_read_the_tape_and_others_do_not(
         assert found == {row["loan_id"]: int(row["balance_cents"]) for row in filter(of("2012-01"), months)}
     with pytest.raises(Exception, match="forbidden"):
         read_tape(chain, consortium.vault("bureau"), consortium.identity("bureau"), monitored, 1)
+
+
+def test_the_report_of_a_monitored_pack_has_its_life_and_verifies(
+    consortium: Consortium, monitored: int, months: list[Row], tmp_path: Path
+) -> None:
+    path = tmp_path / "report.html"
+    consortium.ask("risk-control", "report", str(monitored), "--out", path)
+    figures = {each.id: each for each in read_page(split_page(path.read_text()).page).figures()}
+    lost = sum(int(row["defaulted_cents"]) for row in months)
+    assert (figures["performance.1.gross"].value, figures["performance.2.gross"].value) == (0, lost)
+    prepaid = sum(int(row["prepaid_cents"]) for row in filter(of("2012-02"), months))
+    assert figures["performance.2.prepaid"].value == prepaid
+    assert figures["performance.2.promised"].value == 1_200
+    went = {key: each.value for key, each in figures.items() if key.startswith("rolls.0.") and each.unit == "count"}
+    assert (went["rolls.0.2"], went["rolls.0.5"], went["rolls.0.6"]) == (1, 1, 1)  # 31-60 days, paid, charged off
+    assert figures["triggers.last_period"].value == 2
+    verdict = consortium.ask("trustee", "report", "--verify", path)
+    assert (verdict["all_equal"], verdict["not_recomputed"]) == (True, [])
+
+
+def test_the_report_of_a_monitored_pack_joins_months_for_investors(
+    consortium: Consortium, monitored: int, months: list[Row], tmp_path: Path
+) -> None:
+    path = tmp_path / "investors.html"
+    consortium.ask("risk-control", "report", str(monitored), "--out", path, "--audience", "investor")
+    figures = list(read_page(split_page(path.read_text()).page).figures())
+    assert not [each for each in figures if each.unit == "count" and 0 < each.number < 10]
+    assert not [each for each in figures if each.id.startswith(("performance.1.", "rolls.", "vintages."))]
+    assert consortium.ask("trustee", "report", "--verify", path)["all_equal"]
 
 
 def _begin_with_other_figures(consortium: Consortium, pack: int) -> None:
