@@ -16,8 +16,8 @@ contract PromiseLedger is IPromiseLedger, GovernedContract {
     struct PromiseLedgerStorage {
         mapping(uint256 packId => Promise) promises;
         mapping(uint256 packId => address) curves;
-        mapping(uint256 modelId => Record) byModel;
-        mapping(address originator => Record) byOriginator;
+        mapping(uint256 modelId => PromiseRecord) byModel;
+        mapping(address originator => PromiseRecord) byOriginator;
         mapping(uint256 packId => Shadow) shadows;
     }
 
@@ -41,7 +41,7 @@ contract PromiseLedger is IPromiseLedger, GovernedContract {
     }
 
     /// @inheritdoc IPromiseLedger
-    function commitPromise(uint256 packId, Terms calldata terms, bytes calldata points) external restricted {
+    function commitPromise(uint256 packId, PromiseTerms calldata terms, bytes calldata points) external restricted {
         PromiseLedgerStorage storage $ = _storage();
         IAssetPackRegistry.Pack memory pack = _pack(packId);
         bool isClosing = pack.status >= PackStatus.BROUGHT_DOWN && pack.status <= PackStatus.ISSUED;
@@ -126,12 +126,12 @@ contract PromiseLedger is IPromiseLedger, GovernedContract {
     }
 
     /// @inheritdoc IPromiseLedger
-    function recordOfModel(uint256 modelId) external view returns (Record memory record) {
+    function recordOfModel(uint256 modelId) external view returns (PromiseRecord memory record) {
         return _storage().byModel[modelId];
     }
 
     /// @inheritdoc IPromiseLedger
-    function recordOfOriginator(address originator) external view returns (Record memory record) {
+    function recordOfOriginator(address originator) external view returns (PromiseRecord memory record) {
         return _storage().byOriginator[originator];
     }
 
@@ -150,7 +150,7 @@ contract PromiseLedger is IPromiseLedger, GovernedContract {
     }
 
     /// @dev A broken promise counts once, as broken; its ratio counts when it breaks and again when its months are over.
-    function _record(Record storage record, bool breaks, bool isKept, uint64 ratioPpm) private {
+    function _record(PromiseRecord storage record, bool breaks, bool isKept, uint64 ratioPpm) private {
         if (breaks || isKept) record.runningCount -= 1;
         if (breaks) record.brokenCount += 1;
         if (isKept) record.keptCount += 1;
@@ -167,7 +167,7 @@ contract PromiseLedger is IPromiseLedger, GovernedContract {
         return _decode(bytes12(data));
     }
 
-    function _checkTerms(Terms calldata terms) private pure {
+    function _checkTerms(PromiseTerms calldata terms) private pure {
         if (terms.oddsPpm <= _PPM) revert PromiseBadTerm("oddsPpm");
         if (terms.shape == 0) revert PromiseBadTerm("shape");
         if (terms.alphaPpm == 0 || terms.alphaPpm > _PPM / 2) revert PromiseBadTerm("alphaPpm");

@@ -14,7 +14,7 @@ interface IPromiseLedger is IMonitoringObserver {
     /// @param shape of the common shock of all loans
     /// @param alphaPpm probability, at most, that a promise which holds is called broken
     /// @param marginPpm expected defaults with margin to those without
-    struct Terms {
+    struct PromiseTerms {
         uint32 oddsPpm;
         uint32 shape;
         uint32 alphaPpm;
@@ -46,7 +46,7 @@ interface IPromiseLedger is IMonitoringObserver {
         uint32 brokenPeriod;
         uint8 status;
         bool hasEnded;
-        Terms terms;
+        PromiseTerms terms;
     }
 
     /// @notice How promises of a model version, or of an originator, went.
@@ -54,7 +54,7 @@ interface IPromiseLedger is IMonitoringObserver {
     /// @param keptCount kept to their last month
     /// @param brokenCount broken
     /// @param worstRatioPpm largest ratio of observed to expected defaults, before margin, when a promise broke or ended
-    struct Record {
+    struct PromiseRecord {
         uint32 runningCount;
         uint32 keptCount;
         uint32 brokenCount;
@@ -83,7 +83,7 @@ interface IPromiseLedger is IMonitoringObserver {
         uint256 indexed modelId,
         address indexed originator,
         uint256 runId,
-        Terms terms,
+        PromiseTerms terms,
         bytes points
     );
 
@@ -177,7 +177,7 @@ interface IPromiseLedger is IMonitoringObserver {
     /// @param packId of the pack
     /// @param terms of the test
     /// @param points months, 12 bytes each: expected defaults in thousandths (8), limit (4)
-    function commitPromise(uint256 packId, Terms calldata terms, bytes calldata points) external;
+    function commitPromise(uint256 packId, PromiseTerms calldata terms, bytes calldata points) external;
 
     /// @notice Reports on the loans that screening removed; called by the pack's originator.
     /// @param packId issued pack
@@ -204,12 +204,12 @@ interface IPromiseLedger is IMonitoringObserver {
     /// @notice How promises that rest on a model version went.
     /// @param modelId of the version
     /// @return record of it
-    function recordOfModel(uint256 modelId) external view returns (Record memory record);
+    function recordOfModel(uint256 modelId) external view returns (PromiseRecord memory record);
 
     /// @notice How promises of an originator's packs went.
     /// @param originator account
     /// @return record of it
-    function recordOfOriginator(address originator) external view returns (Record memory record);
+    function recordOfOriginator(address originator) external view returns (PromiseRecord memory record);
 
     /// @notice Last report on the loans that screening removed.
     /// @param packId of the pack

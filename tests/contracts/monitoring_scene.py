@@ -24,9 +24,9 @@ KEY_BLOB = journey.make_hash("key blob")
 TAPE_BLOB = journey.make_hash("tape blob")
 
 
-def make_assets(count: int) -> journey.Assets:
+def make_assets(count: int, name: str = "pack") -> journey.Assets:
     """Loans whose classes fit into the principal that `journey.make_header` announces."""
-    made = journey.make_assets(count)
+    made = journey.make_assets(count, name)
     return replace(made, classes=tuple(1 + index % 17 for index in range(count)))
 
 
@@ -157,7 +157,13 @@ def load(suite: Suite, pack: int, gas: int = 4_000_000) -> list[int]:
 
 def monitor_pack(suite: Suite, assets: journey.Assets, terms: Terms = TERMS, name: str = "product") -> Scene:
     """From invitation to a monitored pack."""
-    pack, run, product, total_cents = issue_pack(suite, assets, name)
+    return start_monitoring(suite, assets, *issue_pack(suite, assets, name), terms=terms)
+
+
+def start_monitoring(
+    suite: Suite, assets: journey.Assets, pack: int, run: int, product: bytes, total_cents: int, terms: Terms = TERMS
+) -> Scene:
+    """From an issued pack, as `issue_pack` gives it, to a monitored one."""
     start(suite, pack, product, terms)
     load(suite, pack)
     count = len(assets.leaves)

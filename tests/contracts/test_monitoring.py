@@ -9,6 +9,7 @@ import pytest
 
 from client.sdk.monitoring import Entry, State, Totals, TriggerKind
 from client.sdk.monitoring.entries import encode_entries
+from client.sdk.monitoring.promise import PromisePoint, encode_curve
 from tests.contracts.chain import refused
 from tests.contracts.monitoring_scene import (
     KEY_BLOB,
@@ -18,9 +19,11 @@ from tests.contracts.monitoring_scene import (
     assert_equal,
     defaults_of,
     grant_system,
+    issue_pack,
     make_assets,
     monitor_pack,
     named,
+    start_monitoring,
 )
 from tests.contracts.suite import Suite
 
@@ -393,3 +396,21 @@ def test_what_does_not_exist_is_unknown(scene: Scene) -> None:
         scene.suite.call("stranger", views.triggers(pack, 0))
     with refused("MonitoringNotActive", pack + 1):
         scene.suite.call("stranger", views.stateOf(pack + 1, 0, 0))
+
+
+def test_promise_is_held_against_every_closed_month(suite: Suite) -> None:
+    """A promise of hardly any defaults: the month in which a few come breaks it, and the pool goes on."""
+    assets = make_assets(COUNT, "promised")
+    pack, *rest = issue_pack(suite, assets, "promised")
+    curve = encode_curve([PromisePoint(expected_milli=month, limit=3) for month in range(1, 37)])
+    terms = {"oddsPpm": 2_000_000, "shape": 25, "alphaPpm": 50_000, "marginPpm": 1_050_000}
+    suite.send("risk_control", suite.PromiseLedger.functions.commitPromise(pack, terms, curve))
+    scene = start_monitoring(suite, assets, pack, *rest)
+    scene.run(*scene.month({}))
+    ledger = suite.PromiseLedger.functions
+    assert ledger.promiseOf(pack).call()[6:10] == (1, 0, 0, 1)
+    scene.run(*scene.month(changed(scene, 3, State.DEFAULTED)))
+    assert ledger.promiseOf(pack).call()[6:10] == (2, 3, 2, 3)
+    assert ledger.recordOfOriginator(suite.originator).call()[:3] == (0, 0, 1)
+    scene.run(*scene.month({}))
+    assert ledger.promiseOf(pack).call()[6:8] == (3, 3)
