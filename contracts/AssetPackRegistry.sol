@@ -4,6 +4,7 @@ pragma solidity 0.8.30;
 import {GovernedContract} from "./base/GovernedContract.sol";
 import {IAssetPackRegistry} from "./interfaces/IAssetPackRegistry.sol";
 import {IDisputes} from "./interfaces/IDisputes.sol";
+import {IMeasuresViews} from "./interfaces/IMeasuresViews.sol";
 import {IPledgeRegistry} from "./interfaces/IPledgeRegistry.sol";
 import {ChunkStore} from "./libraries/ChunkStore.sol";
 import {PackStatus} from "./libraries/PackStatus.sol";
@@ -156,6 +157,8 @@ contract AssetPackRegistry is IAssetPackRegistry, GovernedContract {
         Pack storage stored = _owned(packId, PackStatus.BROUGHT_DOWN);
         if (documentHash == 0) revert AssetPackHashMissing("documentHash");
         if (stored.documentHash != 0) revert AssetPackAlreadyAssigned(packId, stored.documentHash);
+        IMeasuresViews measures = IMeasuresViews(_registry().entry("Measures").proxy);
+        if (address(measures) != address(0) && measures.isReserve(packId)) revert AssetPackIsReserve(packId);
         stored.documentHash = documentHash;
         emit PackAssigned(packId, documentHash);
     }

@@ -5,6 +5,7 @@ import {EIP712Upgradeable} from "@openzeppelin/contracts-upgradeable/utils/crypt
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {GovernedContract} from "./base/GovernedContract.sol";
 import {IAssetPackRegistry} from "./interfaces/IAssetPackRegistry.sol";
+import {IMeasuresViews} from "./interfaces/IMeasuresViews.sol";
 import {IMonitoringViews} from "./interfaces/IMonitoringViews.sol";
 import {IPledgeRegistry} from "./interfaces/IPledgeRegistry.sol";
 import {IScreeningViews} from "./interfaces/IScreeningViews.sol";
@@ -133,6 +134,8 @@ contract PledgeRegistry is IPledgeRegistry, GovernedContract, EIP712Upgradeable 
     function _isPlaceLive(uint256 place) private view returns (bool) {
         if (place & _RELEASED != 0) return false;
         uint256 packId = place >> 32;
+        (bool used, bool owned) = _isOwnedAsReplacement(packId, uint32(place));
+        if (used) return owned;
         uint8 status = _packs().statusOf(packId);
         if (status < PackStatus.OPEN || status > PackStatus.MONITORED) return false;
         if (status < PackStatus.SCREENED) return true;
@@ -143,6 +146,16 @@ contract PledgeRegistry is IPledgeRegistry, GovernedContract, EIP712Upgradeable 
             }
         }
         return IScreeningViews(_addressOf("Screening")).isKept(packId, uint32(place));
+    }
+
+    /// @dev Whether an asset replaced one of a pool, and that pool still owns it. A replacement that waits for the trustee does.
+    function _isOwnedAsReplacement(uint256 packId, uint32 index) private view returns (bool used, bool owned) {
+        IMeasuresViews measures = IMeasuresViews(_registry().entry("Measures").proxy);
+        if (address(measures) == address(0)) return (false, false);
+        (uint256 measureId, uint256 poolId, uint32 poolIndex) = measures.useOf(packId, index);
+        if (measureId == 0) return (false, false);
+        if (poolIndex == 0) return (true, true);
+        return (true, IMonitoringViews(_addressOf("Monitoring")).isInPool(poolId, poolIndex));
     }
 
     /// @dev Whether a loan that is free was in another pack that was screened, and not withdrawn as a whole.

@@ -87,3 +87,14 @@ def _number(field: Field, text: str) -> int:
     except InvalidOperation as error:
         raise InvalidInputError(field.name, got=text, expected=_FORMS.get(field.unit, "a whole number")) from error
     return int(value)
+
+
+def parse_cents(text: str, *, what: str) -> int:
+    """Return `1234.50` as whole cents; InvalidInputError when it is no such amount."""
+    try:
+        cents = Decimal(text.strip()) * 100
+        if not cents.is_finite() or cents != cents.to_integral_value() or cents < 0:
+            raise InvalidOperation
+    except InvalidOperation as error:
+        raise InvalidInputError(what, got=text, expected="an amount such as 1234.50") from error
+    return int(cents)

@@ -215,6 +215,10 @@ interface IAssetPackRegistry {
     /// @param documentHash of that offer
     error AssetPackAlreadyAssigned(uint256 packId, bytes32 documentHash);
 
+    /// @notice Thrown when the title of a pack is offered whose assets replaced some of another pack's pool.
+    /// @param packId of the pack
+    error AssetPackIsReserve(uint256 packId);
+
     /// @notice Thrown when there is no offer of title to accept.
     /// @param packId of the pack
     error AssetPackNotAssigned(uint256 packId);
