@@ -29,10 +29,10 @@ contract Measures is IMeasures, GovernedContract {
         mapping(uint256 packId => mapping(uint32 index => uint256)) origins;
     }
 
-    /// @notice Most assets of a measure.
-    uint256 public constant ASSET_COUNT_MAX = 256;
+    /// @notice Most assets of a measure; for more there are several.
+    uint256 public constant ASSET_COUNT_MAX = 100;
     /// @notice Most assets of a replacement, every one of which is checked in one transaction.
-    uint256 public constant REPLACED_COUNT_MAX = 32;
+    uint256 public constant REPLACED_COUNT_MAX = 16;
     /// @notice All replacements together are at most one part in so many of the cut-off balance.
     uint256 public constant REPLACED_SHARE = 20;
     /// @notice Time of the trustee to confirm or reject.

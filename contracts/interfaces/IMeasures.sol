@@ -233,7 +233,7 @@ interface IMeasures is IMeasuresViews {
     /// @notice Orders a measure; called by the pool's risk control.
     /// @param packId monitored pack
     /// @param kind see above
-    /// @param assets concerned, ascending; at most 256, of a replacement 32
+    /// @param assets concerned, ascending; at most 100, of a replacement 16
     /// @param deadline second after which it cannot be carried out
     /// @param breach representation that is breached; 0 but for a repurchase
     /// @param groundsHash document that says why

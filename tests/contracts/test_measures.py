@@ -1,4 +1,4 @@
-"""Measures on a monitored pool: ordered, carried out, confirmed, escalated; replacements as the chain can judge them."""
+"""Measures on a monitored pool: ordered, carried out, confirmed, escalated; replacements judged as the chain can."""
 
 from __future__ import annotations
 
@@ -416,7 +416,7 @@ def test_order_that_cannot_be_is_refused(pool: Pool) -> None:
         with refused("MeasuresBadField", field):
             pool.send("risk_control", "order", *arguments)
     with refused("MeasuresBadField", "assets"):
-        pool.order(REPLACE, range(33))
+        pool.order(REPLACE, range(17))
     with refused("MeasuresNotMonitored", pool.reserve_id):
         pool.send("risk_control", "order", pool.reserve_id, COLLECT, late, later, 0, HASH)
 

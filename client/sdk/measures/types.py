@@ -100,12 +100,9 @@ def parse_assets(text: str) -> tuple[int, ...]:
     """Return the indices of `3,7,12-15`, ascending and each once; InvalidInputError for other text."""
     found: set[int] = set()
     for part in text.split(","):
-        first, _, last = part.strip().partition("-")
-        if (
-            not first.isdigit()
-            or (last and not last.isdigit())
-            or (last and int(last) - int(first) not in range(1_000))
-        ):
+        first, dash, last = part.strip().partition("-")
+        is_range = not dash or (last.isdigit() and first.isdigit() and int(last) - int(first) in range(1_000))
+        if not first.isdigit() or not is_range:
             raise InvalidInputError("assets", got=part.strip(), expected="indices such as 3,7,12-15")
         found.update(range(int(first), int(last or first) + 1))
     return tuple(sorted(found))
