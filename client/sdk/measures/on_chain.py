@@ -1,4 +1,4 @@
-"""Measures as transactions and views. Every failure is one of `client.sdk.errors`. Source: docs/protocol.md, 13."""
+"""Measures as transactions and views. Every failure is one of `client.sdk.errors`. Source: docs/protocol.md, 15."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

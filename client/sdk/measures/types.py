@@ -1,4 +1,4 @@
-"""What a measure is. Pure: no I/O. Source: docs/protocol.md, 13."""
+"""What a measure is. Pure: no I/O. Source: docs/protocol.md, 15."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
