@@ -25,7 +25,7 @@ contract Monitoring is IMonitoring, GovernedContract {
     }
 
     /// @notice Assets per call of `reportAssets`.
-    uint32 public constant CHUNK_COUNT = 2048;
+    uint32 public constant CHUNK_COUNT = 1024;
     /// @notice Most assets of a pool, those taken in included.
     uint32 public constant ASSET_COUNT_MAX = 1 << 21;
 
@@ -66,13 +66,16 @@ contract Monitoring is IMonitoring, GovernedContract {
         if (record.pool.riskControl != msg.sender) revert MonitoringNotRiskControl(packId, msg.sender);
         (uint256 loaded, uint256 count) = (record.pool.loadedCount, record.pool.assetCount);
         if (loaded == count) revert MonitoringPackNotIssued(packId, PackStatus.MONITORED);
-        if (gasleft() < _LOAD_GAS) revert MonitoringGasTooLow(gasleft(), _LOAD_GAS);
-        while (loaded < count && gasleft() >= _LOAD_GAS) {
+        uint256 needed = _LOAD_GAS;
+        if (gasleft() < needed) revert MonitoringGasTooLow(gasleft(), needed);
+        while (loaded < count && gasleft() >= needed) {
+            uint256 before = gasleft();
             (uint256 read, uint256 bitmap, uint256 squares) =
                 _engine().closing(packId, record.pool.closingRunId, loaded / 256);
             record.kept[loaded / 256] = bitmap;
             record.closingSquares += uint128(squares);
             loaded += read;
+            if (before - gasleft() > needed) needed = before - gasleft();
         }
         record.pool.loadedCount = uint32(loaded);
         emit PoolLoaded(packId, uint32(loaded));

@@ -193,7 +193,7 @@ interface IMonitoring is IMonitoringViews {
     /// @notice Entries were reported.
     /// @param packId of the pack
     /// @param period they are of
-    /// @param chunkIndex first index / 2,048
+    /// @param chunkIndex first index / 1,024
     /// @param pointer code of one STOP byte, then the entries
     /// @param tapeBlob vault hash of the encrypted rows of the tape
     event AssetsReported(
@@ -411,7 +411,7 @@ interface IMonitoring is IMonitoringViews {
     /// @param keyBlob vault hash of the sealed key of the tape
     function openPeriod(uint256 packId, uint32 period, Totals calldata totals, bytes32 keyBlob) external;
 
-    /// @notice Reports the next chunk of 2,048 entries (the last may be shorter); called by the servicer.
+    /// @notice Reports the next chunk of 1,024 entries (the last may be shorter); called by the servicer.
     /// @param packId of the pack
     /// @param period that is open
     /// @param chunkIndex number of chunks so far
@@ -478,7 +478,7 @@ interface IMonitoring is IMonitoringViews {
     /// @notice Where the entries of a chunk are kept: code of one STOP byte, then 4 bytes an asset.
     /// @param packId of the pack
     /// @param n number of the period, from 1
-    /// @param chunkIndex first index / 2,048
+    /// @param chunkIndex first index / 1,024
     /// @return pointer address with the code
     function entriesPointer(uint256 packId, uint32 n, uint32 chunkIndex) external view returns (address pointer);
 

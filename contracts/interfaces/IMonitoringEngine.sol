@@ -6,7 +6,7 @@ import {IMonitoring} from "./IMonitoring.sol";
 /// @title What the Monitoring contract has computed
 /// @notice A contract of its own, because both would not fit into one. Changes no state, so anybody may call it.
 interface IMonitoringEngine {
-    /// @notice Assets of a pool in one chunk of 2,048, and what their entries are judged by.
+    /// @notice Assets of a pool in one chunk of 1,024, and what their entries are judged by.
     /// @param packId of the pack
     /// @param assetCount assets of the pack; those above were taken in
     /// @param first index of the first asset
@@ -15,7 +15,7 @@ interface IMonitoringEngine {
     /// @param closingRoundId round of the scores at closing
     /// @param pointer code with the chunk's entries of the period before; zero: the closing
     /// @param knownCount assets that have an entry there; those above were taken in since
-    /// @param kept if `pointer` is zero: assets in the pool at closing, from `first` rounded down to 2,048, 256 a word
+    /// @param kept if `pointer` is zero: assets in the pool at closing, from `first` rounded down to 1,024, 256 a word
     /// @param repurchased assets that a measure repurchased, alike
     /// @param substituted assets that a measure replaced, alike
     /// @param admitted of each asset that was taken in, from the first of them in this range on: score << 24 | class
@@ -28,9 +28,9 @@ interface IMonitoringEngine {
         uint256 closingRoundId;
         address pointer;
         uint256 knownCount;
-        uint256[8] kept;
-        uint256[8] repurchased;
-        uint256[8] substituted;
+        uint256[4] kept;
+        uint256[4] repurchased;
+        uint256[4] substituted;
         uint32[] admitted;
     }
 

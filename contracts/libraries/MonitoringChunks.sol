@@ -12,7 +12,7 @@ import {MonitoringEntries} from "./MonitoringEntries.sol";
 library MonitoringChunks {
     /// @dev Assets a chunk of the pack, of monitoring, of a score report.
     uint256 private constant _PACK_CHUNK = 256;
-    uint256 private constant _CHUNK = 2048;
+    uint256 private constant _CHUNK = 1024;
     uint256 private constant _SCORE_CHUNK = 8192;
 
     /// @notice Report words of a round; of assets taken in, their scores then.
@@ -70,7 +70,7 @@ library MonitoringChunks {
             uint256 chunkIndex = at / _PACK_CHUNK;
             uint256 next = (chunkIndex + 1) * _PACK_CHUNK;
             if (next > end) next = end;
-            uint256 bits = range.kept[chunkIndex % 8] >> (at % _PACK_CHUNK);
+            uint256 bits = range.kept[chunkIndex % 4] >> (at % _PACK_CHUNK);
             address pointer = packs.chunkPointer(range.packId, chunkIndex);
             bytes memory classes = ChunkStore.readSlice(pointer, 2 * (at % _PACK_CHUNK), 2 * (next - at));
             for (uint256 i = 0; at < next; (++i, ++at, bits >>= 1)) {

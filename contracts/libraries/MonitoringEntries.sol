@@ -22,8 +22,8 @@ library MonitoringEntries {
         bytes entries;
         bytes words;
         bytes closingWords;
-        uint256[8] repurchased;
-        uint256[8] substituted;
+        uint256[4] repurchased;
+        uint256[4] substituted;
     }
 
     /// @notice Bytes of an entry.
@@ -60,21 +60,29 @@ library MonitoringEntries {
         returns (uint256[50] memory defaults)
     {
         uint256 count = chunk.entries.length / SIZE_BYTES;
-        for (uint256 i = 0; i < count; ++i) {
-            uint256 before = _entryAt(chunk.before, i);
-            uint256 entry = _entryAt(chunk.entries, i);
-            if (before == 0 && entry == 0) continue;
-            _check(chunk, i, before, entry);
-            if (before & _DEFAULTED_BIT != 0) {
-                _markDefaulted(chunk.entries, i);
-            } else if (_isDefault(entry)) {
-                _markDefaulted(chunk.entries, i);
-                _addDefault(chunk, tallies, defaults, i, before);
+        bool hasMarks = false;
+        for (uint256 i = 0; i < 4; ++i) {
+            if (chunk.repurchased[i] | chunk.substituted[i] != 0) hasMarks = true;
+        }
+        // Cannot wrap: places are below 2^21, classes below 2^16.
+        unchecked {
+            for (uint256 i = 0; i < count; ++i) {
+                uint256 before = _entryAt(chunk.before, i);
+                uint256 entry = _entryAt(chunk.entries, i);
+                if (before == 0 && entry == 0) continue;
+                uint256 state = entry >> 24;
+                _check(chunk.firstIndex + i, before, entry);
+                if (hasMarks) _checkMark(chunk, i, state);
+                if (before & _DEFAULTED_BIT != 0) {
+                    _markDefaulted(chunk.entries, i);
+                } else if (_isDefault(entry)) {
+                    _markDefaulted(chunk.entries, i);
+                    _addDefault(chunk, tallies, defaults, i, before);
+                }
+                MonitoringTallies.add(tallies, MonitoringTallies.STATES + state, uint16(entry));
+                if (isLive(state)) _addLive(chunk, tallies, i, entry);
+                if (state != before >> 24) _addMove(chunk, tallies, i, before, entry);
             }
-            uint256 state = entry >> 24;
-            tallies.sums[MonitoringTallies.STATES + state] += MonitoringTallies.ONE | uint16(entry);
-            if (isLive(state)) _addLive(chunk, tallies, i, entry);
-            if (state != before >> 24) _addMove(chunk, tallies, i, before, entry);
         }
     }
 
@@ -125,24 +133,28 @@ library MonitoringEntries {
         }
     }
 
-    function _check(EntryChunk memory chunk, uint256 i, uint256 before, uint256 entry) private pure {
+    function _check(uint256 index, uint256 before, uint256 entry) private pure {
         uint256 state = entry >> 24;
         uint256 class = uint16(entry);
         uint256 band = uint8(entry >> 16);
-        uint256 index = chunk.firstIndex + i;
         bool hasBalance = _WITH_BALANCE >> state & 1 == 1;
         if (state > 9 || band > 4 || class > CLASS_MAX || hasBalance != (class != 0) || (band != 0 && !hasBalance)) {
             revert IMonitoring.MonitoringBadEntry(index, bytes4(uint32(entry)));
         }
-        if (_NEXT >> (16 * (before >> 24)) >> state & 1 == 0) {
-            revert IMonitoring.MonitoringBadTransition(index, uint8(before >> 24), uint8(state));
+        unchecked {
+            if (_NEXT >> (16 * (before >> 24)) >> state & 1 == 0) {
+                revert IMonitoring.MonitoringBadTransition(index, uint8(before >> 24), uint8(state));
+            }
         }
         if (class > uint16(before) && state != HOLIDAY && state != MODIFIED) {
             revert IMonitoring.MonitoringBalanceGrew(index, uint16(before), uint16(class));
         }
+    }
+
+    function _checkMark(EntryChunk memory chunk, uint256 i, uint256 state) private pure {
         uint256 expected = _markOf(chunk, i);
         if (expected != 0 && state != expected) {
-            revert IMonitoring.MonitoringMeasureIgnored(index, uint8(expected), uint8(state));
+            revert IMonitoring.MonitoringMeasureIgnored(chunk.firstIndex + i, uint8(expected), uint8(state));
         }
     }
 
@@ -153,9 +165,11 @@ library MonitoringEntries {
         uint256 class = uint16(entry);
         uint256 band = bandOf(entry);
         uint256 level = levelOf(wordAt(chunk.words, i), wordAt(chunk.closingWords, i), band);
-        tallies.sums[MonitoringTallies.LEVELS + level - 1] += MonitoringTallies.ONE | class;
-        tallies.sums[MonitoringTallies.BANDS + band] += MonitoringTallies.ONE | class;
-        tallies.squares += class * class;
+        unchecked {
+            MonitoringTallies.add(tallies, MonitoringTallies.LEVELS + level - 1, class);
+            MonitoringTallies.add(tallies, MonitoringTallies.BANDS + band, class);
+            tallies.squares += class * class;
+        }
     }
 
     /// @dev An asset whose state is another one than before.
@@ -167,13 +181,13 @@ library MonitoringEntries {
         uint256 entry
     ) private pure {
         uint256 state = entry >> 24;
-        if (state == CHARGED_OFF) tallies.sums[MonitoringTallies.CHARGED_OFF] += MonitoringTallies.ONE | uint16(entry);
+        uint256 class = uint16(before);
+        if (state == CHARGED_OFF) MonitoringTallies.add(tallies, MonitoringTallies.CHARGED_OFF, uint16(entry));
         if (state != REPURCHASED && state != SUBSTITUTED) return;
-        uint256 one = MonitoringTallies.ONE | uint16(before);
-        tallies.sums[MonitoringTallies.LEFT + state - REPURCHASED] += one;
-        if (_markOf(chunk, i) == 0) tallies.sums[MonitoringTallies.UNMEASURED] += one;
+        MonitoringTallies.add(tallies, MonitoringTallies.LEFT + state - REPURCHASED, class);
+        if (_markOf(chunk, i) == 0) MonitoringTallies.add(tallies, MonitoringTallies.UNMEASURED, class);
         uint256 level = levelOf(wordAt(chunk.words, i), wordAt(chunk.closingWords, i), bandOf(before));
-        if (isLive(before >> 24) && level >= 8) tallies.sums[MonitoringTallies.LEFT_TOP] += one;
+        if (isLive(before >> 24) && level >= 8) MonitoringTallies.add(tallies, MonitoringTallies.LEFT_TOP, class);
     }
 
     function _addDefault(
@@ -185,7 +199,7 @@ library MonitoringEntries {
     ) private pure {
         uint256 place = uint8(wordAt(chunk.closingWords, i)) - 1;
         uint256 one = MonitoringTallies.ONE | uint16(before);
-        tallies.sums[MonitoringTallies.DEFAULTS] += one;
+        MonitoringTallies.add(tallies, MonitoringTallies.DEFAULTS, uint16(before));
         defaults[place / 2] += place % 2 == 0 ? one : one << 128;
     }
 

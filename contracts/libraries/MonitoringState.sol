@@ -32,7 +32,7 @@ library MonitoringState {
         mapping(uint32 period => uint256[50]) defaults;
     }
 
-    uint256 private constant _CHUNK = 2048;
+    uint256 private constant _CHUNK = 1024;
     /// @dev Longest run of periods that terms may ask for.
     uint32 private constant _PERIODS_BACK = 12;
 
@@ -114,7 +114,7 @@ library MonitoringState {
     /// @param packId of the pack
     /// @param n number of the period whose entries are wanted
     /// @param first index of the first asset
-    /// @param count of assets, all in one chunk of 2,048
+    /// @param count of assets, all in one chunk of 1,024
     /// @return range_ with the round of period n
     function range(Record storage record, uint256 packId, uint32 n, uint256 first, uint256 count)
         internal
@@ -124,8 +124,8 @@ library MonitoringState {
         (range_.packId, range_.assetCount, range_.first, range_.count) = (packId, record.pool.assetCount, first, count);
         (range_.roundId, range_.closingRoundId) = (record.periods[n].roundId, record.pool.closingRoundId);
         (range_.pointer, range_.knownCount) = (record.pointers[n][uint32(first / _CHUNK)], record.periods[n].entryCount);
-        uint256 base = first / _CHUNK * 8;
-        for (uint256 i = 0; i < 8; ++i) {
+        uint256 base = first / _CHUNK * 4;
+        for (uint256 i = 0; i < 4; ++i) {
             if (n == 0) range_.kept[i] = record.kept[base + i];
             range_.repurchased[i] = record.leaving[MonitoringEntries.REPURCHASED][base + i];
             range_.substituted[i] = record.leaving[MonitoringEntries.SUBSTITUTED][base + i];

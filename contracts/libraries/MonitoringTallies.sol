@@ -79,6 +79,19 @@ library MonitoringTallies {
         (point.squares, point.netLossCents) = (tallies.squares, netLossCents);
     }
 
+    /// @notice Adds an asset to a sum.
+    /// @param tallies in question
+    /// @param place of the sum, see the constants
+    /// @param class of the asset
+    function add(Tallies memory tallies, uint256 place, uint256 class) internal pure {
+        // The struct begins with the address of the sums; counts stay below 2^64, sums of classes too.
+        // solhint-disable-next-line no-inline-assembly
+        assembly {
+            let at := add(mload(tallies), shl(5, place))
+            mstore(at, add(mload(at), or(shl(64, 1), class)))
+        }
+    }
+
     /// @notice Packs tallies.
     /// @param tallies in question
     /// @return packed 388 bytes

@@ -11,7 +11,7 @@ from typing import Final
 from client.sdk.errors import DecodeError, InvalidInputError
 
 ENTRY_SIZE: Final = 4
-ASSETS_PER_CHUNK: Final = 2048
+ASSETS_PER_CHUNK: Final = 1024
 CLASS_MAX: Final = 65_534
 """The class above stands for everything larger, so it is refused."""
 BAND_COUNT: Final = 5
