@@ -25,8 +25,8 @@ from client.sdk.vault_client import PackBlob, VaultClient
 TAPE_READERS = (Role.RISK_CONTROL, Role.TRUSTEE, Role.AUDITOR)
 """Whose accounts may read a tape beside its servicer: those that may read the pack's rows."""
 _CONTRACT = "Monitoring"
-_GAS_PER_CHUNK = 1_500_000
-_GAS_PER_ASSET = 1_700
+_GAS_PER_CHUNK = 1_900_000
+_GAS_PER_ASSET = 3_300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
