@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test sim lint bench contracts model-check soak format clean
+.PHONY: help demo auto-trust test sim lint bench contracts model-check soak format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -29,6 +29,9 @@ help: ## list the targets
 
 demo: .venv/run.stamp ## the main job on 6,069 real loans across three institutions' nodes; KEEP=1 leaves everything running
 	@$(BIN)/python scripts/demo.py $(if $(KEEP),--keep)
+
+auto-trust: .venv/run.stamp ## the whole life of a real auto trust: pack, screening, 43 months; ARGS='--months 6' for some
+	@$(BIN)/python scripts/auto_trust.py $(ARGS)
 
 test: .venv/dev.stamp ## all tests (slow ones are in soak); ARGS='-k screening' for some
 	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)

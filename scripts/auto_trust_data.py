@@ -104,8 +104,8 @@ def _row(loan: _Loan, month: str, reported: dict[str, Any] | None, *, with_holid
     recovered = max(0, _cents(reported.get("recovered")) + _cents(reported.get("repossession_proceeds")))
     if loan.has_left:
         return _defaulted(loan, month, recovered) if loan.outcome in GIVEN_UP else None
-    paid, principal = _cents(reported.get("total_paid")), _cents(reported.get("principal_paid"))
-    before, after = loan.balance_cents, _cents(reported.get("end_balance"))
+    before, after = loan.balance_cents, max(0, _cents(reported.get("end_balance")))
+    paid, principal = _cents(reported.get("total_paid")), min(before, _cents(reported.get("principal_paid")))
     is_given_up = loan.outcome in GIVEN_UP and int(reported.get("month_index") or loan.last_month) >= loan.last_month
     if is_given_up:
         after = 0

@@ -30,6 +30,11 @@ def test_every_month_adds_up_to_the_cent(months: Months) -> None:
         before = money["balance_cents"]
 
 
+def test_no_amount_is_negative(months: Months) -> None:
+    """One borrower paid too much, and the source says so by a negative balance."""
+    assert min(value for _, rows in months for row in rows for name, value in row.items() if name[-6:] == "_cents") == 0
+
+
 def test_125_loans_are_given_up_once_each(months: Months) -> None:
     losses = [row["loan_id"] for _, rows in months for row in rows if row["defaulted_cents"]]
     assert len(losses) == len(set(losses)) == 125
