@@ -27,13 +27,13 @@ from auto_trust_data import (  # noqa: E402
 )
 from auto_trust_life import print_life  # noqa: E402
 from auto_trust_report import print_outcomes, read_outcomes  # noqa: E402
-from client.sdk.monitoring.on_chain import replay  # noqa: E402
 from demo_consortium import AUDITOR_BY_ORACLE, MEMBERS, ORIGINATOR  # noqa: E402
 from demo_network import found_network, start_network  # noqa: E402
 from demo_report import REGISTRY  # noqa: E402
 from demo_stage import Demo, find_port, stopping  # noqa: E402
 
 from client.sdk.chain import ChainClient  # noqa: E402
+from client.sdk.monitoring.on_chain import replay  # noqa: E402
 
 MODEL = TRUST / "model"
 PRODUCT = "ALLY-2017-3"
@@ -138,15 +138,7 @@ def run(demo: Demo, months: int | None, *, with_holidays: bool) -> None:
 
 def monitor(demo: Demo, pack: str, months: int | None, *, with_holidays: bool) -> None:
     """Report every month as the servicer, which is the originator, and show what monitoring says."""
-    demo.say("The originator is made the servicer too; risk control starts the monitoring")
-    governors = [f"--governor={demo.consortium.keystore(name)}" for name in ("governor-a", "governor-b", "governor-c")]
-    demo.run(
-        *("tranchain", "admin", "enrol", str(demo.consortium.certificate(ORIGINATOR))),
-        *("--organisation", str(len(MEMBERS) + 1), "--role", "ORIGINATOR", "--role", "SERVICER"),
-        *("--ca", str(demo.consortium.authority_file), *governors),
-        account="governor-a",
-        show=False,
-    )
+    demo.say("Risk control starts the monitoring; the originator services its loans")
     terms = ("--terms", str(TRUST / "terms.toml"))
     demo.run("tranchain", "risk", "monitor-start", pack, *terms, account="risk-control")
     demo.say("The servicer reports month by month")
