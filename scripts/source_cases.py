@@ -24,6 +24,7 @@ from chain_node.node.cli import app as node_app  # noqa: E402
 from client.cli.app import build  # noqa: E402
 from client.model.calibration import levels_of, monotone_pd_ppm  # noqa: E402
 from client.model.manifest import ModelPackage  # noqa: E402
+from client.sdk.measures.types import MeasureKind  # noqa: E402
 from client.sdk.monitoring import Asset as PoolAsset  # noqa: E402
 from client.sdk.monitoring import Entry, Pool, State, Terms, Totals, TriggerKind  # noqa: E402
 from client.sdk.pack.report import NO_RECORD, age_band, word  # noqa: E402
@@ -157,6 +158,14 @@ def monitoring() -> Iterator[Figure]:
         yield Figure(f"month {number}, measures are due", month["is_fired"], trigger.is_fired)
 
 
+def measures() -> Iterator[Figure]:
+    """What follows a trigger: more reminders, other assets, other schedules."""
+    for each in _case("measures")["measure"]:
+        word = MeasureKind(each["kind"]).name.lower().replace("_", " ")
+        yield Figure(f"measure for: {each['source']}", each["word"], word)
+    yield from _commands("measures", ["tranchain measure order", "tranchain measure carry-out"])
+
+
 def sale() -> Iterator[Figure]:
     """Sold to the SPV before it is issued: the states of a pack, in their order."""
     case = _case("sale")
@@ -204,7 +213,7 @@ RUNS: dict[str, Callable[[], Iterator[Figure]]] = {
     each.__name__: each
     for each in (
         *(levels, bad_rate_of_a_level, bad_rate_of_a_pack, distribution, screening_whole_pack, screening_per_level),
-        *(no_data, monitoring, sale, chain_modules, model, pool),
+        *(no_data, monitoring, measures, sale, chain_modules, model, pool),
     )
 }
 
