@@ -12,6 +12,7 @@ from client.model.manifest import ModelPackage
 from client.model.schema import ASSET_FIELDS, ASSET_KEYS
 from client.report.document import Audience
 from client.report.figures import Argument
+from client.report.reading.measures import read_measures
 from client.report.reading.monitoring import Monitoring, read_monitoring
 from client.report.reading.pinned import PinnedChain
 from client.report.reading.screening import Screening, read_screening
@@ -129,6 +130,11 @@ class ReportData:
         if self.monitoring is None:
             raise InvalidInputError(f"pack {self.pack_id}", got="no closed period", expected="a monitored pack")
         return self.monitoring
+
+    @cached_property
+    def measures(self) -> Mapping[int, Any]:
+        """Measures ordered on the pool, by their numbers."""
+        return read_measures(self.chain, self.pack_id)
 
     @cached_property
     def promise(self) -> Any | None:

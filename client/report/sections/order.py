@@ -14,6 +14,7 @@ from client.report.sections import (
     concentration,
     curve,
     levels,
+    measures,
     obligors,
     overview,
     performance,
@@ -59,6 +60,7 @@ SECTIONS = (
     _maker("rolls", "Roll rates", arrears.make_rolls, "monitoring"),
     _maker("vintages", "Defaults by vintage", arrears.make_vintages, "monitoring", "screening", "rows"),
     _maker("triggers", "Triggers", triggers.make, "monitoring"),
+    _maker("measures", "Measures", measures.make, "monitoring"),
     _maker("promises", "Promise ledger and shadow pool", promises.make),
     _maker("outcomes", "What became of the loans", calibration.make_for_pack, "screening", "rows", "outcomes"),
 )
