@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections import defaultdict
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -257,7 +258,7 @@ def _report(consortium: Consortium, job: MainJob) -> bytes:
     return read_report(consortium.chain(), job.documents["score"]["round"], len(job.loans))
 
 
-def _assets(consortium: Consortium, job: MainJob) -> tuple[Asset, ...]:
+def _assets(consortium: Consortium, job: MainJob) -> Sequence[Asset]:
     return read_assets(consortium.chain(), job.pack, _report(consortium, job))
 
 

@@ -1,5 +1,6 @@
 """The screening that a pack carries, and what the integer reference says beside it: all from the chain alone."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -38,7 +39,7 @@ class Screening:
         return read_tables(self.chain, self.run.modelId)
 
     @cached_property
-    def assets(self) -> tuple[Asset, ...]:
+    def assets(self) -> Sequence[Asset]:
         """The assets as the chain has them."""
         return read_assets(self.chain, self.run.packId, read_report(self.chain, self.run.roundId, self.run.assetCount))
 

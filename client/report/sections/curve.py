@@ -77,7 +77,7 @@ def _before(screening: Screening) -> KeptSet:
 def _interval(
     data: ReportData, figures: Figures, kept: KeptSet, points: tuple[CurvePoint, ...]
 ) -> tuple[list[Figure], list[Figure]]:
-    sizes = [kept.assets[index].principal_class for index in kept.order]
+    sizes = [kept.principal_classes[index] for index in kept.order]
     pd_ppm = [kept.risk.pd_ppm_by_slot[kept.slots[index]] for index in kept.order]
     removed = [point.removed.count for point in points]
     seed = int.from_bytes(bytes(data.pack.root)[:8])

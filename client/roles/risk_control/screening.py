@@ -1,6 +1,6 @@
 """Screening a scored pack on chain, and checking the answer against the reference. Source: docs/screening.md."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -47,7 +47,7 @@ class ScreenedPack:
     result: ScreeningResult
     by_mode: dict[Mode, ScreeningResult]
     """Both modes under the same policy, as the reference has them."""
-    assets: tuple[Asset, ...]
+    assets: Sequence[Asset]
 
 
 def start_run(chain: ChainClient, identity: Identity, *, pack_id: int, round_id: int, policy_id: int) -> int:

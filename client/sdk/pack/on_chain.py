@@ -1,5 +1,6 @@
 """What the chain itself holds of a pack's scoring and screening, as the integer reference takes it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +40,7 @@ def read_report(chain: ChainClient, round_id: int, asset_count: int) -> bytes:
     return b"".join(parts)
 
 
-def read_assets(chain: ChainClient, pack_id: int, report: bytes) -> tuple[Asset, ...]:
+def read_assets(chain: ChainClient, pack_id: int, report: bytes) -> Sequence[Asset]:
     """Return the assets of a pack as the Screening contract sees them."""
     classes, buckets = [], []
     for index in range(-(-len(report) // (WORD_SIZE * ASSETS_PER_CHUNK))):

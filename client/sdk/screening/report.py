@@ -6,7 +6,17 @@ from dataclasses import dataclass, replace
 from client.sdk.errors import InvalidInputError
 from client.sdk.screening.risk import RiskTable, score_of
 from client.sdk.screening.rules import KeptSet, screen
-from client.sdk.screening.types import LEVEL_COUNT, SCORE_MAX, Asset, Mode, Policy, Reason, ScreeningResult, Tally
+from client.sdk.screening.types import (
+    LEVEL_COUNT,
+    SCORE_MAX,
+    Asset,
+    Mode,
+    PackBytes,
+    Policy,
+    Reason,
+    ScreeningResult,
+    Tally,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,11 +87,14 @@ def histogram(
     """
     gone, out = (Reason.NOT_ELIGIBLE, Reason.NO_RECORD), frozenset(excluded)
     sums = [[0, 0] for _ in range(SCORE_MAX)]
-    for index, (asset, reason) in enumerate(zip(assets, reasons, strict=True)):
+    pack = PackBytes.of(assets)
+    for index, (word, principal_class, reason) in enumerate(
+        zip(pack.words, pack.principal_classes, reasons, strict=True)
+    ):
         if reason == Reason.KEPT or (not after and reason not in gone and index not in out):
-            score_sums = sums[score_of(asset.report_word) - 1]
+            score_sums = sums[score_of(word) - 1]
             score_sums[0] += 1
-            score_sums[1] += asset.principal_class
+            score_sums[1] += principal_class
     return tuple(Tally(*pair) for pair in sums)
 
 
@@ -105,9 +118,11 @@ def bridge(
     if balances_cents is not None and len(balances_cents) != len(assets):
         raise InvalidInputError("exact balances", got=len(balances_cents), expected=str(len(assets)))
     counts, class_sums, cents = ([0] * len(Reason) for _ in range(3))
-    for index, (asset, reason) in enumerate(zip(assets, reasons, strict=True)):
+    for index, (principal_class, reason) in enumerate(
+        zip(PackBytes.of(assets).principal_classes, reasons, strict=True)
+    ):
         counts[reason] += 1
-        class_sums[reason] += asset.principal_class
+        class_sums[reason] += principal_class
         cents[reason] += balances_cents[index] if balances_cents is not None else 0
     return tuple(
         BridgeStep(

@@ -17,6 +17,7 @@ from client.sdk.screening.types import (
     Binding,
     Figures,
     Mode,
+    PackBytes,
     Policy,
     Reason,
     ScreeningResult,
@@ -106,17 +107,19 @@ class KeptSet:
 
     def __init__(self, assets: Sequence[Asset], policy: Policy, risk: RiskTable, brought_down: Collection[int]):
         """Apply steps 1 and 2."""
+        pack = PackBytes.of(assets)
         self.policy = policy
         self.risk = risk
-        self.assets = assets
-        self.slots = [risk.slot_of(asset.report_word) for asset in assets]
-        self.reasons = bytearray(
-            Reason.BROUGHT_DOWN if index in brought_down else _first_reason(asset, slot, policy)
-            for index, (asset, slot) in enumerate(zip(assets, self.slots, strict=True))
-        )
+        self.principal_classes = pack.principal_classes
+        self.groups = [pack.column(limit.dimension) for limit in policy.limits]
+        """Group of every asset, for each limit."""
+        self.slots = [risk.slot_of(word) for word in pack.words]
+        self.reasons = _first_reasons(pack, self.slots, policy)
+        for index in brought_down:
+            self.reasons[index] = Reason.BROUGHT_DOWN
         members = [index for index, reason in enumerate(self.reasons) if reason == Reason.KEPT]
-        self.order = sorted(members, key=lambda index: (self.slots[index], index))
-        """Riskiest first. Removed assets stay in it; `in_order` leaves them out."""
+        self.order = sorted(members, key=self.slots.__getitem__)
+        """Riskiest first, equals by index: sorting keeps their order. Removed ones stay; `in_order` leaves them out."""
         self.count = 0
         self.class_sum = 0
         self.class_sums_by_limit = [[0] * CLASS_COUNT for _ in policy.limits]
@@ -124,27 +127,42 @@ class KeptSet:
         self.level_sums = [[0, 0] for _ in range(LEVEL_COUNT)]
         self.sums_by_balance = [0, 0]
         self.sums_by_count = [0, 0]
-        for index in self.order:
-            self._account(index, 1)
+        self._account_all(members)
 
-    def _account(self, index: int, sign: int) -> None:
-        asset, slot = self.assets[index], self.slots[index]
+    def _account_all(self, members: Sequence[int]) -> None:
+        """What `_account` would do with each: slot by slot, since a pack may have a million."""
+        counts, class_sums = [0] * len(self.risk.pd_ppm_by_slot), [0] * len(self.risk.pd_ppm_by_slot)
+        for index in members:
+            counts[self.slots[index]] += 1
+            class_sums[self.slots[index]] += self.principal_classes[index]
+        for slot, (count, class_sum) in enumerate(zip(counts, class_sums, strict=True)):
+            self._add(slot, count, class_sum)
+        for groups, sums in zip(self.groups, self.class_sums_by_limit, strict=True):
+            for index in members:
+                sums[groups[index]] += self.principal_classes[index]
+
+    def _account(self, index: int) -> None:
+        """Take one out of every sum."""
+        principal_class = self.principal_classes[index]
+        self._add(self.slots[index], -1, -principal_class)
+        for groups, sums in zip(self.groups, self.class_sums_by_limit, strict=True):
+            sums[groups[index]] -= principal_class
+
+    def _add(self, slot: int, count: int, class_sum: int) -> None:
         emphasis, pd_ppm = self.risk.emphasis_by_slot[slot], self.risk.pd_ppm_by_slot[slot]
-        self.count += sign
-        self.class_sum += sign * asset.principal_class
-        for limit, class_sums in zip(self.policy.limits, self.class_sums_by_limit, strict=True):
-            class_sums[asset.buckets[limit.dimension]] += sign * asset.principal_class
+        self.count += count
+        self.class_sum += class_sum
         level_sums = self.level_sums[self.risk.level_index_by_slot[slot]]
-        level_sums[0] += sign
-        level_sums[1] += sign * asset.principal_class
-        for sums, size in ((self.sums_by_balance, asset.principal_class), (self.sums_by_count, 1)):
-            sums[0] += sign * emphasis * size * pd_ppm
-            sums[1] += sign * emphasis * size
+        level_sums[0] += count
+        level_sums[1] += class_sum
+        for sums, size in ((self.sums_by_balance, class_sum), (self.sums_by_count, count)):
+            sums[0] += emphasis * size * pd_ppm
+            sums[1] += emphasis * size
 
     def remove(self, index: int, reason: Reason) -> None:
         """Take a kept asset out."""
         self.reasons[index] = reason
-        self._account(index, -1)
+        self._account(index)
 
     def in_order(self) -> list[int]:
         """What is kept, riskiest first."""
@@ -189,10 +207,14 @@ class KeptSet:
         )
 
 
-def _first_reason(asset: Asset, slot: int, policy: Policy) -> Reason:
-    if not all(rule.classes >> asset.buckets[rule.dimension] & 1 for rule in policy.eligible):
-        return Reason.NOT_ELIGIBLE
-    return Reason.NO_RECORD if slot == NO_SLOT else Reason.KEPT
+def _first_reasons(pack: PackBytes, slots: Sequence[int], policy: Policy) -> bytearray:
+    """Steps 1 and 2."""
+    reasons = bytearray(Reason.NO_RECORD if slot == NO_SLOT else Reason.KEPT for slot in slots)
+    for rule in policy.eligible:
+        for index, asset_class in enumerate(pack.column(rule.dimension)):
+            if not rule.classes >> asset_class & 1:
+                reasons[index] = Reason.NOT_ELIGIBLE
+    return reasons
 
 
 def _screen_in_rounds(kept: KeptSet) -> tuple[Binding, int, int]:
@@ -223,7 +245,7 @@ def _keep_limits(kept: KeptSet) -> None:
     Each group over its limit loses its riskiest assets until it is not. Groups of one limit do not overlap, and there
     the order does not matter; groups of several limits do. The empty set keeps every limit, so passes come to an end.
     """
-    queues = [_riskiest_last(kept, limit.dimension) for limit in kept.policy.limits]
+    queues = [_riskiest_last(kept, groups) for groups in kept.groups]
     changed = True
     while changed:
         changed = False
@@ -236,10 +258,10 @@ def _keep_limits(kept: KeptSet) -> None:
                         changed = True
 
 
-def _riskiest_last(kept: KeptSet, dimension: int) -> dict[int, list[int]]:
+def _riskiest_last(kept: KeptSet, groups: bytes) -> dict[int, list[int]]:
     queue_by_group: dict[int, list[int]] = {}
     for index in reversed(kept.in_order()):
-        queue_by_group.setdefault(kept.assets[index].buckets[dimension], []).append(index)
+        queue_by_group.setdefault(groups[index], []).append(index)
     return queue_by_group
 
 

@@ -1,8 +1,10 @@
 """What goes into a screening and what comes out of it. No I/O."""
 
-from collections.abc import Iterator
+import struct
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import overload
 
 from client.sdk.errors import InvalidInputError
 
@@ -204,7 +206,64 @@ class ScreeningResult:
         return (index for index, reason in enumerate(self.reasons) if reason == Reason.KEPT)
 
 
-def decode_assets(*, classes: bytes, buckets: bytes, report: bytes) -> tuple[Asset, ...]:
+class PackBytes(Sequence[Asset]):
+    """The assets of a pack as the chain keeps them: a few bytes each, and an `Asset` when it is asked for."""
+
+    def __init__(self, *, classes: bytes, buckets: bytes, report: bytes):
+        """Take the bytes as `decode_assets` does."""
+        count = len(report) // WORD_SIZE
+        self.dimension_count = len(buckets) // max(count, 1)
+        if (len(report), len(classes), len(buckets)) != (
+            count * WORD_SIZE,
+            count * PRINCIPAL_CLASS_SIZE,
+            count * self.dimension_count,
+        ):
+            raise InvalidInputError(
+                "bytes of a pack",
+                got=f"{len(report)} of the report, {len(classes)} of classes, {len(buckets)} of buckets",
+                expected="2, 2 and one for each dimension, for every asset",
+            )
+        self.words = struct.unpack(f">{count}H", report)
+        self.principal_classes = struct.unpack(f">{count}H", classes)
+        self._buckets = buckets
+
+    @classmethod
+    def of(cls, assets: Sequence[Asset]) -> "PackBytes":
+        """Return the assets in this form; they must have as many bucket bytes each."""
+        if isinstance(assets, cls):
+            return assets
+        return cls(
+            classes=b"".join(asset.principal_class.to_bytes(PRINCIPAL_CLASS_SIZE) for asset in assets),
+            buckets=b"".join(asset.buckets for asset in assets),
+            report=b"".join(asset.report_word.to_bytes(WORD_SIZE) for asset in assets),
+        )
+
+    def column(self, dimension: int) -> bytes:
+        """Return the class of every asset in one dimension."""
+        return self._buckets[dimension :: max(self.dimension_count, 1)]
+
+    def __len__(self) -> int:
+        """Return the number of assets."""
+        return len(self.words)
+
+    @overload
+    def __getitem__(self, index: int) -> Asset: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Asset, ...]: ...
+    def __getitem__(self, index: int | slice) -> Asset | tuple[Asset, ...]:
+        """Return one asset, or some."""
+        if isinstance(index, slice):
+            return tuple(self[place] for place in range(*index.indices(len(self))))
+        place = range(len(self))[index]
+        start = self.dimension_count * place
+        return Asset(
+            report_word=self.words[place],
+            principal_class=self.principal_classes[place],
+            buckets=self._buckets[start : start + self.dimension_count],
+        )
+
+
+def decode_assets(*, classes: bytes, buckets: bytes, report: bytes) -> PackBytes:
     """Put together a pack from the bytes on chain.
 
     Args:
@@ -215,23 +274,4 @@ def decode_assets(*, classes: bytes, buckets: bytes, report: bytes) -> tuple[Ass
     Raises:
         InvalidInputError: the three do not speak of the same number of assets.
     """
-    count = len(report) // WORD_SIZE
-    dimension_count = len(buckets) // max(count, 1)
-    if (len(report), len(classes), len(buckets)) != (
-        count * WORD_SIZE,
-        count * PRINCIPAL_CLASS_SIZE,
-        count * dimension_count,
-    ):
-        raise InvalidInputError(
-            "bytes of a pack",
-            got=f"{len(report)} of the report, {len(classes)} of classes, {len(buckets)} of buckets",
-            expected="2, 2 and one for each dimension, for every asset",
-        )
-    return tuple(
-        Asset(
-            report_word=int.from_bytes(report[2 * index : 2 * index + 2]),
-            principal_class=int.from_bytes(classes[2 * index : 2 * index + 2]),
-            buckets=buckets[dimension_count * index : dimension_count * (index + 1)],
-        )
-        for index in range(count)
-    )
+    return PackBytes(classes=classes, buckets=buckets, report=report)
