@@ -107,6 +107,6 @@ def check_run(chain: ChainClient, run_id: int) -> ScreenedPack:
         run_id=run_id,
         policy_id=run.policyId,
         result=result,
-        by_mode=compare_modes(assets, policy, tables.pd_ppm, tables.margin_ppm),
+        by_mode=compare_modes(assets, policy, tables.pd_ppm, tables.margin_ppm, brought_down=excluded),
         assets=assets,
     )

@@ -135,7 +135,19 @@ def bridge(
 
 
 def compare_modes(
-    assets: Sequence[Asset], policy: Policy, pd_ppm: Sequence[int], margin_ppm: Sequence[int]
+    assets: Sequence[Asset],
+    policy: Policy,
+    pd_ppm: Sequence[int],
+    margin_ppm: Sequence[int],
+    *,
+    brought_down: Collection[int] = (),
 ) -> dict[Mode, ScreeningResult]:
-    """Screen with both modes and otherwise the same policy; the profile of the policy is used for `per_level`."""
-    return {mode: screen(assets, replace(policy, mode=mode), pd_ppm, margin_ppm) for mode in Mode}
+    """Screen with both modes and otherwise the same policy, on the terms of `screen`.
+
+    `per_level` takes the policy's profile; a policy of the other mode may have none, and then it is left out.
+    """
+    pack = PackBytes.of(assets)
+    modes = [mode for mode in Mode if mode is not Mode.PER_LEVEL or any(policy.profile_ppm)]
+    return {
+        mode: screen(pack, replace(policy, mode=mode), pd_ppm, margin_ppm, brought_down=brought_down) for mode in modes
+    }

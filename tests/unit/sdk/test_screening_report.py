@@ -118,6 +118,12 @@ def test_compare_modes_gives_what_each_mode_gives_alone() -> None:
     assert both[Mode.WHOLE_PACK].after.tally.count > both[Mode.PER_LEVEL].after.tally.count > 0
 
 
+def test_compare_modes_without_profile_leaves_out_the_mode_that_needs_one() -> None:
+    assets = [Asset(report_word=score, principal_class=1) for score in range(1, 101)]
+    policy = Policy(expected_bad_rate_ppm=45_000, profile_ppm=(0,) * 10)
+    assert set(compare_modes(assets, policy, PD_PPM, MARGIN_PPM)) == {Mode.WHOLE_PACK}
+
+
 def test_histogram_of_a_later_run_leaves_out_what_was_brought_down_before() -> None:
     assets = [Asset(report_word=score, principal_class=2) for score in (5, 5, 90)]
     policy = Policy(expected_bad_rate_ppm=10_000)
