@@ -81,7 +81,7 @@ def place_of(chain: ChainClient, pool_id: int, index: int) -> tuple[int, int]:
     return int(origin_pack), int(origin_index)
 
 
-def _read_pack_assets(chain: ChainClient, pack_id: int, round_id: int | None) -> tuple[Asset, ...]:
+def _read_pack_assets(chain: ChainClient, pack_id: int, round_id: int | None) -> Sequence[Asset]:
     count = chain.call("AssetPackRegistry", "pack", pack_id).count
     report = bytes(2 * count) if round_id is None else read_report(chain, round_id, count)
     return read_assets(chain, pack_id, report)
