@@ -36,11 +36,11 @@ class KnownLoan:
 def servicer_tape(pack: pl.DataFrame) -> pl.DataFrame:
     """Return a row for each loan and month up to the month in which the loan ends; amounts in dollars."""
     rows = [row for loan in _loans(pack) for row in months_of(loan)]
-    names = ("loan_id", "month", "balance", "days_past_due", "state", "scheduled", "prepaid", "interest")
+    names = ("loan_id", "period", "balance", "days_past_due", "state", "scheduled", "prepaid", "interest")
     frame = pl.DataFrame(rows, schema=[*names, "charged_off", "recovered"], orient="row")
     money = ("balance", "scheduled", "prepaid", "interest", "charged_off", "recovered")
     dollars = [(pl.col(name).cast(pl.Decimal(18, 2)) / 100).cast(pl.Decimal(18, 2)).alias(name) for name in money]
-    return frame.sort("month", "loan_id").with_columns(dollars)
+    return frame.sort("period", "loan_id").with_columns(dollars)
 
 
 def months_of(loan: KnownLoan) -> Iterator[tuple[str, str, int, int, str, int, int, int, int, int]]:

@@ -8,12 +8,14 @@ real tape (dollars, percent, dates), so that the mapping files beside them are e
 """
 
 import argparse
+import gzip
 import hashlib
 import sys
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+from example_tape import servicer_tape
 
 PACK_SIZE = 6_069
 YEAR = "2011"
@@ -34,14 +36,13 @@ def main() -> int:
     if not options.data.is_file():
         print(f"{options.data}: no such file; --data names LendingClub's loans.csv.gz", file=sys.stderr)
         return 2
-    files = {
-        name: frame.write_csv() for name, frame in make(pl.read_csv(options.data, infer_schema_length=None)).items()
-    }
-    different = [name for name, text in files.items() if not _holds(options.out / name, text)]
+    frames = make(pl.read_csv(options.data, infer_schema_length=None))
+    files = {name: _bytes_of(name, frame) for name, frame in frames.items()}
+    different = [name for name, content in files.items() if not _holds(options.out / name, content)]
     if not options.check:
         options.out.mkdir(parents=True, exist_ok=True)
-        for name, text in files.items():
-            (options.out / name).write_text(text)
+        for name, content in files.items():
+            (options.out / name).write_bytes(content)
     print(f"{options.out}: {'changed ' + ', '.join(different) if different else 'same as before'}")
     return 1 if options.check and different else 0
 
@@ -62,6 +63,7 @@ def make(frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
         "credit_files.csv": _credit_files(with_file).sort("national_id"),
         "consents.csv": _consents(pack),
         "outcomes.csv": pack.select(loan_id="loan_uid", defaulted="default"),
+        "servicer_2012.csv.gz": servicer_tape(pack),
     }
 
 
@@ -137,8 +139,13 @@ def _whole(column: str) -> pl.Expr:
     return pl.col(column).cast(pl.Int64)
 
 
-def _holds(path: Path, text: str) -> bool:
-    return path.is_file() and path.read_text() == text
+def _bytes_of(name: str, frame: pl.DataFrame) -> bytes:
+    text = frame.write_csv().encode()
+    return gzip.compress(text, compresslevel=9, mtime=0) if name.endswith(".gz") else text
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    return path.is_file() and path.read_bytes() == content
 
 
 if __name__ == "__main__":
