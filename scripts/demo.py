@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from demo_consortium import AUDITOR_BY_ORACLE, MEMBERS, NODE_NAMES, ORIGINATOR
+from demo_monitoring import monitor_year, write_report
 from demo_network import found_network, start_network
 from demo_report import REGISTRY, print_report, read_report, save_picture
 from demo_stage import ROOT, Demo, find_port, stopping
@@ -17,14 +18,15 @@ from demo_stage import ROOT, Demo, find_port, stopping
 from client.sdk.chain import ChainClient
 
 EXAMPLES = Path("examples/lendingclub_2011")
+POLICY = Path("examples/policy.toml")
 PRODUCT = "LC-2011-1"
 VICTIM = "risk-control"
 """The organisation whose node is killed."""
 _REJOIN_S = 60
 
 
-def run_main_job(demo: Demo) -> None:
-    """Upload → submit → query → score → grade → screen → issue."""
+def run_main_job(demo: Demo) -> str:
+    """Upload → submit → query → score → grade → screen → issue; returns the pack's id."""
     consortium, directory = demo.consortium, demo.directory
     demo.say("Bank bureau: upload the credit files of 6,008 borrowers, and answer queries")
     bureau_db = ("--db", str(directory / "bureau.db"))
@@ -49,7 +51,9 @@ def run_main_job(demo: Demo) -> None:
     demo.say("Risk control invites the originator; the originator submits 6,069 loans")
     risk_db = ("--db", str(directory / "risk_control.db"))
     originator = consortium.identity(ORIGINATOR).address
-    invited = demo.run("tranchain", "risk", "invite", "--originator", originator, *risk_db, account="risk-control")
+    policy = ("--policy", str(POLICY))
+    invite = ("tranchain", "risk", "invite", "--originator", originator, *policy)
+    invited = demo.run(*invite, *risk_db, account="risk-control")
     pack = str(invited["pack"])
     demo.run(
         *("tranchain", "pack", "submit", str(EXAMPLES / "loans.csv"), "--pack", pack),
@@ -60,10 +64,12 @@ def run_main_job(demo: Demo) -> None:
     demo.say("Risk control queries every borrower's credit file")
     demo.run("tranchain", "risk", "query", pack, account="risk-control")
     demo.say("The oracle of each institution runs the ONNX model; a majority must report the same bytes")
-    demo.run("tranchain", "risk", "score", pack, "--timeout", "120", account="risk-control")
+    demo.run("tranchain", "risk", "score", pack, *policy, "--timeout", "120", account="risk-control")
+    demo.say("What if? The contract answers by eth_call, and nothing is written")
+    targets = ("--expected-bad-rate", "12%", "--expected-bad-rate", "8%")
+    demo.run("tranchain", "risk", "what-if", pack, *policy, *targets, *risk_db, account="risk-control")
     demo.say("Risk control grades and screens the pack on chain until its expected bad rate is at most 10 %")
-    screening = ("--expected-bad-rate", "10%", "--mode", "whole-pack")
-    demo.run("tranchain", "risk", "screen", pack, *screening, account="risk-control")
+    demo.run("tranchain", "risk", "screen", pack, *policy, account="risk-control")
     demo.say("Closing: bring-down, assignment of title, acceptance by the trustee, issuance")
     demo.run("tranchain", "pack", "bring-down", pack, account=ORIGINATOR)
     document = directory / "assignment.txt"
@@ -72,6 +78,7 @@ def run_main_job(demo: Demo) -> None:
     demo.run("tranchain", "exchange", "accept", pack, account="trustee", show=False)
     reader = ("--reader", str(consortium.keystore("trustee")))
     demo.run("tranchain", "exchange", "issue", PRODUCT, "--pack", pack, *reader, account="exchange")
+    return pack
 
 
 def check_and_show(demo: Demo) -> None:
@@ -130,8 +137,10 @@ def main() -> None:
     with stopping(demo):
         start_network(demo)
         found_network(demo)
-        run_main_job(demo)
+        pack = run_main_job(demo)
         check_and_show(demo)
+        monitor_year(demo, pack, EXAMPLES)
+        write_report(demo, pack)
         kill_and_rejoin(demo)
         demo.say("Done: every step was a signed transaction of the institution that took it")
         if arguments.keep:
