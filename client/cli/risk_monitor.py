@@ -44,7 +44,42 @@ def monitor(
             remedy="`tranchain servicer report`",
         )
     document = month_report(pool, number, _model_view(chain, pack))
+    document |= {"promise": _promise(chain, pack, number), "measures": _measures(chain, pack)}
     session.console.result({"pack": pack, **document}, title=f"Pack {pack}, period {number}, {document['month']}")
+
+
+def _promise(chain: ChainClient, pack: int, number: int) -> list[dict[str, object]]:
+    """What was promised of this month, and where the promise breaks; nothing where there is no promise."""
+    from client.sdk.monitoring.ledger import has_promise, read_promise
+
+    if not has_promise(chain, pack):
+        return []
+    promise = read_promise(chain, pack)
+    point = promise.points[min(number, len(promise.points)) - 1]
+    return [
+        {
+            "status": promise.status,
+            "expected_count": point.expected_milli // 1_000,
+            "broken_from_count": point.limit,
+            "observed_count": promise.defaults,
+            "observed_in_period": promise.last_period,
+        }
+    ]
+
+
+def _measures(chain: ChainClient, pack: int) -> list[dict[str, object]]:
+    from client.sdk.measures.on_chain import measures_of
+
+    now = chain.block_second()
+    return [
+        {
+            "measure": each.measure_id,
+            "kind": each.kind.name.lower().replace("_", " "),
+            "state": each.state_text(now),
+            "assets_count": len(each.assets),
+        }
+        for each in measures_of(chain, pack)
+    ]
 
 
 def _model_view(chain: ChainClient, pack: int) -> "ModelView":
