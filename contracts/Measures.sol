@@ -213,7 +213,11 @@ contract Measures is IMeasures, GovernedContract {
     }
 
     /// @inheritdoc IMeasures
-    function assetsOf(uint256 measureId) external view returns (uint32[] memory, uint32[] memory) {
+    function assetsOf(uint256 measureId)
+        external
+        view
+        returns (uint32[] memory concerned, uint32[] memory incoming)
+    {
         return (_storage().concerned[measureId], _storage().incoming[measureId]);
     }
 
@@ -228,7 +232,7 @@ contract Measures is IMeasures, GovernedContract {
     }
 
     /// @inheritdoc IMeasures
-    function originOf(uint256 packId, uint32 index) external view returns (uint256, uint32) {
+    function originOf(uint256 packId, uint32 index) external view returns (uint256 reserveId, uint32 reserveIndex) {
         uint256 origin = _storage().origins[packId][index];
         return (origin >> 32, uint32(origin));
     }
@@ -239,9 +243,13 @@ contract Measures is IMeasures, GovernedContract {
     }
 
     /// @inheritdoc IMeasuresViews
-    function useOf(uint256 packId, uint32 index) external view returns (uint256, uint256, uint32) {
+    function useOf(uint256 packId, uint32 index)
+        external
+        view
+        returns (uint256 measureId, uint256 poolId, uint32 poolIndex)
+    {
         uint256 use = _storage().uses[packId][index];
-        uint256 measureId = use >> 32;
+        measureId = use >> 32;
         return (measureId, _storage().measures[measureId].packId, uint32(use));
     }
 

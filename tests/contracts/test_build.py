@@ -71,6 +71,17 @@ def test_artifacts_name_no_path_of_a_machine() -> None:
         assert not re.search(r'"/(home|root|work|tmp|Users)', path.read_text(encoding="utf-8")), path.name
 
 
+def test_functions_name_all_their_results() -> None:
+    """Clients read several results by their names; results without are lost to them."""
+    nameless = []
+    for path in sorted(ARTIFACTS.glob("*.json")):
+        for item in json.loads(path.read_text())["abi"]:
+            names = [output["name"] for output in item.get("outputs", [])]
+            if len(names) > 1 and ("" in names or len(set(names)) < len(names)):
+                nameless.append(f"{path.stem}.{item['name']}")
+    assert not nameless
+
+
 def test_package_lock_names_no_registry() -> None:
     packages = json.loads((CONTRACTS / "package-lock.json").read_text(encoding="utf-8"))["packages"]
     assert packages
