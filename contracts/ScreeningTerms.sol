@@ -16,6 +16,8 @@ import {ScreeningRisk} from "./libraries/ScreeningRisk.sol";
 contract ScreeningTerms is IScreeningTerms, GovernedContract {
     /// @dev Status of a scoring round whose scores can be read.
     uint8 private constant _ROUND_FINAL = 3;
+    /// @dev A challenger's scores are for comparison; those of monitoring come after the issue.
+    uint8 private constant _ROUND_UNDERWRITING = 1;
 
     /// @notice Sets authority and registry.
     /// @param authority AccessManager of the consortium
@@ -38,7 +40,7 @@ contract ScreeningTerms is IScreeningTerms, GovernedContract {
     {
         IScreening.Policy memory rules = abi.decode(ChunkStore.read(policy), (IScreening.Policy));
         IScoringRounds.Round memory round = IScoringRounds(_addressOf("ScoringRounds")).round(roundId);
-        if (round.packId != packId || round.status != _ROUND_FINAL) {
+        if (round.packId != packId || round.status != _ROUND_FINAL || round.kind != _ROUND_UNDERWRITING) {
             revert IScreening.ScreeningWrongRound(roundId, packId);
         }
         _requireSuiting(rules, packId, roundId, round.policyId);

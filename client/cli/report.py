@@ -73,7 +73,9 @@ def make(
 ) -> None:
     """Write the report of a pack: one HTML file, signed, every figure with its source (account that may read the rows).
 
-    Example: tranchain report 1 --out pack_1.html --pdf pack_1.pdf
+    `make` may be left out.
+
+    Example: tranchain report make 1 --out pack_1.html --pdf pack_1.pdf
     """
     from client.report.document import AUDIENCES  # here, as other commands need not wait for matplotlib
     from client.report.reading.data import Files, ReportData, Settings
@@ -109,7 +111,9 @@ def verify(
 ) -> None:
     """Recompute every figure of a report from any node and fail on a changed digit; rows need an account that may.
 
-    Example: tranchain report --verify pack_1.html
+    `report --verify FILE` says the same.
+
+    Example: tranchain report verify pack_1.html
     """
     from client.report.page import read_page
     from client.report.reading.data import Files

@@ -193,7 +193,7 @@ interface IScreening is IScreeningViews {
     /// @param current run whose result the pack has now
     error ScreeningSuperseded(uint256 basis, uint256 current);
 
-    /// @notice Thrown when the round is not final or is of another pack.
+    /// @notice Thrown when the round is not final, is of another pack, or is not one of underwriting.
     /// @param roundId given
     /// @param packId given
     error ScreeningWrongRound(uint256 roundId, uint256 packId);

@@ -419,6 +419,9 @@ def test_challenger_scores_beside_the_champion_and_moves_no_pack(suite: Suite, q
     assert suite.AssetPackRegistry.functions.statusOf(queried["pack"]).call() == 4
     journey.agree(suite, underwriting, SCORES)
     publish(suite, underwriting)
+    with refused("ScreeningWrongRound", challenging[0], queried["pack"]):
+        start = suite.Screening.functions.start(queried["pack"], challenging[0], queried["policy"])
+        suite.send("risk_control", start)
     open_round(suite, queried, model=models[0])
     with refused("ScoringPackNotReady", queried["pack"], suite.risk_control, 5):
         open_round(suite, queried)
