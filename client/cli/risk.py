@@ -131,7 +131,7 @@ def score(
     max_age_days: Annotated[
         int | None, typer.Option(help="Older records are not used; in place of the policy's.")
     ] = None,
-    model: Annotated[int | None, typer.Option(help="Model id; default: the newest active one.")] = None,
+    model: Annotated[int | None, typer.Option(help="Model id; default: the champion.")] = None,
     new_round: Annotated[
         bool, typer.Option("--new-round", help="Ask anew although a round of the same terms is open.")
     ] = False,
@@ -139,7 +139,8 @@ def score(
 ) -> None:
     """Ask the oracles for the scores of a queried pack, and wait until a quorum agrees.
 
-    Of the policy file they go by: the two ages, the order of bureaus, and whether data spread by relations counts.
+    Of the policy file they go by: the two ages, the order of bureaus, and whether data spread by relations counts. An
+    issued pack is scored again for its monitoring, after a query for that purpose; a challenger scores any pack beside.
 
     Example: tranchain risk score 1 --policy policy.toml
     """
@@ -147,7 +148,9 @@ def score(
     session = session_of(context)
     chain, identity = session.chain, session.identity
     found = chain.call("AssetPackRegistry", "pack", pack)
-    check_status(pack, found.status, PackStatus.QUERIED, PackStatus.SCORED)
+    champion = models.champion(chain)
+    is_challenged = model not in (None, champion)
+    purposes = _check_scorable(pack, found.status, is_challenged=is_challenged)
     terms = replace(
         base,
         expected_bad_rate_ppm=1_000_000,
@@ -158,8 +161,8 @@ def score(
         chain,
         identity,
         pack_id=pack,
-        query_id=queries.closed_query_of(chain, pack),
-        model_id=model or models.champion(chain),
+        query_id=queries.closed_query_of(chain, pack, *purposes),
+        model_id=model or champion,
         policy_id=scoring.ensure_policy(chain, identity, terms),
         is_fresh=new_round,
     )
@@ -224,6 +227,17 @@ def _pack_keys(session: Session, db: str) -> "PackKeyStore":
 
     chain = session.chain
     return PackKeyStore(open_engine(db), session.identity, chain_id=chain.chain_id, registry=chain.registry)
+
+
+def _check_scorable(pack: int, status: int, *, is_challenged: bool) -> tuple[Purpose, ...]:
+    """Return the purposes of the queries that a round may use now; RefusedError where none may be opened."""
+    issued = (PackStatus.ISSUED, PackStatus.MONITORED)
+    if is_challenged:
+        between = [each for each in PackStatus if PackStatus.QUERIED <= each <= PackStatus.MONITORED]
+        check_status(pack, status, *between)
+        return Purpose.UNDERWRITING, Purpose.MONITORING
+    check_status(pack, status, PackStatus.QUERIED, PackStatus.SCORED, *issued)
+    return (Purpose.MONITORING,) if status in issued else (Purpose.UNDERWRITING,)
 
 
 def _purpose(text: str) -> Purpose:

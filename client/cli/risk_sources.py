@@ -11,6 +11,7 @@ from client.roles.risk_control import scoring
 from client.roles.risk_control.notices import notices_of
 from client.roles.risk_control.query import closed_query_of
 from client.roles.risk_control.sources import define_sources, load_sources, organisation_ids
+from client.sdk.consent import Purpose
 from client.sdk.errors import InvalidInputError
 from client.sdk.pack.credit_record import NoRecord, RecordRules
 from client.sdk.pack.on_chain import read_policy, record_rules, round_block
@@ -101,7 +102,7 @@ def left_out(
     try:
         round_id = scoring.newest_round_of(chain, pack)
     except InvalidInputError:
-        query_id = closed_query_of(chain, pack)
+        query_id = closed_query_of(chain, pack, Purpose.UNDERWRITING, Purpose.MONITORING)
         session.console.note("not scored yet: without any policy, records of every age and by relation count")
     else:
         current = chain.call("ScoringRounds", "round", round_id)

@@ -20,6 +20,7 @@ from client.roles.oracle.service import OracleService, Step
 from client.roles.oracle.store import ReportStore
 from client.roles.risk_control import models, scoring
 from client.roles.risk_control.query import closed_query_of
+from client.sdk.consent import Purpose
 from client.sdk.database import open_engine
 from client.sdk.pack.reader import read_credit
 from client.sdk.pack.recompute import read_inputs
@@ -49,7 +50,7 @@ class Scoring:
             chain,
             identity,
             pack_id=self.job.pack,
-            query_id=closed_query_of(chain, self.job.pack),
+            query_id=closed_query_of(chain, self.job.pack, Purpose.UNDERWRITING),
             model_id=models.champion(chain),
             policy_id=scoring.ensure_policy(chain, identity, Policy(expected_bad_rate_ppm=1_000_000)),
             is_fresh=True,

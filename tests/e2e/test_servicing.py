@@ -19,6 +19,8 @@ from tests.e2e.main_job import MainJob
 from tests.e2e.pack_files import Row, write_rows
 
 TERMS = 'first_month = "2012-01"\narrears_limit_ppm = 40_000\nloss_curve_ppm = [500, 1_200]\n'
+MONITORING_ROUND = 2
+"""Kind of a round that scores an issued pack again."""
 COLUMNS = tuple(name for name in MONEY if not name.startswith("substituted"))
 
 
@@ -175,3 +177,15 @@ def _begin_with_other_figures(consortium: Consortium, pack: int) -> None:
     cents = chain.call("Monitoring", "pool", pack).cutOffBalanceCents
     totals = Totals(beginning_cents=cents, ending_cents=cents).to_struct()
     chain.send("Monitoring", "openPeriod", [pack, 1, totals, b"\1" * 32], consortium.identity(ORIGINATOR).account)
+
+
+def test_monitored_pack_is_scored_again_and_stays_monitored(consortium: Consortium, monitored: int) -> None:
+    done = consortium.cli("risk-control", "risk", "score", str(monitored))
+    assert_one_line(done, "no closed query for monitoring", "--purpose monitoring")
+    asked = consortium.ask("risk-control", "risk", "query", str(monitored), "--purpose", "monitoring")
+    said = consortium.ask("risk-control", "risk", "score", str(monitored), "--timeout", "60")
+    chain = consortium.chain()
+    current = chain.call("ScoringRounds", "round", said["round"])
+    assert (current.kind, current.queryId) == (MONITORING_ROUND, asked["query"])
+    assert chain.call("ScoringRounds", "finalRoundOf", monitored) == said["round"]
+    assert chain.call("AssetPackRegistry", "statusOf", monitored) == PackStatus.MONITORED

@@ -153,12 +153,19 @@ def open_query_of(chain: ChainClient, identity: Identity, pack_id: int) -> int |
     return None
 
 
-def closed_query_of(chain: ChainClient, pack_id: int) -> int:
-    """Return the newest closed query of a pack; InvalidInputError when there is none."""
+def closed_query_of(chain: ChainClient, pack_id: int, *purposes: Purpose) -> int:
+    """Return the newest closed query of a pack for one of these purposes; InvalidInputError when there is none."""
     for event in reversed(list(chain.events("CreditFileRegistry", "CreditRequested", filters={"packId": pack_id}))):
-        if chain.call("CreditFileRegistry", "query", event.args["queryId"]).closed:
+        is_wanted = event.args["purpose"] in purposes
+        if is_wanted and chain.call("CreditFileRegistry", "query", event.args["queryId"]).closed:
             return int(event.args["queryId"])
-    raise InvalidInputError(f"pack {pack_id}", got="no closed query", expected="one", remedy="`tranchain risk query`")
+    words = " or ".join(each.name.lower() for each in purposes)
+    raise InvalidInputError(
+        f"pack {pack_id}",
+        got=f"no closed query for {words}",
+        expected="one",
+        remedy=f"`tranchain risk query {pack_id} --purpose {purposes[-1].name.lower()}`",
+    )
 
 
 def finish_query(
