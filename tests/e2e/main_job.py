@@ -113,14 +113,16 @@ def issue_and_verify(consortium: Consortium, job: MainJob, product: str) -> None
     job.documents["verify"] = consortium.ask("trustee", "exchange", "verify", product)
 
 
-def run_main_job(consortium: Consortium) -> MainJob:
+def run_main_job(
+    consortium: Consortium, *, name: str = "main", loans: list[Row] | None = None, product: str = PRODUCT
+) -> MainJob:
     """Run the whole job."""
-    job = submit_pack(consortium, "main", example_loans(*MAIN_LOANS))
+    job = submit_pack(consortium, name, loans or example_loans(*MAIN_LOANS))
     query_and_score(consortium, job)
     screen(consortium, job)
     bring_down(consortium, job, _left_before_closing(consortium, job))
     transfer(consortium, job)
-    issue_and_verify(consortium, job, PRODUCT)
+    issue_and_verify(consortium, job, product)
     return job
 
 

@@ -53,7 +53,7 @@ def test_transaction_of_an_account_that_is_not_enrolled_is_refused_by_the_node(
 ) -> None:
     chain = consortium.chain()
     with pytest.raises(RefusedError, match="not enrolled") as refused:
-        chain.send("RiskModelRegistry", "activate", [1], stranger.account, gas=200_000)
+        chain.send("RiskModelRegistry", "activate", [1, 0], stranger.account, gas=200_000)
     assert stranger.address.lower() in str(refused.value).lower()
     assert chain.transaction_count(stranger.address) == 0
 

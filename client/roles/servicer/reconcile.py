@@ -13,7 +13,6 @@ from client.sdk.monitoring.tape import MONEY, TapeRow
 from client.sdk.monitoring.totals import Totals
 from client.sdk.pack.asset_row import principal_class
 
-_SHOWN = 5
 _ANY_SCORE = 1
 """Levels are the chain's business; what is checked here does not depend on scores."""
 
@@ -47,8 +46,9 @@ def reconcile(month: MonthRows, book: Book, *, skip_others: bool = False) -> Rec
     """Join the rows of a month with the assets of a pack.
 
     Raises:
-        BadRowsError: rows of loans that are not of the pack, or that cannot follow the month before.
-        InvalidInputError: loans of the pool have no row, or the month does not balance.
+        BadRowsError: rows of loans that are not of the pack, or that cannot follow the month before; live loans without
+            a row.
+        InvalidInputError: the month does not balance.
     """
     rows = _by_asset(month, book, skip_others=skip_others)
     _require_complete(month, book, rows)
@@ -87,14 +87,14 @@ def _by_asset(month: MonthRows, book: Book, *, skip_others: bool) -> list[TapeRo
 
 
 def _require_complete(month: MonthRows, book: Book, rows: Sequence[TapeRow | None]) -> None:
-    gone = [book.loan_ids[i] for i, row in enumerate(rows) if row is None and book.before[i].state.is_live]
+    reason = "a live loan without a row; say how a loan left in the month in which it does"
+    gone = [
+        BadRow(line=0, field="loan_id", value=book.loan_ids[index], reason=reason)
+        for index, row in enumerate(rows)
+        if row is None and book.before[index].state.is_live
+    ]
     if gone:
-        shown = ", ".join(gone[:_SHOWN]) + (", …" if len(gone) > _SHOWN else "")
-        raise InvalidInputError(
-            f"{month.path}, {month_text(month.month)}",
-            got=f"no row of {len(gone)} live loans ({shown})",
-            expected="one of each; say how a loan left in the month in which it does",
-        )
+        raise BadRowsError(f"{month.path}, {month_text(month.month)}", gone)
 
 
 def _entry(row: TapeRow | None, before: Entry, class_unit: int) -> Entry:

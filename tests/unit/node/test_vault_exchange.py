@@ -203,7 +203,7 @@ def test_tls_key_that_is_none_is_a_configuration_error(tmp_path: Path, ends: lis
     with pytest.raises(ConfigError, match="cannot be read"):
         VaultLinks(vault, tmp_path / "absent.key")
     (tmp_path / "text.key").write_text("no key")
-    with pytest.raises(ConfigError, match="no private key"):
+    with pytest.raises(ConfigError, match="does not hold an unencrypted key"):
         VaultLinks(vault, tmp_path / "text.key")
-    with pytest.raises(ConfigError, match="on a curve"):
+    with pytest.raises(ConfigError, match="key of an elliptic curve"):
         VaultLinks(vault, write_key(tmp_path / "rsa.key", rsa.generate_private_key(65_537, 2_048)))

@@ -70,7 +70,7 @@ def test_bad_row_is_named_by_its_line(tmp_path: Path, lines: list[str], reason: 
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
-        (["A,2012-01,current,0,1000000,0,0,0,0,0,0,0,0"], "no row of 1 live loans (B)"),
+        (["A,2012-01,current,0,1000000,0,0,0,0,0,0,0,0"], "1 bad row (loan_id)"),
         (
             [
                 "A,2012-01,current,0,1000000,0,0,0,0,0,0,0,0",
