@@ -103,6 +103,8 @@ def _of_limit(data: ReportData, figures: Figures, place: int, field: str) -> lis
         order = [group for group in order if group]
     if data.is_for_investors:
         order = [group for group in order if loans[group] >= CELL_MIN]
+    if not order:
+        return [Note(f"Limit of {field}: no group that it is about is left.")]
     what = "kept loans by bucket byte and principal class"
     total = figures.of("chain", f"{place}.all", "count", sum(classes.values()), what, field, "all")
     at_most = figures.call(f"{place}.limit", "ppm", _POLICY, screening.run.policyId, path=f"limits.{place}.limitPpm")
