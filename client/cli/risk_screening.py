@@ -10,6 +10,7 @@ from client.cli import policy_options as options
 from client.cli.screening_report import report_of, what_if_report
 from client.cli.session import Session, session_of
 from client.roles.risk_control import scoring, screening, what_if
+from client.sdk.chain import ChainClient
 from client.sdk.errors import InvalidInputError
 from client.sdk.pack.on_chain import read_policy
 from client.sdk.pack.reader import read_pack
@@ -72,7 +73,7 @@ def screen(
         steps, gas = screening.finish_run(chain, identity, run_id, report=lambda _: bar.advance())
     screened = screening.check_run(chain, run_id)
     rows = read_pack(chain, session.vault, identity, pack)
-    document = report_of(screened, rules, rows) | {"steps_count": steps, "gas_used": gas}
+    document = report_of(screened, rules, rows) | _scored_by(chain, run_id) | {"steps_count": steps, "gas_used": gas}
     session.console.result(document, title=f"Screening of pack {pack}, run {run_id}")
     if not screened.result.reached:
         raise InvalidInputError(
@@ -136,7 +137,14 @@ def show(context: typer.Context, pack: PackId) -> None:
     screened = screening.check_run(session.chain, run_id)
     rows = read_pack(session.chain, session.vault, session.identity, pack)
     policy = read_policy(session.chain, screened.policy_id)
-    session.console.result(report_of(screened, policy, rows), title=f"Screening of pack {pack}, run {run_id}")
+    document = report_of(screened, policy, rows) | _scored_by(session.chain, run_id)
+    session.console.result(document, title=f"Screening of pack {pack}, run {run_id}")
+
+
+def _scored_by(chain: ChainClient, run_id: int) -> dict[str, object]:
+    """Say which round and model version made the scores of a screening."""
+    run = chain.call("Screening", "run", run_id)
+    return {"round": run.roundId, "model": run.modelId}
 
 
 def _rules_of(session: Session, draft: PolicyDraft, pack: int, round_id: int) -> Policy:
