@@ -120,7 +120,8 @@ class Consortium:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(error):
             code = run(line)
         done = Done(code, out.getvalue(), error.getvalue())
-        with (self.directory / "commands.log").open("a") as log:
+        # A refusal names the line of somebody's own file that is wrong, to that somebody only.
+        with (self.directory / ("commands.log" if code == 0 else "refusals.log")).open("a") as log:
             log.write(f"{done.out}{done.error}")
         return done
 
