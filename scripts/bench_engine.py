@@ -17,11 +17,10 @@ from eth.vm.forks.berlin.computation import BerlinComputation
 from eth_abi import encode
 
 from chain_node.core import rlp
-from chain_node.core.codec import decode_transaction, encode_receipt
+from chain_node.core.codec import decode_transaction
 from chain_node.core.crypto import sign_digest
 from chain_node.core.genesis import ForkSchedule
 from chain_node.core.hashing import keccak
-from chain_node.core.trie import ordered_trie_root
 from chain_node.core.types import Address, Hash32, Height, Transaction
 from chain_node.execution import BlockContext, BlockLimits, CallRequest, ExecutionResult
 from chain_node.execution.pyevm_engine import PyEvmEngine
@@ -57,23 +56,22 @@ def bench_blocks(directory: Path, block_count: int, transaction_count: int) -> N
     engine = _make_engine(store)
     alloc = engine.create_at({}, address=CONTRACT, init_code=INIT_CODE, sender=Address(bytes(20)), context=_context(0))
     genesis = engine.initialise(alloc)
-    _commit(store, 0, (), None, genesis.changes.nodes, genesis.changes.codes)
+    _commit(store, 0, (), genesis)
     root = genesis.state_root
-    times: dict[str, list[float]] = {"decode": [], "execute and state root": [], "receipts root": [], "commit": []}
+    times: dict[str, list[float]] = {"decode": [], "execute and roots": [], "commit": []}
     for height in range(1, block_count + 1):
         raws = _sign_puts(height, transaction_count)
         transactions = _timed(times["decode"], lambda raws=raws: [decode_transaction(raw) for raw in raws])
         built = _timed(
-            times["execute and state root"],
+            times["execute and roots"],
             lambda t=transactions, root=root, h=height: engine.build_block(root, t, _context(h), _LIMITS),
         )
         if len(built.included) != transaction_count or any(not r.status for r in built.execution.receipts):
             raise SystemExit("a transaction failed")
         execution = built.execution
-        _timed(times["receipts root"], lambda e=execution: ordered_trie_root([encode_receipt(r) for r in e.receipts]))
         _timed(
             times["commit"],
-            lambda h=height, t=built.included, e=execution: _commit(store, h, t, e, e.changes.nodes, e.changes.codes),
+            lambda h=height, t=built.included, e=execution: _commit(store, h, t, e),
         )
         root = execution.state_root
     for part, seconds in times.items():
@@ -171,19 +169,16 @@ def _commit(
     store: LmdbStore,
     height: int,
     transactions: tuple[Transaction, ...],
-    execution: ExecutionResult | None,
-    nodes: dict[Hash32, bytes],
-    codes: dict[Hash32, bytes],
+    execution: ExecutionResult,
 ) -> None:
     store.commit_block(
         BlockCommit(
             height=Height(height),
             block_hash=keccak(b"block %d" % height),
             block=b"".join(transaction.raw for transaction in transactions),
-            receipts=[] if execution is None else [encode_receipt(receipt) for receipt in execution.receipts],
+            receipts=execution.encoded_receipts,
             transaction_hashes=[transaction.hash for transaction in transactions],
-            nodes=nodes,
-            codes=codes,
+            changes=execution.changes,
             logs_bloom=bytes(256),
             log_addresses=[CONTRACT],
         )

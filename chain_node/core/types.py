@@ -6,6 +6,7 @@ the field's description.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NewType
 
@@ -141,6 +142,16 @@ class Receipt:
     """2048-bit filter over this receipt's logs."""
     logs: tuple[Log, ...]
     """In order of emission."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateChanges:
+    """What an engine that keeps its tries by hash adds to the store, so that a block's state root can be opened."""
+
+    nodes: Mapping[Hash32, bytes]
+    """New trie nodes by hash."""
+    codes: Mapping[Hash32, bytes]
+    """New contract code by hash."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ modules named `pyevm_*` knows py-evm. State lives in Merkle-Patricia tries whose
 May import `core` only. Start reading with `api.py`, then `pyevm_engine.py`.
 """
 
+from chain_node.core.types import StateChanges
 from chain_node.execution.account import Account
 from chain_node.execution.api import ExecutionEngine, NodeSource, StateView
 from chain_node.execution.errors import (
@@ -26,9 +27,7 @@ from chain_node.execution.types import (
     CallRequest,
     CallResult,
     ExecutionResult,
-    GenesisResult,
     SkippedTransaction,
-    StateChanges,
     StorageProof,
 )
 
@@ -46,7 +45,6 @@ __all__ = [
     "ExecutionEngine",
     "ExecutionResult",
     "GasEstimateError",
-    "GenesisResult",
     "InvalidBlockTransactionError",
     "MissingStateError",
     "NodeSource",

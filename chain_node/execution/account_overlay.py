@@ -10,11 +10,10 @@ from typing import Any
 from chain_node.core.hashing import keccak
 from chain_node.core.rlp import encode_bytes, scalar
 from chain_node.core.trie import EMPTY_TRIE_ROOT
-from chain_node.core.types import Address, Hash32
+from chain_node.core.types import Address, Hash32, StateChanges
 from chain_node.execution.account import EMPTY_CODE_HASH, NO_ACCOUNT, Account, encode_account
 from chain_node.execution.state_view import TrieStateView, slot_key
 from chain_node.execution.trie_update import update_trie
-from chain_node.execution.types import StateChanges
 
 _ABSENT = object()
 

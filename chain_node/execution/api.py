@@ -7,6 +7,7 @@ state by root through a `NodeSource`, at any root whose nodes are there, and wri
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
+from chain_node.core.errors import InvalidInputError
 from chain_node.core.genesis import GenesisAccount
 from chain_node.core.types import Address, Hash32, Transaction
 from chain_node.execution.account import Account
@@ -20,7 +21,6 @@ from chain_node.execution.types import (
     CallRequest,
     CallResult,
     ExecutionResult,
-    GenesisResult,
 )
 
 
@@ -68,8 +68,15 @@ class ExecutionEngine(Protocol):
     name: str
     """Recorded in the store, which refuses to be opened with another engine."""
 
-    def initialise(self, alloc: Mapping[Address, GenesisAccount]) -> GenesisResult:
-        """The state that a genesis allocation describes."""
+    def initialise(self, alloc: Mapping[Address, GenesisAccount]) -> ExecutionResult:
+        """The state that a genesis allocation describes, as the result of a block without transactions."""
+        ...
+
+    def decode_transactions(self, raws: Sequence[bytes]) -> list[Transaction | InvalidInputError]:
+        """Decode signed transactions and recover their senders, many at a time; for each one, or why it is none.
+
+        Strict as `decode_transaction` of the core, and says the same.
+        """
         ...
 
     def create_at(

@@ -6,11 +6,14 @@ py-evm's chain, block and transaction classes are not used; no block reward is p
 from collections.abc import Iterable, Mapping, Sequence
 from threading import Lock
 
+from chain_node.core.codec import decode_transaction
+from chain_node.core.errors import InvalidInputError
 from chain_node.core.genesis import Fork, ForkSchedule, GenesisAccount
 from chain_node.core.trie import EMPTY_TRIE_ROOT
 from chain_node.core.types import Address, Hash32, Receipt, Transaction
 from chain_node.execution.account_overlay import AccountOverlay
 from chain_node.execution.api import NodeSource
+from chain_node.execution.block_result import make_result
 from chain_node.execution.errors import (
     CreationFailedError,
     InvalidBlockTransactionError,
@@ -37,7 +40,6 @@ from chain_node.execution.types import (
     CallRequest,
     CallResult,
     ExecutionResult,
-    GenesisResult,
     SkippedTransaction,
 )
 
@@ -130,12 +132,16 @@ class PyEvmEngine:
         state.computation_class = recorder.trace_class(fork)
         return recorder.finish(apply_transaction(state, transactions[-1], fork))
 
-    def initialise(self, alloc: Mapping[Address, GenesisAccount]) -> GenesisResult:
-        """The state that a genesis allocation describes."""
+    def decode_transactions(self, raws: Sequence[bytes]) -> list[Transaction | InvalidInputError]:
+        """Decode signed transactions and recover their senders, one by one."""
+        return [_decode_or_refuse(raw) for raw in raws]
+
+    def initialise(self, alloc: Mapping[Address, GenesisAccount]) -> ExecutionResult:
+        """The state that a genesis allocation describes, as the result of a block without transactions."""
         overlay = AccountOverlay(self.open_state(EMPTY_TRIE_ROOT))
         write_alloc(overlay, alloc)
         state_root, changes = overlay.compute_changes()
-        return GenesisResult(state_root=state_root, changes=changes)
+        return make_result(state_root, (), (), changes)
 
     def create_at(
         self,
@@ -190,6 +196,7 @@ class _BlockExecution:
         self._fork = fork
         self._chain_id = chain_id
         self._gas_per_transaction = gas_per_transaction
+        self._transactions: list[Transaction] = []
         self._receipts: list[Receipt] = []
         self._gas_used = 0
 
@@ -209,22 +216,21 @@ class _BlockExecution:
         )
         outcome = apply_transaction(self._state, transaction, self._fork)
         self._gas_used += outcome.gas_used
+        self._transactions.append(transaction)
         self._receipts.append(
             make_receipt(outcome, transaction_type=transaction.type, cumulative_gas_used=self._gas_used)
         )
 
     def finish(self) -> ExecutionResult:
         state_root, changes = self._state.compute_changes()
-        logs_bloom = 0
-        for receipt in self._receipts:
-            logs_bloom |= receipt.logs_bloom
-        return ExecutionResult(
-            state_root=state_root,
-            receipts=tuple(self._receipts),
-            gas_used=self._gas_used,
-            logs_bloom=logs_bloom,
-            changes=changes,
-        )
+        return make_result(state_root, self._transactions, self._receipts, changes)
+
+
+def _decode_or_refuse(raw: bytes) -> Transaction | InvalidInputError:
+    try:
+        return decode_transaction(raw)
+    except InvalidInputError as error:
+        return error
 
 
 def _apply_overrides(state: State, overrides: Mapping[Address, AccountOverride]) -> None:

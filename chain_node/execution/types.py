@@ -6,18 +6,17 @@ Everything is frozen; libraries' objects never appear here.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from chain_node.core.types import ZERO_ADDRESS, AccessList, Address, Hash32, Height, Receipt, Transaction
+from chain_node.core.codec import decode_receipt
+from chain_node.core.types import (
+    ZERO_ADDRESS,
+    AccessList,
+    Address,
+    Hash32,
+    Height,
+    Receipt,
+    Transaction,
+)
 from chain_node.execution.account import Account
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StateChanges:
-    """What must be stored, together with the block, so that the block's state root can be opened."""
-
-    nodes: Mapping[Hash32, bytes]
-    """New trie nodes by hash."""
-    codes: Mapping[Hash32, bytes]
-    """New contract code by hash."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +53,22 @@ class ExecutionResult:
     """What a block's transactions did."""
 
     state_root: Hash32
-    receipts: tuple[Receipt, ...]
-    """In the order of the transactions."""
+    transactions_root: Hash32
+    receipts_root: Hash32
     gas_used: int
     logs_bloom: int
     """Union of the receipts' filters."""
-    changes: StateChanges
+    log_addresses: tuple[Address, ...]
+    """Contracts that logged, each once, ascending."""
+    encoded_receipts: tuple[bytes, ...]
+    """In the order of the transactions."""
+    changes: object
+    """For the store of the same engine, which alone knows what it is."""
+
+    @property
+    def receipts(self) -> tuple[Receipt, ...]:
+        """Decoded whenever they are asked for; most blocks need it never."""
+        return tuple(decode_receipt(receipt) for receipt in self.encoded_receipts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,11 +152,3 @@ class AccountProof:
     """From the root down; they prove absence if the account does not exist."""
     storage: tuple[StorageProof, ...]
     """In the order asked for."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GenesisResult:
-    """State before the first block."""
-
-    state_root: Hash32
-    changes: StateChanges

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from chain_node.consensus.qbft.verification import VerifiedBlock, verify_chain
 from chain_node.core.codec import decode_blocks
-from chain_node.core.errors import ConfigError, InvalidBlockError, InvalidInputError
+from chain_node.core.errors import ConfigError, InvalidBlockError, InvalidInputError, invariant
 from chain_node.core.genesis import Genesis
 from chain_node.core.types import Address, Block, Hash32, Header, Height
 from chain_node.execution import BlockContext, ExecutionResult, StateChanges
@@ -141,9 +141,11 @@ class _Replay:
         )
         return read_validators(self._engine, header, context, contract)
 
-    def _add(self, changes: StateChanges) -> None:
-        self._nodes.update(changes.nodes)
-        self._codes.update(changes.codes)
+    def _add(self, changes: object) -> None:
+        invariant(holds=isinstance(changes, StateChanges), fact="the engine of a replay keeps its state by hash")
+        if isinstance(changes, StateChanges):
+            self._nodes.update(changes.nodes)
+            self._codes.update(changes.codes)
 
     def _hash_at(self, height: Height) -> Hash32 | None:
         return self._hashes[height] if 0 <= height < len(self._hashes) else None

@@ -13,11 +13,9 @@ from dataclasses import dataclass
 from chain_node.consensus.qbft.hashes import block_hash
 from chain_node.consensus.qbft.header_rules import DIFFICULTY, NONCE, compute_base_fee, validate_header
 from chain_node.consensus.qbft.verification import validate_result
-from chain_node.core.codec import encode_receipt
-from chain_node.core.errors import HeaderMismatchError, InvalidBlockError, InvalidInputError
+from chain_node.core.errors import InvalidBlockError, InvalidInputError
 from chain_node.core.genesis import QBFT_MIX_HASH, Genesis
 from chain_node.core.limits import BLOCK_SIZE_BYTES_MAX
-from chain_node.core.trie import ordered_trie_root
 from chain_node.core.types import EMPTY_OMMERS_HASH, Address, Block, Hash32, Header, Height, Transaction
 from chain_node.execution import BlockContext, BlockLimits, ExecutionEngine, ExecutionResult
 from chain_node.txpool import PermissionCache, SenderNotPermittedError, SenderRule
@@ -92,7 +90,7 @@ class BlockMaker:
         )
         built = self._engine.build_block(parent.state_root, candidates, context, limits)
         refused += [(skipped.transaction.hash, skipped.reason) for skipped in built.skipped if skipped.is_final]
-        header = _make_header(order, context, built.included, built.execution)
+        header = _make_header(order, context, built.execution)
         block = Block(header, built.included)
         self._keep(block, built.execution)
         return BuiltBlock(block, tuple(refused))
@@ -117,9 +115,6 @@ class BlockMaker:
         known = self._known_by_hash.get(block_hash(block.header))
         if known is not None and known.transactions == block.transactions:
             return known.result
-        transactions_root = ordered_trie_root([transaction.raw for transaction in block.transactions])
-        if block.header.transactions_root != transactions_root:
-            raise HeaderMismatchError("transactions_root", block.header.transactions_root, transactions_root)
         validate_senders(block, self._rule_on(parent))
         header = block.header
         result = self._engine.execute_block(
@@ -202,16 +197,14 @@ def _permitted(
             yield transaction
 
 
-def _make_header(
-    order: BuildOrder, context: BlockContext, included: tuple[Transaction, ...], result: ExecutionResult
-) -> Header:
+def _make_header(order: BuildOrder, context: BlockContext, result: ExecutionResult) -> Header:
     return Header(
         parent_hash=order.parent_hash,
         ommers_hash=EMPTY_OMMERS_HASH,
         coinbase=order.coinbase,
         state_root=result.state_root,
-        transactions_root=ordered_trie_root([transaction.raw for transaction in included]),
-        receipts_root=ordered_trie_root([encode_receipt(receipt) for receipt in result.receipts]),
+        transactions_root=result.transactions_root,
+        receipts_root=result.receipts_root,
         logs_bloom=result.logs_bloom,
         difficulty=DIFFICULTY,
         number=context.height,

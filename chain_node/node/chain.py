@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from chain_node.consensus.qbft.hashes import block_hash as hash_of_header
-from chain_node.core.codec import decode_receipt, encode_block, encode_receipt
+from chain_node.core.codec import decode_receipt, encode_block
 from chain_node.core.errors import ConfigError, UnavailableError, invariant
 from chain_node.core.genesis import Genesis
 from chain_node.core.trie import BLOOM_SIZE_BYTES
@@ -21,7 +21,6 @@ from chain_node.execution import (
     CallResult,
     ExecutionEngine,
     ExecutionResult,
-    StateChanges,
     StateView,
     estimate_gas,
 )
@@ -133,10 +132,9 @@ class Chain:
         """
         block_hash = hash_of_header(block.header)
         encoded = encode_block(block)
-        self._store.commit_block(make_commit(block, encoded, block_hash, result.receipts, result.changes))
+        self._store.commit_block(make_commit(block, encoded, block_hash, result))
         added = ChainBlock.from_block(block, block_hash, size_bytes=len(encoded))
         self._blocks.put(added.height, added)
-        self._receipts.put(added.height, result.receipts)
         self._head = added
         return added
 
@@ -165,18 +163,15 @@ class Chain:
         )
 
 
-def make_commit(
-    block: Block, encoded: bytes, block_hash: Hash32, receipts: Sequence[Receipt], changes: StateChanges
-) -> BlockCommit:
+def make_commit(block: Block, encoded: bytes, block_hash: Hash32, result: ExecutionResult) -> BlockCommit:
     """What the store is to keep of a block."""
     return BlockCommit(
         height=block.header.number,
         block_hash=block_hash,
         block=encoded,
-        receipts=[encode_receipt(receipt) for receipt in receipts],
+        receipts=result.encoded_receipts,
         transaction_hashes=[transaction.hash for transaction in block.transactions],
-        nodes=changes.nodes,
-        codes=changes.codes,
+        changes=result.changes,
         logs_bloom=block.header.logs_bloom.to_bytes(BLOOM_SIZE_BYTES, "big"),
-        log_addresses=sorted({log.address for receipt in receipts for log in receipt.logs}),
+        log_addresses=result.log_addresses,
     )

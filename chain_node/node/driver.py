@@ -302,7 +302,7 @@ class Driver:
         self._pool.on_block(added.transactions())
         self._pool.expire(self._clock_ms())
         self._seals.on_head()
-        self._heads.on_head(added, self._chain.receipts(added))
+        self._heads.on_head(added, self._chain.receipts)
         self._events.put_nowait(head_event(added, self._validators, self._clock_ms(), is_tip=is_tip))
         self._network.on_head()
 

@@ -10,9 +10,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 
 from chain_node.consensus.qbft.effects import RejectMessage
 from chain_node.consensus.qbft.extra_data import decode_extra_data
-from chain_node.core.types import Address, Block, Height, Receipt, Round
+from chain_node.core.types import Address, Block, Height, Round
 from chain_node.node.intake import Intake
-from chain_node.rpc import ChainBlock, SubscriptionHub
+from chain_node.rpc import ChainBlock, ReceiptsOf, SubscriptionHub
 
 _log = structlog.get_logger("chain")
 
@@ -115,7 +115,7 @@ class HeadEvents:
         self._build.observe(duration_ms / 1000)
         _log.debug("block_built", height=block.header.number, transactions=len(block.transactions), ms=duration_ms)
 
-    def on_head(self, head: ChainBlock, receipts: tuple[Receipt, ...]) -> None:
+    def on_head(self, head: ChainBlock, receipts: ReceiptsOf) -> None:
         """A block was imported and is the head now."""
         header = head.header
         round_number = decode_extra_data(header.extra_data).round

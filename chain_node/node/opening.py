@@ -59,5 +59,5 @@ def open_store(genesis: Genesis, data_dir: Path) -> LmdbStore:
         raise ConfigError("data_dir", f"{data_dir} cannot be written: {error.strerror}") from error
     if store.head() is None:
         block = Block(header, ())
-        store.commit_block(make_commit(block, encode_block(block), genesis_hash, (), result.changes))
+        store.commit_block(make_commit(block, encode_block(block), genesis_hash, result))
     return store

@@ -5,7 +5,7 @@
 this package and in config only. May import `txpool`, `execution`, `core`. Start reading with `dispatcher.py`.
 """
 
-from chain_node.rpc.chain_block import ChainBlock
+from chain_node.rpc.chain_block import ChainBlock, ReceiptsOf
 from chain_node.rpc.dispatcher import METHODS, Dispatcher
 from chain_node.rpc.http_app import HTTPOptions, Readiness, RPCApp
 from chain_node.rpc.queries import (
@@ -36,6 +36,7 @@ __all__ = [
     "Peer",
     "RPCApp",
     "Readiness",
+    "ReceiptsOf",
     "SubscriptionHub",
     "TransactionIntake",
 ]

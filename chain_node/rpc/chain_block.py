@@ -6,12 +6,12 @@ one transaction, or hashes only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from chain_node.core import rlp
 from chain_node.core.codec import decode_header, decode_transaction, encode_block
 from chain_node.core.hashing import keccak
-from chain_node.core.types import Block, Hash32, Header, Height, Transaction
+from chain_node.core.types import Block, Hash32, Header, Height, Receipt, Transaction
 
 
 class ChainBlock:
@@ -70,6 +70,10 @@ class ChainBlock:
     def transactions(self) -> tuple[Transaction, ...]:
         """All transactions, decoded."""
         return tuple(self.transaction(index) for index in range(self.transaction_count))
+
+
+ReceiptsOf = Callable[[ChainBlock], tuple[Receipt, ...]]
+"""Reads the receipts of a block, which costs decoding all of them."""
 
 
 def _items(encoded: bytes) -> Iterator[bytes]:

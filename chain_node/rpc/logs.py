@@ -48,6 +48,10 @@ class LogQuery:
             [logs_bloom([Log(address=Address(word), topics=(), data=b"")]) for word in words] for words in conditions
         ]
 
+    def may_match(self, bloom: int) -> bool:
+        """Whether the log filter of a block leaves a match possible."""
+        return _holds_one_of_each(bloom, self.bloom_choices())
+
 
 def read_log_query(fields: JsonObject) -> LogQuery:
     """Addresses and topics of a filter object.
@@ -147,5 +151,9 @@ def find_heights(chain: ChainQueries, query: LogQuery, first: Height, last: Heig
     choices = query.bloom_choices()
     for height, bloom_bytes in chain.logs_blooms(first, last):
         bloom = int.from_bytes(bloom_bytes, "big")
-        if bloom and all(any(bloom & bits == bits for bits in condition) for condition in choices):
+        if _holds_one_of_each(bloom, choices):
             yield height
+
+
+def _holds_one_of_each(bloom: int, choices: list[list[int]]) -> bool:
+    return bloom != 0 and all(any(bloom & bits == bits for bits in condition) for condition in choices)

@@ -15,8 +15,8 @@ from secrets import token_hex
 
 import orjson
 
-from chain_node.core.types import Receipt, Transaction
-from chain_node.rpc.chain_block import ChainBlock
+from chain_node.core.types import Transaction
+from chain_node.rpc.chain_block import ChainBlock, ReceiptsOf
 from chain_node.rpc.errors import LIMIT_EXCEEDED, InvalidParamsError, RPCError
 from chain_node.rpc.json_value import JsonValue
 from chain_node.rpc.logs import LogQuery, read_log_query, view_logs
@@ -124,15 +124,15 @@ class SubscriptionHub:
         """A connection closed."""
         self._sessions.remove(session)
 
-    def on_block(self, block: ChainBlock, receipts: tuple[Receipt, ...]) -> None:
-        """Tell of a new head, and of the logs in it."""
+    def on_block(self, block: ChainBlock, receipts: ReceiptsOf) -> None:
+        """Tell of a new head, and of the logs in it; receipts are read only if somebody waits for such logs."""
         view = header_view(block) if self._sessions else None
         for session in self._sessions:
             for subscription_id, subscription in list(session.subscription_by_id.items()):
                 if subscription.kind == "newHeads":
                     session.notify(subscription_id, view)
-                elif subscription.query is not None:
-                    for log in view_logs(block, receipts, subscription.query):
+                elif subscription.query is not None and subscription.query.may_match(block.header.logs_bloom):
+                    for log in view_logs(block, receipts(block), subscription.query):
                         session.notify(subscription_id, log)
 
     def on_pending(self, transaction: Transaction) -> None:

@@ -3,12 +3,13 @@
 Heights are contiguous from 0. A height that has been committed never changes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from chain_node.core.errors import LocalProtocolError
 from chain_node.core.limits import LATE_SEAL_HEIGHTS_MAX
-from chain_node.core.types import Address, Hash32, Height, Round
+from chain_node.core.types import Address, Hash32, Height, Round, StateChanges
 
 FORMAT_VERSION = 1
 """Version of the layout of stored data; another version is refused."""
@@ -65,14 +66,22 @@ class BlockCommit:
     receipts: Sequence[bytes]
     """Encoded, in the order of the transactions."""
     transaction_hashes: Sequence[Hash32]
-    nodes: Mapping[Hash32, bytes]
-    """New trie nodes by hash."""
-    codes: Mapping[Hash32, bytes]
-    """New contract codes by hash."""
+    changes: object
+    """What the block changes in the state, in the words of the engine that executed it."""
     logs_bloom: bytes
     """256 bytes."""
     log_addresses: Sequence[Address]
     """Contracts that logged in this block, each once."""
+
+    def state_changes(self) -> StateChanges:
+        """The changes, for a store that keeps trie nodes by hash.
+
+        Raises:
+            LocalProtocolError: the block was executed by an engine that keeps its state otherwise.
+        """
+        if not isinstance(self.changes, StateChanges):
+            raise LocalProtocolError(f"block {self.height} was executed by an engine with another kind of store")
+        return self.changes
 
 
 class ChainStore(Protocol):

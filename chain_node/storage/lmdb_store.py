@@ -223,8 +223,9 @@ class LmdbStore:
         locations = [(key, height + i.to_bytes(4, "big")) for i, key in enumerate(commit.transaction_hashes)]
         self._put_all(transaction, _TRANSACTIONS, locations)
         self._put_all(transaction, _LOG_ADDRESSES, [(address + height, b"") for address in commit.log_addresses])
-        self._put_all(transaction, _NODES, commit.nodes.items())
-        self._put_all(transaction, _CODES, commit.codes.items())
+        changes = commit.state_changes()
+        self._put_all(transaction, _NODES, changes.nodes.items())
+        self._put_all(transaction, _CODES, changes.codes.items())
         transaction.put(_HEAD_KEY, height + commit.block_hash, db=tables[_META])
         self._drop_old_seals(transaction, commit.height)
 

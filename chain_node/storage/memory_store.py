@@ -29,12 +29,13 @@ class MemoryStore:
         """Store a block with everything it adds."""
         if commit.height != len(self._commits):
             raise LocalProtocolError(f"commit of height {commit.height}, expected {len(self._commits)}")
+        changes = commit.state_changes()
         self._commits.append(commit)
         self._heights[commit.block_hash] = commit.height
         for index, transaction_hash in enumerate(commit.transaction_hashes):
             self._locations[transaction_hash] = TransactionLocation(commit.height, index)
-        self._nodes.update(commit.nodes)
-        self._codes.update(commit.codes)
+        self._nodes.update(changes.nodes)
+        self._codes.update(changes.codes)
         self._drop_old_seals()
 
     def block(self, height: Height) -> bytes | None:

@@ -15,8 +15,11 @@ from typing import Any, NoReturn
 from eth_abi.abi import encode
 
 from chain_node.core import rlp
+from chain_node.core.codec import decode_transaction, encode_receipt
+from chain_node.core.errors import InvalidInputError
 from chain_node.core.genesis import GenesisAccount
 from chain_node.core.hashing import keccak
+from chain_node.core.trie import ordered_trie_root
 from chain_node.core.types import ZERO_HASH, Address, Hash32, Receipt, Transaction
 from chain_node.execution import (
     BlockContext,
@@ -30,7 +33,7 @@ from chain_node.execution import (
 from chain_node.execution.account import Account
 from chain_node.execution.api import StateView
 from chain_node.execution.errors import InvalidBlockTransactionError, MissingStateError
-from chain_node.execution.types import AccountOverride, AccountProof, BuildResult, GenesisResult, SkippedTransaction
+from chain_node.execution.types import AccountOverride, AccountProof, BuildResult, SkippedTransaction
 from chain_node.network.api import NodeRecord, TlsKeyHash
 from chain_node.txpool.permission import CONSORTIUM
 
@@ -135,11 +138,14 @@ class MemoryEngine:
         self._members = {member.index: member for member in members}
         self._founders = tuple(founders)
 
-    def initialise(self, alloc: Mapping[Address, GenesisAccount]) -> GenesisResult:
+    def decode_transactions(self, raws: Sequence[bytes]) -> list[Transaction | InvalidInputError]:
+        """One by one, remembered by the codec."""
+        return [decode_transaction(raw) for raw in raws]
+
+    def initialise(self, alloc: Mapping[Address, GenesisAccount]) -> ExecutionResult:
         """The founders are validators and have node records."""
         ledger = Ledger(validators=self._founders, records=self._founders)
-        root, changes = _changes(ledger)
-        return GenesisResult(state_root=root, changes=changes)
+        return _result(ledger, ())
 
     def open_state(self, root: Hash32) -> StateView:
         """Read access to one state."""
@@ -163,7 +169,7 @@ class MemoryEngine:
                 reason = f"nonce {transaction.nonce}, expected {expected}"
                 is_final = transaction.nonce < expected
                 skipped.append(SkippedTransaction(transaction=transaction, reason=reason, is_final=is_final))
-        return BuildResult(included=tuple(included), skipped=tuple(skipped), execution=_result(ledger, len(included)))
+        return BuildResult(included=tuple(included), skipped=tuple(skipped), execution=_result(ledger, included))
 
     def execute_block(
         self,
@@ -182,7 +188,7 @@ class MemoryEngine:
                     index, transaction.hash, f"nonce {transaction.nonce}, expected {expected}"
                 )
             ledger = self._apply(ledger, transaction)
-        return _result(ledger, len(transactions))
+        return _result(ledger, transactions)
 
     def call(
         self,
@@ -248,31 +254,38 @@ class MemoryEngine:
         return replace(ledger, validators=tuple(sorted(validators)), records=tuple(sorted(records)))
 
 
-def _changes(ledger: Ledger) -> tuple[Hash32, StateChanges]:
+def _result(ledger: Ledger, transactions: Sequence[Transaction]) -> ExecutionResult:
     raw = ledger.encode()
     root = keccak(raw)
-    return root, StateChanges(nodes={root: raw}, codes={})
-
-
-def _result(ledger: Ledger, count: int) -> ExecutionResult:
-    root, changes = _changes(ledger)
+    receipts, receipts_root = _receipts(len(transactions))
     return ExecutionResult(
-        state_root=root, receipts=_receipts(count), gas_used=count * TRANSACTION_GAS, logs_bloom=0, changes=changes
+        state_root=root,
+        transactions_root=ordered_trie_root([transaction.raw for transaction in transactions]),
+        receipts_root=receipts_root,
+        gas_used=len(transactions) * TRANSACTION_GAS,
+        logs_bloom=0,
+        log_addresses=(),
+        encoded_receipts=receipts,
+        changes=StateChanges(nodes={root: raw}, codes={}),
     )
 
 
 @lru_cache(maxsize=256)
-def _receipts(count: int) -> tuple[Receipt, ...]:
-    return tuple(
-        Receipt(
-            transaction_type=0,
-            status=1,
-            cumulative_gas_used=(index + 1) * TRANSACTION_GAS,
-            logs_bloom=0,
-            logs=(),
+def _receipts(count: int) -> tuple[tuple[bytes, ...], Hash32]:
+    """Encoded receipts and their root."""
+    receipts = tuple(
+        encode_receipt(
+            Receipt(
+                transaction_type=0,
+                status=1,
+                cumulative_gas_used=(index + 1) * TRANSACTION_GAS,
+                logs_bloom=0,
+                logs=(),
+            )
         )
         for index in range(count)
     )
+    return receipts, ordered_trie_root(receipts)
 
 
 @lru_cache(maxsize=1024)

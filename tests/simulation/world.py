@@ -140,7 +140,7 @@ class World:
 
     def on_commit(self, machine: Machine, commit: BlockCommit) -> None:
         """A machine's store has a new block."""
-        self._nodes.node_by_hash.update(commit.nodes)
+        self._nodes.node_by_hash.update(commit.state_changes().nodes)
         now_ms = self.loop.now_us // 1000
         self.first_times_ms.setdefault(commit.height, now_ms)
         machine.import_times_ms[commit.height] = now_ms
@@ -354,7 +354,7 @@ class World:
         self.checkers.on_genesis(header)
         self.head = header
         block = Block(header, ())
-        return make_commit(block, encode_block(block), block_hash(header), (), initial.changes)
+        return make_commit(block, encode_block(block), block_hash(header), initial)
 
 
 def _position_of(state: State) -> str:

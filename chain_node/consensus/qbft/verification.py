@@ -22,11 +22,10 @@ from chain_node.consensus.qbft.extra_data import decode_extra_data
 from chain_node.consensus.qbft.hashes import block_hash
 from chain_node.consensus.qbft.header_rules import validate_sealed_header
 from chain_node.consensus.qbft.validator_votes import ValidatorTally, tally_after, tally_of_genesis
-from chain_node.core.codec import encode_header, encode_receipt
+from chain_node.core.codec import encode_header
 from chain_node.core.errors import HeaderMismatchError, InvalidBlockError
 from chain_node.core.genesis import Genesis
-from chain_node.core.trie import ordered_trie_root
-from chain_node.core.types import Address, Block, Hash32, Header, Height, Receipt, Round
+from chain_node.core.types import Address, Block, Hash32, Header, Height, Round
 
 
 class ExecutedBlock(Protocol):
@@ -38,8 +37,13 @@ class ExecutedBlock(Protocol):
         ...
 
     @property
-    def receipts(self) -> tuple[Receipt, ...]:
-        """In the order of the transactions."""
+    def transactions_root(self) -> Hash32:
+        """Trie root of the encoded transactions by index."""
+        ...
+
+    @property
+    def receipts_root(self) -> Hash32:
+        """Trie root of the encoded receipts by index."""
         ...
 
     @property
@@ -107,7 +111,6 @@ def verify_chain(
         else:
             validators = tally.validators
             sealers = validate_sealed_header(header, parent, validators=validators, genesis=genesis, now_seconds=None)
-            _expect("transactions_root", header.transactions_root, _transactions_root(block))
             validate_result(header, execute_block(block, parent))
         tally = _next_tally(tally, header, genesis, read_validators)
         parent = header
@@ -127,11 +130,11 @@ def validate_result(header: Header, executed: ExecutedBlock) -> None:
     """Compare what a header promises with what execution gave.
 
     Raises:
-        HeaderMismatchError: gas, state root, receipts root or bloom differ.
+        HeaderMismatchError: transactions root, gas, receipts root, bloom or state root differ.
     """
+    _expect("transactions_root", header.transactions_root, executed.transactions_root)
     _expect("gas_used", header.gas_used, executed.gas_used)
-    receipts_root = ordered_trie_root([encode_receipt(receipt) for receipt in executed.receipts])
-    _expect("receipts_root", header.receipts_root, receipts_root)
+    _expect("receipts_root", header.receipts_root, executed.receipts_root)
     _expect("logs_bloom", header.logs_bloom, executed.logs_bloom)
     _expect("state_root", header.state_root, executed.state_root)
 
@@ -153,10 +156,6 @@ def _next_tally(
     if header.number == 0:
         return tally_of_genesis(header)
     return tally_after(tally, header, epoch_length=genesis.qbft.epoch_length)
-
-
-def _transactions_root(block: Block) -> Hash32:
-    return ordered_trie_root([transaction.raw for transaction in block.transactions])
 
 
 def _expect(field: str, got: object, expected: object) -> None:

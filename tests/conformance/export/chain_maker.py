@@ -102,7 +102,7 @@ class ExecutingNetwork(Network):
                 initial = engine.initialise(genesis.alloc)
                 block = Block(genesis.build_header(initial.state_root), ())
                 encoded = encode_block(block)
-                store.commit_block(make_commit(block, encoded, block_hash(block.header), (), initial.changes))
+                store.commit_block(make_commit(block, encoded, block_hash(block.header), initial))
             chain = Chain(genesis, store, engine)
             self._parts[validator] = (chain, BlockMaker(genesis, engine, store.block_hash))
         return genesis, chain.head().header

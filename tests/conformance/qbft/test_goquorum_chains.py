@@ -21,9 +21,9 @@ from chain_node.core.codec import decode_blocks, encode_block
 from chain_node.core.errors import InvalidBlockError, InvalidInputError
 from chain_node.core.genesis import Genesis, parse_genesis
 from chain_node.core.hashing import keccak
-from chain_node.core.types import Address, Block, Hash32, Header
+from chain_node.core.types import Address, Block, Hash32, Header, StateChanges
 from chain_node.execution.pyevm_engine import PyEvmEngine
-from chain_node.execution.types import BlockContext, CallRequest, StateChanges
+from chain_node.execution.types import BlockContext, CallRequest
 
 CHAINS = Path(__file__).parent / "goquorum_chains"
 MODES = ["header_mode", "contract_mode"]

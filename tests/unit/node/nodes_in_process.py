@@ -88,7 +88,7 @@ def make_machine(genesis: Genesis, directory: Path, index: int) -> Machine:
     store = MemoryStore()
     initial = make_engine(genesis, store).initialise(genesis.alloc)
     block = Block(genesis.build_header(initial.state_root), ())
-    store.commit_block(make_commit(block, encode_block(block), block_hash(block.header), (), initial.changes))
+    store.commit_block(make_commit(block, encode_block(block), block_hash(block.header), initial))
     return Machine(directory, store, validator_key(index), tls_key_hash(index))
 
 

@@ -61,9 +61,7 @@ class Stage:
         if store is None:
             initial = engine.initialise(genesis.alloc)
             block = Block(genesis.build_header(initial.state_root), ())
-            self.store.commit_block(
-                make_commit(block, encode_block(block), block_hash(block.header), (), initial.changes)
-            )
+            self.store.commit_block(make_commit(block, encode_block(block), block_hash(block.header), initial))
             self.store.genesis = genesis  # type: ignore[attr-defined]
         self.chain = Chain(genesis, self.store, engine)
         self.votes = Votes(directory / "votes.log")

@@ -29,7 +29,7 @@ def imported(mode: str) -> tuple[Chain, Validators, list[dict[str, Any]]]:
     engine = make_engine(genesis, store)
     initial = engine.initialise(genesis.alloc)
     first = Block(genesis.build_header(initial.state_root), ())
-    store.commit_block(make_commit(first, encode_block(first), block_hash(first.header), (), initial.changes))
+    store.commit_block(make_commit(first, encode_block(first), block_hash(first.header), initial))
     chain = Chain(genesis, store, engine)
     validators = Validators(chain, store)
     maker = BlockMaker(genesis, engine, store.block_hash)

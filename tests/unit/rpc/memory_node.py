@@ -82,7 +82,7 @@ class MemoryNode:
         self.engine = make_engine(genesis, self.store)
         initial = self.engine.initialise(genesis.alloc)
         block = Block(genesis.build_header(initial.state_root), ())
-        self.store.commit_block(make_commit(block, encode_block(block), block_hash(block.header), (), initial.changes))
+        self.store.commit_block(make_commit(block, encode_block(block), block_hash(block.header), initial))
         self.chain = Chain(genesis, self.store, self.engine)
         self.validators = Validators(self.chain, self.store)
         self.maker = BlockMaker(genesis, self.engine, self.store.block_hash)

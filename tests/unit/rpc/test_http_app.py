@@ -170,14 +170,14 @@ def test_subscriber_hears_heads_logs_and_pending_transactions_until_it_unsubscri
         assert second["params"]["subscription"] == whole
         assert second["params"]["result"]["hash"] == hex_of(node.new[0].hash)
         mined = node.mine()
-        served.hub.on_block(mined, node.chain.receipts(mined))
+        served.hub.on_block(mined, node.chain.receipts)
         first, second = await connection.hear(), await connection.hear()
         assert (first["params"]["subscription"], first["params"]["result"]["number"]) == (heads, "0x1")
         assert (second["params"]["subscription"], second["params"]["result"]["logIndex"]) == (logs, "0x0")
         for subscription in (heads, logs, pending, whole):
             assert await connection.ask("eth_unsubscribe", subscription) is True
         assert await connection.ask("eth_unsubscribe", heads) is False
-        served.hub.on_block(mined, node.chain.receipts(mined))
+        served.hub.on_block(mined, node.chain.receipts)
         assert await connection.ask("eth_chainId") == "0x29ba7"
 
     async def run() -> None:
@@ -194,7 +194,7 @@ def test_consumer_that_does_not_read_is_cut_off_with_a_reason() -> None:
         connection.reads.clear()
         head = served.node.mine()
         for _ in range(30):
-            served.hub.on_block(head, ())
+            served.hub.on_block(head, served.node.chain.receipts)
         await asyncio.sleep(0.05)
         connection.reads.set()
         while (message := await connection.outgoing.get())["type"] != "websocket.close":

@@ -43,8 +43,8 @@ def test_committed_block_is_found_by_every_key(store: ChainStore) -> None:
     assert store.height_of(commit.block_hash) == 1
     assert store.receipts(Height(1)) == tuple(commit.receipts)
     assert store.transaction_location(commit.transaction_hashes[2]) == TransactionLocation(Height(1), 2)
-    assert {key: store.read_node(key) for key in commit.nodes} == commit.nodes
-    assert {key: store.read_code(key) for key in commit.codes} == commit.codes
+    assert {key: store.read_node(key) for key in commit.state_changes().nodes} == commit.state_changes().nodes
+    assert {key: store.read_code(key) for key in commit.state_changes().codes} == commit.state_changes().codes
 
 
 def test_unknown_keys_give_none(store: ChainStore) -> None:

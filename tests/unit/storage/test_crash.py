@@ -32,7 +32,7 @@ def test_store_killed_fifty_times_loses_no_acknowledged_block(tmp_path: Path) ->
         commit = make_commit(height, node_count=60, node_size_bytes=500)
         assert store.block(Height(height)) == commit.block
         assert store.block_hash(Height(height)) == commit.block_hash
-        assert all(store.read_node(key) == raw for key, raw in commit.nodes.items())
+        assert all(store.read_node(key) == raw for key, raw in commit.state_changes().nodes.items())
         assert store.receipts(Height(height)) == tuple(commit.receipts)
     assert store.block(Height(acknowledged + 1)) is None
     store.close()

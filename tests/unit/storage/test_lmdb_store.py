@@ -73,7 +73,7 @@ def test_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
 def test_map_grows_while_other_threads_read(tmp_path: Path) -> None:
     store = LmdbStore(tmp_path, IDENTITY, map_size_bytes_start=1 << 20)
     store.commit_block(make_commit(0))
-    keys = list(make_commit(0).nodes)
+    keys = list(make_commit(0).state_changes().nodes)
 
     def read_often() -> int:
         return sum(store.read_node(key) is not None for _ in range(500) for key in keys)
@@ -136,7 +136,7 @@ def test_full_disk_refuses_the_block_and_loses_nothing(small_disk: Path) -> None
     for height in range(head.height + 1):
         commit = large_commit(height)
         assert reopened.block(Height(height)) == commit.block
-        assert all(reopened.read_node(key) == raw for key, raw in commit.nodes.items())
+        assert all(reopened.read_node(key) == raw for key, raw in commit.state_changes().nodes.items())
     assert reopened.block(Height(head.height + 1)) is None
     with pytest.raises(StoreFullError):
         reopened.commit_block(large_commit(head.height + 1))
