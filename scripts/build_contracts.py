@@ -1,5 +1,7 @@
 """Compile contracts/*.sol into contracts/artifacts/*.json, byte for byte the same on every machine.
 
+Those of contracts/bench/ go to contracts/artifacts/bench/: they measure networks and are no part of a consortium.
+
     python scripts/build_contracts.py           # write the artifacts
     python scripts/build_contracts.py --check   # rebuild and compare; exit code 1 on any difference
 
@@ -74,8 +76,9 @@ def find_compiler() -> Path:
 
 
 def list_contracts() -> dict[str, str]:
-    """Source name of every contract that gets an artifact, by contract."""
+    """Source name of every contract that gets an artifact, by the artifact's name."""
     own = {path.stem: f"contracts/{path.name}" for path in CONTRACTS.glob("*.sol")}
+    own |= {f"bench/{path.stem}": f"contracts/bench/{path.name}" for path in CONTRACTS.glob("bench/*.sol")}
     return dict(sorted((own | LIBRARY_CONTRACTS).items()))
 
 
@@ -124,8 +127,8 @@ def compile_sources(names: Iterable[str]) -> dict[str, Any]:
 def make_artifacts(compiled: dict[str, Any]) -> dict[str, str]:
     """Artifact text by file name, for every contract that can be deployed."""
     return {
-        f"{contract}.json": _format_artifact(contract, source, compiled[source][contract])
-        for contract, source in list_contracts().items()
+        f"{name}.json": _format_artifact(Path(name).name, source, compiled[source][Path(name).name])
+        for name, source in list_contracts().items()
     }
 
 
@@ -159,7 +162,7 @@ def _format_artifact(contract: str, source: str, compiled: dict[str, Any]) -> st
 
 def compare_artifacts(artifacts: dict[str, str]) -> list[str]:
     """One line for every committed artifact that differs from these; empty when all agree."""
-    committed = {path.name: path.read_text(encoding="utf-8") for path in ARTIFACTS.glob("*.json")}
+    committed = {name: (ARTIFACTS / name).read_text(encoding="utf-8") for name in _committed_names()}
     differences = [f"{name}: not committed" for name in artifacts.keys() - committed.keys()]
     differences += [f"{name}: has no source any more" for name in committed.keys() - artifacts.keys()]
     both = artifacts.keys() & committed.keys()
@@ -169,12 +172,15 @@ def compare_artifacts(artifacts: dict[str, str]) -> list[str]:
 
 def write_artifacts(artifacts: dict[str, str]) -> None:
     """Write these artifacts and remove those without a source."""
-    ARTIFACTS.mkdir(exist_ok=True)
-    for path in ARTIFACTS.glob("*.json"):
-        if path.name not in artifacts:
-            path.unlink()
+    (ARTIFACTS / "bench").mkdir(parents=True, exist_ok=True)
+    for name in _committed_names() - artifacts.keys():
+        (ARTIFACTS / name).unlink()
     for name, text in artifacts.items():
         (ARTIFACTS / name).write_text(text, encoding="utf-8")
+
+
+def _committed_names() -> set[str]:
+    return {path.relative_to(ARTIFACTS).as_posix() for path in ARTIFACTS.rglob("*.json")}
 
 
 def main() -> int:
