@@ -16,6 +16,8 @@ from chain_node.execution.state_view import TrieStateView, slot_key
 from chain_node.execution.trie_update import update_trie
 
 _ABSENT = object()
+_RIPEMD_ADDRESS = Address(bytes(19) + b"\x03")
+"""Stays touched whatever is rolled back: the main network has a block in which it did. Source: EIP-161, addendum."""
 
 
 class AccountOverlay:
@@ -55,6 +57,8 @@ class AccountOverlay:
         notes = self._notes
         while len(notes) > snapshot:
             target, key, before = notes.pop()
+            if target is self._touched and key == _RIPEMD_ADDRESS:
+                continue
             if before is _ABSENT:
                 del target[key]
             else:
@@ -73,9 +77,9 @@ class AccountOverlay:
         return account is None or account.is_empty
 
     def has_code_or_nonce(self, address: Address) -> bool:
-        """Whether a contract cannot be created at the address."""
+        """Whether a contract cannot be created at the address. Storage alone forbids it too. Source: EIP-7610."""
         account = self._account(address)
-        return account is not None and (account.nonce != 0 or account.code_hash != EMPTY_CODE_HASH)
+        return account is not None and (account.nonce, *account[2:]) != (0, EMPTY_TRIE_ROOT, EMPTY_CODE_HASH)
 
     def get_balance(self, address: Address) -> int:
         """Wei."""

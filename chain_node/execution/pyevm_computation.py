@@ -18,6 +18,7 @@ from eth.vm.memory import Memory
 from eth.vm.stack import Stack
 
 from chain_node.core.genesis import Fork
+from chain_node.execution.pyevm_precompiles import correct_precompiles
 from chain_node.execution.pyevm_program import Program, expand_memory, make_program_cache
 
 _JUMP, _JUMPI, _JUMPDEST = 0x56, 0x57, 0x5B
@@ -167,14 +168,17 @@ class _LeanMachine:
 
 class _Istanbul(_LeanMachine, IstanbulComputation):  # type: ignore[misc]  # py-evm's classes are untyped here
     fork: Fork = "istanbul"
+    _precompiles = correct_precompiles(IstanbulComputation.get_precompiles())
 
 
 class _Berlin(_LeanMachine, BerlinComputation):  # type: ignore[misc]  # py-evm's classes are untyped here
     fork: Fork = "berlin"
+    _precompiles = correct_precompiles(BerlinComputation.get_precompiles())
 
 
 class _London(_LeanMachine, LondonComputation):  # type: ignore[misc]  # py-evm's classes are untyped here
     fork: Fork = "london"
+    _precompiles = correct_precompiles(LondonComputation.get_precompiles())
 
 
 COMPUTATION_BY_FORK: dict[Fork, Any] = {"istanbul": _Istanbul, "berlin": _Berlin, "london": _London}

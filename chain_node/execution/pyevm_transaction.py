@@ -2,7 +2,7 @@
 
 The coinbase is credited only when there is a fee: with gas prices of 0 it stays untouched, so that an account that
 does not exist is not created.
-Source: Ethereum Yellow Paper, section 6; EIP-1559, EIP-2028, EIP-2200, EIP-2930, EIP-3529.
+Source: Ethereum Yellow Paper, section 6; EIP-1559, EIP-2028, EIP-2200, EIP-2930, EIP-3529, EIP-3607.
 """
 
 from typing import Any, NamedTuple
@@ -17,6 +17,7 @@ from chain_node.core.hashing import keccak
 from chain_node.core.rlp import encode_bytes, scalar, wrap_list
 from chain_node.core.trie import logs_bloom
 from chain_node.core.types import AccessList, Address, Log, Receipt, Transaction
+from chain_node.execution.account import EMPTY_CODE_HASH
 from chain_node.execution.errors import TransactionRefusedError
 from chain_node.execution.pyevm_state import State
 from chain_node.execution.types import CallRequest, CallResult
@@ -94,6 +95,8 @@ def validate_transaction(
         )
     if nonce > _NONCE_MAX:
         raise TransactionRefusedError("nonce is at its end", is_final=True)
+    if state.get_code_hash(transaction.sender) != EMPTY_CODE_HASH:
+        raise TransactionRefusedError("the sender is a contract", is_final=False)
     base_fee = state.context.base_fee_per_gas or 0
     if transaction.max_fee_per_gas < base_fee:
         raise TransactionRefusedError(

@@ -48,6 +48,7 @@ KEY = key_of("alice")
 ALICE = address_of(KEY)
 BOB = address_of(key_of("bob"))
 NOBODY = Address(bytes(19) + b"\x99")
+POWER = Address(bytes(19) + b"\x05")
 
 
 class Chain:
@@ -247,6 +248,20 @@ def test_deployment_to_an_address_with_code_fails_and_uses_all_gas(make_engine: 
     assert (result.receipts[0].status, result.gas_used) == (0, 2_000_000)
 
 
+def test_deployment_to_an_address_with_storage_fails_and_keeps_the_storage(make_engine: EngineMaker) -> None:
+    """Only a genesis allocation can give slots to an account without code. Source: EIP-7610."""
+    table = NodeTable()
+    engine = make_engine(table, "berlin")
+    taken = Address(keccak(rlp.encode([ALICE, 0]))[12:])
+    genesis = engine.initialise({taken: GenesisAccount(balance=1, nonce=0, code=b"", storage={5: 6})})
+    table.add(genesis.changes)
+    deployment = sign(KEY, nonce=0, to=None, data=PROBE_CODE, gas=2_000_000)
+    result = engine.execute_block(genesis.state_root, [deployment], context_at(1), gas_per_transaction=0)
+    table.add(result.changes)
+    assert (result.receipts[0].status, result.gas_used) == (0, 2_000_000)
+    assert engine.open_state(result.state_root).storage(taken, 5) == 6
+
+
 def test_code_above_24576_bytes_cannot_be_deployed(chain: Chain) -> None:
     init_code = bytes.fromhex("6160016000f3")
     assert chain.add_block([chain.sign(None, init_code, gas=8_000_000)]).receipts[0].status == 0
@@ -293,6 +308,20 @@ def test_precompiles_answer(chain: Chain) -> None:
     assert sha == sha256(digest).digest()
     assert len(ripemd) == 20
     assert number(chain.call("power(uint256,uint256,uint256)", 3, 10**30, 10**9 + 7)) == pow(3, 10**30, 10**9 + 7)
+
+
+@pytest.mark.parametrize("fork", ["istanbul", "berlin", "london"])
+def test_zero_to_the_power_of_zero_is_one(make_engine: EngineMaker, fork: Fork) -> None:
+    chain = Chain(make_engine, fork)
+    answers = [
+        chain.engine.call(chain.root, chain.context(1), CallRequest(to=POWER, gas=100_000, data=lengths + rest))
+        for lengths, rest in (
+            (encode(["uint256"] * 3, [0, 0, 2]), b"\x00\x02"),
+            (encode(["uint256"] * 3, [0, 1, 1]), b"\x03\x02"),
+            (encode(["uint256"] * 3, [0, 0, 1]), b"\x01"),
+        )
+    ]
+    assert [answer.return_data for answer in answers] == [b"\x00\x01", b"\x00", b"\x00"]
 
 
 def test_contract_sees_the_block_it_is_in(chain: Chain) -> None:
@@ -420,6 +449,16 @@ def test_block_is_filled_up_to_its_gas_limit(chain: Chain) -> None:
     context = replace(chain.context(1), gas_limit=3 * 21_000 + 20_000)
     built = chain.engine.build_block(chain.root, candidates, context, limits())
     assert (len(built.included), built.skipped, built.execution.gas_used) == (3, (), 63_000)
+
+
+def test_transaction_of_an_account_with_code_is_refused(make_engine: EngineMaker) -> None:
+    """A genesis allocation can give code to an account whose key is known. Source: EIP-3607."""
+    table = NodeTable()
+    engine = make_engine(table, "berlin")
+    genesis = engine.initialise({ALICE: GenesisAccount(balance=10, nonce=0, code=b"\x00", storage={})})
+    table.add(genesis.changes)
+    built = engine.build_block(genesis.state_root, [sign(KEY, nonce=0, to=BOB)], context_at(1), limits())
+    assert [(skipped.reason, skipped.is_final) for skipped in built.skipped] == [("the sender is a contract", False)]
 
 
 def test_building_stops_when_told(chain: Chain) -> None:
