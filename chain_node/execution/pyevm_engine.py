@@ -241,5 +241,7 @@ def _apply_overrides(state: State, overrides: Mapping[Address, AccountOverride])
             state.set_nonce(address, override.nonce)
         if override.code is not None:
             state.set_code(address, override.code)
+        if override.is_storage_replaced:
+            state.delete_storage(address)
         for slot, value in override.storage.items():
             state.set_storage(address, slot, value)

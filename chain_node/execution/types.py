@@ -115,7 +115,9 @@ class AccountOverride:
     nonce: int | None = None
     code: bytes | None = None
     storage: Mapping[int, int] = field(default_factory=dict)
-    """Slots to change; the others stay."""
+    """Slots to change."""
+    is_storage_replaced: bool = False
+    """Whether all other slots are 0; otherwise they stay."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

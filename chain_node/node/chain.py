@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from chain_node.consensus.qbft.hashes import block_hash as hash_of_header
+from chain_node.consensus.qbft.header_rules import compute_base_fee
 from chain_node.core.codec import decode_receipt, encode_block
 from chain_node.core.errors import ConfigError, UnavailableError, invariant
 from chain_node.core.genesis import Genesis
@@ -25,6 +26,7 @@ from chain_node.execution import (
     estimate_gas,
 )
 from chain_node.execution.trace import Trace, TraceOptions
+from chain_node.node.call_transaction import call_transaction, free_of_charge
 from chain_node.node.recent import Recent
 from chain_node.rpc import ChainBlock
 from chain_node.storage import BlockCommit, ChainStore
@@ -113,6 +115,19 @@ class Chain:
         transactions = [block.transaction(earlier) for earlier in range(index + 1)]
         context = self._context_of(block.header)
         return self.engine.trace_transaction(parent.header.state_root, transactions, context, options)
+
+    def trace_call(self, block: ChainBlock, request: CallRequest, options: TraceOptions) -> Trace:
+        """Execute one message on the state after a block, free of charge, and record its steps."""
+        root, context = block.header.state_root, free_of_charge(self._context_of(block.header))
+        self.engine.call(root, context, request)  # refuses what cannot run
+        account = self.engine.open_state(root).account(request.sender)
+        nonce = 0 if account is None else account.nonce
+        transaction = call_transaction(request, chain_id=self.chain_id, nonce=nonce)
+        return self.engine.trace_transaction(root, [transaction], context, options)
+
+    def base_fee_after(self, block: ChainBlock) -> int | None:
+        """Base fee per gas, in wei, of a child of this block; None before London."""
+        return compute_base_fee(block.header, self.genesis)
 
     def context_of(self, header: Header) -> BlockContext:
         """What a transaction sees that is executed in the block of this header."""

@@ -14,6 +14,7 @@ from chain_node.core.types import Address, Hash32, Height, Transaction
 from chain_node.execution import StateView
 from chain_node.node.block_maker import compute_gas_limit
 from chain_node.node.chain import Chain
+from chain_node.rpc import NextBlock
 from chain_node.txpool import (
     AdmissionRules,
     PermissionCache,
@@ -126,6 +127,17 @@ class Intake:
     def get(self, transaction_hash: Hash32) -> Transaction | None:
         """A waiting transaction."""
         return self.pool.get(transaction_hash)
+
+    def next_block(self) -> NextBlock:
+        """The block to come."""
+        head = self._chain.head()
+        return NextBlock(
+            height=Height(head.height + 1),
+            parent=head,
+            timestamp=self._earliest_timestamp(),
+            gas_limit=compute_gas_limit(head.header, self._chain.genesis),
+            base_fee_per_gas=self._chain.base_fee_after(head),
+        )
 
     def next_nonce(self, sender: Address) -> int:
         """The sender's transaction count with its waiting executable transactions."""

@@ -12,8 +12,8 @@ from chain_node.rpc.queries import ChainQueries
 def find_block(chain: ChainQueries, choice: BlockChoice) -> ChainBlock | None:
     """The block that is meant; None if there is none.
 
-    A block is final when it is decided, so "safe" and "finalized" are the newest block; "pending" is too, because
-    the next block does not exist before it is decided.
+    A block is final when it is decided, so "safe" and "finalized" are the newest block. "pending" is too, as far as
+    state is read or run on: the next block does not exist before it is decided.
     """
     if choice.hash is not None:
         return chain.block_by_hash(choice.hash)

@@ -5,16 +5,20 @@ Source: Ethereum execution-apis, namespace eth.
 
 from __future__ import annotations
 
-from chain_node.core.types import Height
 from chain_node.rpc.block_choice import find_block, need_block
 from chain_node.rpc.chain_block import ChainBlock
-from chain_node.rpc.errors import INVALID_PARAMS, RPCError
-from chain_node.rpc.json_value import JsonObject, JsonValue
+from chain_node.rpc.fee_history import fee_history
+from chain_node.rpc.json_value import JsonValue
 from chain_node.rpc.method import Call, Method
-from chain_node.rpc.params import BlockChoice, Params, parse_list, to_data, to_quantity
-from chain_node.rpc.views import block_view, included_view, receipt_view, receipt_views, waiting_view
-
-_FEE_HISTORY_PERCENTILES_MAX = 100
+from chain_node.rpc.params import BlockChoice, Params, to_data, to_quantity
+from chain_node.rpc.views import (
+    block_view,
+    included_view,
+    next_block_view,
+    receipt_view,
+    receipt_views,
+    waiting_view,
+)
 
 
 def _chain_id(call: Call) -> JsonValue:
@@ -35,6 +39,8 @@ def _block_by_hash(call: Call) -> JsonValue:
 
 def _block(call: Call, choice: BlockChoice) -> JsonValue:
     is_full = call.params.boolean(1, "full transactions")
+    if choice.tag == "pending":
+        return next_block_view(call.backend.pool.next_block())
     block = find_block(call.backend.chain, choice)
     if block is None:
         return None
@@ -42,7 +48,8 @@ def _block(call: Call, choice: BlockChoice) -> JsonValue:
 
 
 def _transaction_count_by_number(call: Call) -> JsonValue:
-    return _transaction_count(find_block(call.backend.chain, call.params.block(0)))
+    choice = call.params.block(0)
+    return "0x0" if choice.tag == "pending" else _transaction_count(find_block(call.backend.chain, choice))
 
 
 def _transaction_count_by_hash(call: Call) -> JsonValue:
@@ -74,7 +81,8 @@ def _transaction_by_hash(call: Call) -> JsonValue:
     return None if waiting is None else waiting_view(waiting)
 
 
-def _raw_transaction_by_hash(call: Call) -> JsonValue:
+def raw_transaction_by_hash(call: Call) -> JsonValue:
+    """The signed bytes of an included or waiting transaction."""
     found = _locate(call)
     if found is not None:
         block, index = found
@@ -101,7 +109,7 @@ def _raw_transaction_by_block_hash_and_index(call: Call) -> JsonValue:
 
 def _transaction_in(call: Call, choice: BlockChoice, *, is_raw: bool) -> JsonValue:
     index = call.params.quantity(1, "index", 2**32 - 1)
-    block = find_block(call.backend.chain, choice)
+    block = None if choice.tag == "pending" else find_block(call.backend.chain, choice)
     if block is None or index >= block.transaction_count:
         return None
     return to_data(block.raw_transaction(index)) if is_raw else included_view(block, index)
@@ -116,50 +124,15 @@ def _transaction_receipt(call: Call) -> JsonValue:
 
 
 def _block_receipts(call: Call) -> JsonValue:
-    block = find_block(call.backend.chain, call.params.block(0))
+    choice = call.params.block(0)
+    if choice.tag == "pending":
+        return []
+    block = find_block(call.backend.chain, choice)
     return None if block is None else receipt_views(block, call.backend.chain.receipts(block))
 
 
-def _fee_history(call: Call) -> JsonValue:
-    limits, chain = call.backend.limits, call.backend.chain
-    count = _fee_history_count(call.params)
-    newest = need_block(chain, call.params.block(1, "newest block"))
-    percentiles = _percentiles(call.params)
-    count = min(count, limits.fee_history_blocks, newest.height + 1)
-    oldest = newest.height - count + 1
-    base_fees: list[JsonValue] = []
-    ratios: list[JsonValue] = []
-    for height in range(oldest, newest.height + 1):
-        block = need_block(chain, BlockChoice(height=Height(height)))
-        header = block.header
-        base_fees.append(to_quantity(header.base_fee_per_gas or 0))
-        ratios.append(header.gas_used / header.gas_limit)
-    view: JsonObject = {
-        "oldestBlock": to_quantity(max(oldest, 0)),
-        "baseFeePerGas": [*base_fees, base_fees[-1] if base_fees else "0x0"],
-        "gasUsedRatio": ratios,
-    }
-    if percentiles:
-        view["reward"] = [["0x0"] * len(percentiles)] * count
-    return view
-
-
-def _fee_history_count(params: Params) -> int:
-    count = params.get(0)
-    if isinstance(count, int) and not isinstance(count, bool) and count >= 0:
-        return count
-    return params.quantity(0, "block count", 2**32 - 1)
-
-
-def _percentiles(params: Params) -> list[float]:
-    if not params.has(2):
-        return []
-    values = parse_list(params.get(2), "reward percentiles")
-    numbers = [float(value) for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
-    is_valid = len(numbers) == len(values) <= _FEE_HISTORY_PERCENTILES_MAX
-    if not is_valid or numbers != sorted(numbers) or any(not 0 <= number <= 100 for number in numbers):
-        raise RPCError(INVALID_PARAMS, "invalid params: reward percentiles: expected ascending numbers from 0 to 100")
-    return numbers
+def _gas_price(call: Call) -> JsonValue:
+    return to_quantity(call.backend.pool.next_block().base_fee_per_gas or 0)
 
 
 def _zero_wei(_call: Call) -> JsonValue:
@@ -190,15 +163,15 @@ METHODS = {
     "eth_getUncleByBlockNumberAndIndex": Method(_no_uncle),
     "eth_getUncleByBlockHashAndIndex": Method(_no_uncle),
     "eth_getTransactionByHash": Method(_transaction_by_hash),
-    "eth_getRawTransactionByHash": Method(_raw_transaction_by_hash),
+    "eth_getRawTransactionByHash": Method(raw_transaction_by_hash),
     "eth_getTransactionByBlockNumberAndIndex": Method(_transaction_by_block_number_and_index),
     "eth_getTransactionByBlockHashAndIndex": Method(_transaction_by_block_hash_and_index),
     "eth_getRawTransactionByBlockNumberAndIndex": Method(_raw_transaction_by_block_number_and_index),
     "eth_getRawTransactionByBlockHashAndIndex": Method(_raw_transaction_by_block_hash_and_index),
     "eth_getTransactionReceipt": Method(_transaction_receipt),
     "eth_getBlockReceipts": Method(_block_receipts),
-    "eth_feeHistory": Method(_fee_history, is_slow=True),
-    "eth_gasPrice": Method(_zero_wei),
+    "eth_feeHistory": Method(fee_history, is_slow=True),
+    "eth_gasPrice": Method(_gas_price),
     "eth_maxPriorityFeePerGas": Method(_zero_wei),
     "eth_blobBaseFee": Method(_zero_wei),
 }

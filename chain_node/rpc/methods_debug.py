@@ -1,15 +1,18 @@
-"""debug_traceTransaction: the steps of an included transaction. No I/O.
+"""What the node kept, in its own bytes, and the steps of transactions and calls. No I/O.
 
 Source: geth, debug namespace: the struct logger (default) and `callTracer`.
 """
 
 from __future__ import annotations
 
+from chain_node.core.codec import encode_header, encode_receipt
 from chain_node.execution.trace import CallFrame, StructLog, Trace, TraceOptions
 from chain_node.rpc.block_choice import need_block
-from chain_node.rpc.errors import RESOURCE_NOT_FOUND, InvalidParamsError, RPCError
+from chain_node.rpc.errors import LIMIT_EXCEEDED, RESOURCE_NOT_FOUND, InvalidParamsError, RPCError
 from chain_node.rpc.json_value import JsonObject, JsonValue
 from chain_node.rpc.method import Call, Method
+from chain_node.rpc.methods_chain import raw_transaction_by_hash
+from chain_node.rpc.methods_state import read_call_request
 from chain_node.rpc.params import BlockChoice, shorten, to_data, to_quantity
 from chain_node.rpc.revert_reason import decode_revert_reason
 
@@ -28,20 +31,76 @@ _OPTIONS = {
 
 
 def _trace_transaction(call: Call) -> JsonValue:
-    options = call.params.object(1, "options", is_required=False)
-    for name in options:
-        if name not in _OPTIONS:
-            raise InvalidParamsError("options", f"one of {', '.join(sorted(_OPTIONS))}, got {shorten(name)}")
-    tracer = options.get("tracer")
-    if tracer not in (None, "", "callTracer"):
-        raise InvalidParamsError("options.tracer", f"'callTracer' or nothing, got {shorten(tracer)}")
+    tracer = _Tracer(call.params.object(1, "options", is_required=False))
     place = call.backend.chain.locate(call.params.hash(0, "transaction hash"))
     if place is None:
         raise RPCError(RESOURCE_NOT_FOUND, "transaction not found")
     height, index = place
     block = need_block(call.backend.chain, BlockChoice(height=height))
-    trace = call.backend.chain.trace_transaction(block, index, _read_options(options, is_step_recorded=not tracer))
-    return _frame_view(trace.call) if tracer else _steps_view(trace)
+    return tracer.view(call.backend.chain.trace_transaction(block, index, tracer.options))
+
+
+def _trace_block_by_number(call: Call) -> JsonValue:
+    return _trace_block(call, call.params.block(0))
+
+
+def _trace_block_by_hash(call: Call) -> JsonValue:
+    return _trace_block(call, BlockChoice(hash=call.params.hash(0, "block hash")))
+
+
+def _trace_block(call: Call, choice: BlockChoice) -> JsonValue:
+    tracer = _Tracer(call.params.object(1, "options", is_required=False))
+    chain, most = call.backend.chain, call.backend.limits.traced_transactions
+    block = need_block(chain, choice)
+    if block.transaction_count > most:
+        raise RPCError(LIMIT_EXCEEDED, f"the block has {block.transaction_count} transactions, at most {most}")
+    return [
+        {
+            "txHash": to_data(block.transaction_hash(index)),
+            "result": tracer.view(chain.trace_transaction(block, index, tracer.options)),
+        }
+        for index in range(block.transaction_count)
+    ]
+
+
+def _trace_call(call: Call) -> JsonValue:
+    chain = call.backend.chain
+    tracer = _Tracer(call.params.object(2, "options", is_required=False))
+    block = need_block(chain, call.params.block(1))
+    request = read_call_request(call.params.object(0, "call"), call.backend.limits.call_gas)
+    return tracer.view(chain.trace_call(block, request, tracer.options))
+
+
+def _raw_header(call: Call) -> JsonValue:
+    return to_data(encode_header(need_block(call.backend.chain, call.params.block(0)).header))
+
+
+def _raw_block(call: Call) -> JsonValue:
+    chain = call.backend.chain
+    return to_data(chain.encoded_block(need_block(chain, call.params.block(0)).height))
+
+
+def _raw_receipts(call: Call) -> JsonValue:
+    chain = call.backend.chain
+    block = need_block(chain, call.params.block(0))
+    return [to_data(encode_receipt(receipt)) for receipt in chain.receipts(block)]
+
+
+class _Tracer:
+    """What a trace is to show: steps, or messages for `callTracer`."""
+
+    def __init__(self, options: JsonObject) -> None:
+        for name in options:
+            if name not in _OPTIONS:
+                raise InvalidParamsError("options", f"one of {', '.join(sorted(_OPTIONS))}, got {shorten(name)}")
+        tracer = options.get("tracer")
+        if tracer not in (None, "", "callTracer"):
+            raise InvalidParamsError("options.tracer", f"'callTracer' or nothing, got {shorten(tracer)}")
+        self._is_of_messages = bool(tracer)
+        self.options = _read_options(options, is_step_recorded=not tracer)
+
+    def view(self, trace: Trace) -> JsonObject:
+        return _frame_view(trace.call) if self._is_of_messages else _steps_view(trace)
 
 
 def _read_options(options: JsonObject, *, is_step_recorded: bool) -> TraceOptions:
@@ -108,4 +167,13 @@ def _frame_view(frame: CallFrame) -> JsonObject:
     return view
 
 
-METHODS = {"debug_traceTransaction": Method(_trace_transaction, is_slow=True)}
+METHODS = {
+    "debug_traceTransaction": Method(_trace_transaction, is_slow=True),
+    "debug_traceBlockByNumber": Method(_trace_block_by_number, is_slow=True),
+    "debug_traceBlockByHash": Method(_trace_block_by_hash, is_slow=True),
+    "debug_traceCall": Method(_trace_call, is_slow=True),
+    "debug_getRawHeader": Method(_raw_header),
+    "debug_getRawBlock": Method(_raw_block, is_slow=True),
+    "debug_getRawReceipts": Method(_raw_receipts, is_slow=True),
+    "debug_getRawTransaction": Method(raw_transaction_by_hash),
+}

@@ -1,6 +1,8 @@
 """Methods about the node itself, its pool and its peers. No I/O.
 
-Source: Ethereum execution-apis and EIP-1474 (eth, net, web3); geth (txpool).
+Nothing of `admin_` that changes the node: its operator has a command line.
+
+Source: Ethereum execution-apis and EIP-1474 (eth, net, web3); geth (txpool, admin).
 """
 
 from __future__ import annotations
@@ -92,6 +94,55 @@ def _describe_pool(call: Call, describe: Callable[[Transaction], JsonValue]) -> 
     return {"pending": by_sender(pending), "queued": by_sender(queued)}
 
 
+def _pool_content_from(call: Call) -> JsonValue:
+    sender = call.params.address(0)
+    pending, queued = call.backend.pool.content()
+
+    def by_nonce(side: dict[Address, list[Transaction]]) -> JsonObject:
+        return {str(transaction.nonce): waiting_view(transaction) for transaction in side.get(sender, [])}
+
+    return {"pending": by_nonce(pending), "queued": by_nonce(queued)}
+
+
+def _admin_node_info(call: Call) -> JsonValue:
+    node, status = call.backend.node, call.backend.status()
+    host, _, port = (status.network.listen or "").rpartition(":")
+    return {
+        "id": to_data(node.validator),
+        "name": node.client_version,
+        "enode": "",
+        "ip": host,
+        "ports": {"discovery": 0, "listener": int(port or 0)},
+        "listenAddr": status.network.listen or "",
+        "protocols": {
+            "qbft": {
+                "network": status.chain_id,
+                "genesis": to_data(node.genesis_hash),
+                "head": status.head.hash,
+                "number": to_quantity(status.head.number),
+            }
+        },
+    }
+
+
+def _admin_peers(call: Call) -> JsonValue:
+    return [
+        {
+            "id": to_data(peer.tls_key_hash),
+            "name": peer.client_version,
+            "enode": "",
+            "caps": [],
+            "network": {"localAddress": "", "remoteAddress": peer.endpoint, "inbound": not peer.is_outbound},
+            "protocols": {"qbft": {"number": to_quantity(peer.height)}},
+        }
+        for peer in call.backend.consensus.peers()
+    ]
+
+
+def _admin_data_directory(call: Call) -> JsonValue:
+    return call.backend.status().disk.directory
+
+
 def _inspect(transaction: Transaction) -> JsonValue:
     target = "contract creation" if transaction.to is None else to_data(transaction.to)
     return f"{target}: {transaction.value} wei + {transaction.gas} gas × {transaction.max_fee_per_gas} wei"
@@ -111,5 +162,9 @@ METHODS = {
     "eth_protocolVersion": Method(_protocol_version),
     "txpool_status": Method(_pool_status),
     "txpool_content": Method(_pool_content),
+    "txpool_contentFrom": Method(_pool_content_from),
     "txpool_inspect": Method(_pool_inspect),
+    "admin_nodeInfo": Method(_admin_node_info),
+    "admin_peers": Method(_admin_peers),
+    "admin_datadir": Method(_admin_data_directory),
 }

@@ -6,11 +6,13 @@ Source: Ethereum execution-apis, namespace eth; EIP-1186 (proofs); geth (state o
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from chain_node.core.types import AccessList, Address
-from chain_node.execution import AccountOverride, CallRequest, GasEstimateError, StateView
+from chain_node.execution import AccountOverride, CallRequest, GasEstimateError, StateView, Trace, TraceOptions
+from chain_node.rpc.access_list import PRECOMPILES, list_touched
 from chain_node.rpc.block_choice import need_block
-from chain_node.rpc.errors import LIMIT_EXCEEDED, ExecutionFailedError, InvalidParamsError, RPCError
+from chain_node.rpc.errors import LIMIT_EXCEEDED, SERVER_ERROR, ExecutionFailedError, InvalidParamsError, RPCError
 from chain_node.rpc.json_value import JsonObject, JsonValue
 from chain_node.rpc.method import Call, Method
 from chain_node.rpc.params import (
@@ -23,6 +25,11 @@ from chain_node.rpc.params import (
     to_data,
     to_quantity,
 )
+from chain_node.rpc.views import access_list_view, contract_address
+
+_ACCESS_LIST_STEPS_MAX = 100_000
+_ACCESS_LIST_TRIES_MAX = 8
+"""Runs with the list of the run before; what a call touches may depend on the gas it has left."""
 
 
 def _balance(call: Call) -> JsonValue:
@@ -96,6 +103,35 @@ def _estimate_gas(call: Call) -> JsonValue:
         raise ExecutionFailedError(error.result) from error
 
 
+def _create_access_list(call: Call) -> JsonValue:
+    chain = call.backend.chain
+    block = need_block(chain, call.params.block(1))
+    request = read_call_request(call.params.object(0, "call"), call.backend.limits.call_gas)
+    target = request.to or _next_contract(chain.state(block.header.state_root), request.sender)
+    options = TraceOptions(is_storage_recorded=False, steps_max=_ACCESS_LIST_STEPS_MAX)
+    for _ in range(_ACCESS_LIST_TRIES_MAX):
+        trace = chain.trace_call(block, request, options)
+        if trace.is_truncated:
+            raise RPCError(LIMIT_EXCEEDED, f"the call takes more than {_ACCESS_LIST_STEPS_MAX} steps")
+        touched = list_touched(trace.steps, target, excluded={request.sender, target, *PRECOMPILES})
+        if touched == request.access_list:
+            return _access_list_result(touched, trace)
+        request = replace(request, access_list=touched)
+    raise RPCError(SERVER_ERROR, f"what the call touches still changes after {_ACCESS_LIST_TRIES_MAX} runs")
+
+
+def _access_list_result(touched: AccessList, trace: Trace) -> JsonValue:
+    view: JsonObject = {"accessList": access_list_view(touched), "gasUsed": to_quantity(trace.gas_used)}
+    if trace.is_failed:
+        view["error"] = trace.call.error
+    return view
+
+
+def _next_contract(state: StateView, sender: Address) -> Address:
+    account = state.account(sender)
+    return contract_address(sender, 0 if account is None else account.nonce)
+
+
 def read_call_request(fields: JsonObject, gas_max: int) -> CallRequest:
     """The message of eth_call and its relatives; the gas is bounded by `gas_max`.
 
@@ -122,7 +158,7 @@ def read_call_request(fields: JsonObject, gas_max: int) -> CallRequest:
 
 
 def read_overrides(params: Params, index: int) -> Mapping[Address, AccountOverride] | None:
-    """The state overrides of geth: address to {balance, nonce, code, stateDiff}."""
+    """The state overrides of geth: address to {balance, nonce, code, state or stateDiff}."""
     if not params.has(index):
         return None
     return {
@@ -132,11 +168,13 @@ def read_overrides(params: Params, index: int) -> Mapping[Address, AccountOverri
 
 
 def _read_override(fields: JsonObject) -> AccountOverride:
-    unknown = set(fields) - {"balance", "nonce", "code", "stateDiff"}
+    unknown = set(fields) - {"balance", "nonce", "code", "state", "stateDiff"}
     if unknown:
-        raise InvalidParamsError("state override", f"balance, nonce, code or stateDiff, got {min(unknown)!r}")
-    code = fields.get("code")
-    slots = fields.get("stateDiff")
+        raise InvalidParamsError("state override", f"balance, nonce, code, state or stateDiff, got {min(unknown)!r}")
+    code, whole, some = fields.get("code"), fields.get("state"), fields.get("stateDiff")
+    if whole is not None and some is not None:
+        raise InvalidParamsError("state override", "state or stateDiff, got both")
+    slots = some if whole is None else whole
     return AccountOverride(
         balance=_optional_quantity(fields, "balance"),
         nonce=_optional_quantity(fields, "nonce"),
@@ -144,9 +182,10 @@ def _read_override(fields: JsonObject) -> AccountOverride:
         storage={}
         if slots is None
         else {
-            parse_quantity(slot, "stateDiff slot"): parse_quantity(value, "stateDiff value")
-            for slot, value in parse_object(slots, "stateDiff").items()
+            parse_quantity(slot, "state override slot"): parse_quantity(value, "state override value")
+            for slot, value in parse_object(slots, "state override slots").items()
         },
+        is_storage_replaced=whole is not None,
     )
 
 
@@ -184,5 +223,6 @@ METHODS = {
     "eth_getProof": Method(_proof, is_slow=True),
     "eth_sendRawTransaction": Method(_send_raw_transaction),
     "eth_call": Method(_call, is_slow=True),
+    "eth_createAccessList": Method(_create_access_list, is_slow=True),
     "eth_estimateGas": Method(_estimate_gas, is_slow=True),
 }

@@ -24,6 +24,19 @@ from chain_node.rpc.node_status import NodeStatus
 Finality = Literal["crash_final", "byzantine_final"]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextBlock:
+    """What is known of the block to come before it is decided."""
+
+    height: Height
+    parent: ChainBlock
+    timestamp: int
+    """Seconds since 1970, at the earliest."""
+    gas_limit: int
+    base_fee_per_gas: int | None
+    """Wei; None before London."""
+
+
 class ChainQueries(Protocol):
     """The chain and its states, by height or hash."""
 
@@ -41,6 +54,14 @@ class ChainQueries(Protocol):
 
     def block_by_hash(self, block_hash: Hash32) -> ChainBlock | None:
         """The block with this hash."""
+        ...
+
+    def encoded_block(self, height: Height) -> bytes:
+        """Bytes of a block at most as high as the head."""
+        ...
+
+    def base_fee_after(self, block: ChainBlock) -> int | None:
+        """Base fee per gas, in wei, of a child of this block; None before London."""
         ...
 
     def logs_blooms(self, first: Height, last: Height) -> Sequence[tuple[Height, bytes]]:
@@ -79,6 +100,14 @@ class ChainQueries(Protocol):
         """Re-execute one transaction of a block and record its steps; may take seconds."""
         ...
 
+    def trace_call(self, block: ChainBlock, request: CallRequest, options: TraceOptions) -> Trace:
+        """Execute one message on the state after a block, free of charge, and record its steps.
+
+        Raises:
+            TransactionRefusedError: the gas does not cover the intrinsic gas, or the sender lacks the value.
+        """
+        ...
+
 
 class TransactionIntake(Protocol):
     """The pool as the RPC sees it. Event loop only."""
@@ -95,6 +124,10 @@ class TransactionIntake(Protocol):
 
     def get(self, transaction_hash: Hash32) -> Transaction | None:
         """A waiting transaction."""
+        ...
+
+    def next_block(self) -> NextBlock:
+        """The block to come."""
         ...
 
     def next_nonce(self, sender: Address) -> int:
@@ -226,10 +259,14 @@ class Limits:
     """Logs that one query may give."""
     fee_history_blocks: int = 1_024
     """Blocks of one eth_feeHistory."""
+    fee_reward_blocks: int = 128
+    """The same, with rewards: every transaction is looked at."""
     call_gas: int = 50_000_000
     """Gas of one eth_call."""
     proof_slots: int = 1_024
     """Slots of one eth_getProof."""
+    traced_transactions: int = 100
+    """Transactions of a block that is traced as a whole; each is run after all that precede it."""
     filter_count: int = 1_000
     """Installed filters, of all callers."""
     filter_idle_ms: int = 5 * 60 * 1000

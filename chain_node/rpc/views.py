@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from chain_node.core import rlp
 from chain_node.core.hashing import keccak
-from chain_node.core.trie import BLOOM_SIZE_BYTES
-from chain_node.core.types import Address, Log, Receipt, Transaction
+from chain_node.core.trie import BLOOM_SIZE_BYTES, EMPTY_TRIE_ROOT
+from chain_node.core.types import AccessList, Address, Log, Receipt, Transaction
 from chain_node.rpc.chain_block import ChainBlock
-from chain_node.rpc.json_value import JsonObject
+from chain_node.rpc.json_value import JsonObject, JsonValue
 from chain_node.rpc.params import to_data, to_quantity
+from chain_node.rpc.queries import NextBlock
 
 
 def block_view(block: ChainBlock, *, is_full: bool, genesis_difficulty: int) -> JsonObject:
@@ -55,6 +56,35 @@ def header_view(block: ChainBlock) -> JsonObject:
     return view
 
 
+def next_block_view(block: NextBlock) -> JsonObject:
+    """The block to come, as it would be without transactions: what it will hold is decided with it."""
+    view: JsonObject = {
+        "number": to_quantity(block.height),
+        "hash": None,
+        "parentHash": to_data(block.parent.hash),
+        "nonce": None,
+        "mixHash": to_data(block.parent.header.mix_hash),
+        "sha3Uncles": to_data(block.parent.header.ommers_hash),
+        "logsBloom": _bloom(0),
+        "transactionsRoot": to_data(EMPTY_TRIE_ROOT),
+        "stateRoot": to_data(block.parent.header.state_root),
+        "receiptsRoot": to_data(EMPTY_TRIE_ROOT),
+        "miner": None,
+        "difficulty": to_quantity(block.parent.header.difficulty),
+        "totalDifficulty": None,
+        "extraData": "0x",
+        "size": None,
+        "gasLimit": to_quantity(block.gas_limit),
+        "gasUsed": "0x0",
+        "timestamp": to_quantity(block.timestamp),
+        "uncles": [],
+        "transactions": [],
+    }
+    if block.base_fee_per_gas is not None:
+        view["baseFeePerGas"] = to_quantity(block.base_fee_per_gas)
+    return view
+
+
 def included_view(block: ChainBlock, index: int) -> JsonObject:
     """A transaction of a block."""
     transaction = block.transaction(index)
@@ -93,10 +123,7 @@ def _transaction_fields(transaction: Transaction) -> JsonObject:
         view["chainId"] = to_quantity(transaction.chain_id)
     if transaction.type > 0:
         view["yParity"] = to_quantity(transaction.v)
-        view["accessList"] = [
-            {"address": to_data(address), "storageKeys": [to_data(key) for key in keys]}
-            for address, keys in transaction.access_list
-        ]
+        view["accessList"] = access_list_view(transaction.access_list)
     if transaction.type == 2:
         view["maxFeePerGas"] = to_quantity(transaction.max_fee_per_gas)
         view["maxPriorityFeePerGas"] = to_quantity(transaction.max_priority_fee_per_gas)
@@ -156,8 +183,20 @@ def log_view(log: Log, block: ChainBlock, transaction_index: int, log_index: int
 
 
 def created_address(transaction: Transaction) -> Address:
-    """Address of the contract that a creating transaction makes. Source: Yellow Paper, section 7."""
-    return Address(keccak(rlp.encode([transaction.sender, rlp.scalar(transaction.nonce)]))[12:])
+    """Address of the contract that a creating transaction makes."""
+    return contract_address(transaction.sender, transaction.nonce)
+
+
+def contract_address(sender: Address, nonce: int) -> Address:
+    """Address of the contract that the sender creates with this nonce. Source: Yellow Paper, section 7."""
+    return Address(keccak(rlp.encode([sender, rlp.scalar(nonce)]))[12:])
+
+
+def access_list_view(access_list: AccessList) -> list[JsonValue]:
+    """Accounts and slots of an access list."""
+    return [
+        {"address": to_data(address), "storageKeys": [to_data(key) for key in keys]} for address, keys in access_list
+    ]
 
 
 def _effective_gas_price(transaction: Transaction, base_fee_per_gas: int | None) -> int:

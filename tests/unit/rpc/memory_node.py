@@ -75,17 +75,17 @@ def genesis_text(**qbft: object) -> str:
 class MemoryNode:
     """Everything an RPC needs; `now_ms` and blocks move only when told to."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, genesis: str | None = None) -> None:
         self.now_ms = 1_800_000_000_000
-        genesis = parse_genesis(genesis_text())
+        parsed = parse_genesis(genesis or genesis_text())
         self.store = MemoryStore()
-        self.engine = make_engine(genesis, self.store)
-        initial = self.engine.initialise(genesis.alloc)
-        block = Block(genesis.build_header(initial.state_root), ())
+        self.engine = make_engine(parsed, self.store)
+        initial = self.engine.initialise(parsed.alloc)
+        block = Block(parsed.build_header(initial.state_root), ())
         self.store.commit_block(make_commit(block, encode_block(block), block_hash(block.header), initial))
-        self.chain = Chain(genesis, self.store, self.engine)
+        self.chain = Chain(parsed, self.store, self.engine)
         self.validators = Validators(self.chain, self.store)
-        self.maker = BlockMaker(genesis, self.engine, self.store.block_hash)
+        self.maker = BlockMaker(parsed, self.engine, self.store.block_hash)
         self.new: list[Transaction] = []
         self.intake = Intake(self.chain, Pool(), lambda: self.now_ms, self.new.append)
         info = NodeInfo(

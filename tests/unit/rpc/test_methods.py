@@ -64,7 +64,7 @@ def test_block_has_every_field_and_its_transactions(busy: MemoryNode) -> None:
     assert busy.result("eth_getBlockByHash", hex_of(bytes(32)), False) is None
 
 
-@pytest.mark.parametrize("tag", ["latest", "safe", "finalized", "pending", "0x3"])
+@pytest.mark.parametrize("tag", ["latest", "safe", "finalized", "0x3"])
 def test_block_tags_mean_the_newest_block(busy: MemoryNode, tag: str) -> None:
     assert busy.result("eth_getBlockByNumber", tag, False)["number"] == "0x3"
 
