@@ -6,6 +6,8 @@
 
 pub mod entry;
 pub mod error;
+pub mod state;
+pub mod store;
 
 use pyo3::prelude::*;
 
