@@ -139,7 +139,7 @@ class NodeServices(Protocol):
         """A consensus message, decoded, its author recovered."""
         ...
 
-    def on_transactions(self, encoded: Sequence[bytes]) -> Sequence[bytes]:
+    async def on_transactions(self, encoded: Sequence[bytes]) -> Sequence[bytes]:
         """Transactions from a peer; returns those that were new here and are to be passed on.
 
         Those that only the present state refuses are dropped.

@@ -96,8 +96,8 @@ class Peers:
         """Give a message of this validator to all."""
         self._messages.send(message)
 
-    def announce_transaction(self, encoded: bytes) -> None:
-        """Tell of a transaction that came in here."""
+    def announce_transactions(self, encoded: Sequence[bytes]) -> None:
+        """Tell of transactions that came in here."""
         self._transactions.announce(encoded)
 
     def announce_seals(self, seals: Sequence[LateSeal]) -> None:

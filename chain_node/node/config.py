@@ -48,6 +48,11 @@ class NodeConfig(BaseModel):
     build_budget_ms: int = Field(default=400, ge=10, le=10_000)
     """Execution time, in milliseconds, after which a proposer stops filling a block."""
 
+    pool_per_sender: int = Field(default=64, ge=1, le=100_000)
+    """Transactions of one sender that may wait."""
+    pool_count: int = Field(default=20_000, ge=1, le=1_000_000)
+    """Transactions of all senders that may wait."""
+
     @field_validator("rpc_listen", "p2p_listen")
     @classmethod
     def _check_listen(cls, value: str | None) -> str | None:

@@ -77,6 +77,8 @@ class Workers:
     """Executes, and writes to the store."""
     votes: Executor
     """Writes the vote record and the evidence."""
+    decoding: Executor
+    """Decodes what peers and clients send, when it is much."""
 
 
 class Driver:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from chain_node.consensus.qbft.header_rules import compute_base_fee
-from chain_node.core.codec import decode_transaction
-from chain_node.core.errors import InvalidInputError, InvalidTransactionError
+from chain_node.core.errors import ChainError, InvalidInputError, InvalidTransactionError
 from chain_node.core.genesis import Fork
-from chain_node.core.hashing import keccak
 from chain_node.core.types import Address, Hash32, Height, Transaction
 from chain_node.execution import StateView
 from chain_node.node.block_maker import compute_gas_limit
 from chain_node.node.chain import Chain
+from chain_node.node.decoding import Decoded, TransactionDecoder
 from chain_node.rpc import NextBlock
 from chain_node.txpool import (
     AdmissionRules,
@@ -35,7 +35,10 @@ _REASON_BY_ERROR: dict[type[Exception], str] = {
     PoolFullError: "pool_full",
 }
 
-NewTransaction = Callable[[Transaction], None]
+NewTransactions = Callable[[Sequence[Transaction]], None]
+
+_STANDINGS_MAX = 50_000
+"""Senders whose state is remembered until the next head."""
 
 
 class Intake:
@@ -46,12 +49,14 @@ class Intake:
         chain: Chain,
         pool: Pool,
         clock_ms: Callable[[], int],
-        on_new: NewTransaction,
-        on_submitted: NewTransaction = lambda _: None,
+        on_new: NewTransactions,
+        on_submitted: NewTransactions = lambda _: None,
+        decoder: TransactionDecoder | None = None,
     ) -> None:
-        """`on_new` hears of every transaction that begins to wait, `on_submitted` of those that came by RPC."""
+        """`on_new` hears of all transactions that begin to wait, `on_submitted` of those that came by RPC."""
         self._chain = chain
         self.pool = pool
+        self.decoder = decoder or TransactionDecoder(chain.engine.decode_transactions)
         self._clock_ms = clock_ms
         self._on_new = on_new
         self._on_submitted = on_submitted
@@ -60,6 +65,7 @@ class Intake:
         self.refused: Counter[str] = Counter(dict.fromkeys((*_REASON_BY_ERROR.values(), "malformed"), 0))
         """Transactions that came by RPC and were not taken, by class of reason."""
         self._permissions = PermissionCache()
+        self._standing_by_sender: dict[Address, SenderState] = {}
         self._state: StateView
         self._rule: SenderRule
         self._rules: AdmissionRules
@@ -70,6 +76,7 @@ class Intake:
         header = self._chain.head().header
         genesis = self._chain.genesis
         self._state = self._chain.state(header.state_root)
+        self._standing_by_sender.clear()
         self._rule = self._permissions.rule_on(self._state)
         self._rules = AdmissionRules(
             chain_id=genesis.chain_id,
@@ -81,48 +88,58 @@ class Intake:
 
     def submit(self, raw: bytes) -> Hash32:
         """Take a signed transaction; the same bytes again give the same hash, included or not."""
-        try:
-            return self._submit(raw)
-        except (InvalidInputError, PoolFullError) as error:
-            self.refused[_REASON_BY_ERROR.get(type(error), "malformed")] += 1
-            raise
+        (answer,) = self._submit(self.decoder.decode([raw]))
+        if isinstance(answer, ChainError):
+            raise answer
+        return answer
 
-    def _submit(self, raw: bytes) -> Hash32:
-        transaction_hash = keccak(raw)
-        if self.pool.get(transaction_hash) is not None:
-            return transaction_hash
-        transaction = decode_transaction(raw)
-        self._rule.validate(transaction, self._earliest_timestamp())
-        sender = self._sender_state(transaction.sender)
-        try:
-            validate_admission(transaction, self._rules, sender)
-        except InvalidTransactionError:
-            if self._chain.locate(transaction_hash) is None:
-                raise
-            return transaction_hash
-        if self._add(transaction, sender):
-            self.taken["rpc"] += 1
-            self._on_submitted(transaction)
-        return transaction_hash
+    async def submit_all(self, raws: Sequence[bytes]) -> list[Hash32 | ChainError]:
+        """Take signed transactions as `submit` does; for each one the hash, or why it was not taken."""
+        return self._submit(await self.decoder.decode_soon(raws))
 
-    def take_from_peer(self, raw: bytes) -> bool:
-        """Take a transaction that another node has admitted; gives whether it began to wait here.
+    async def take_from_peer(self, raws: Sequence[bytes]) -> list[Transaction]:
+        """Take transactions that another node has admitted; gives those that began to wait here.
 
         Raises:
-            InvalidInputError: it is malformed. What only rules or state of this moment refuse is dropped.
+            InvalidInputError: one is malformed; those before it were taken. What only rules or state of this moment
+                refuse is dropped.
         """
-        if self.pool.get(keccak(raw)) is not None:
-            return False
-        transaction = decode_transaction(raw)
-        try:
-            self._rule.validate(transaction, self._earliest_timestamp())
-            sender = self._sender_state(transaction.sender)
-            validate_admission(transaction, self._rules, sender)
-            is_new = self._add(transaction, sender)
-        except (InvalidTransactionError, PoolFullError):
-            return False
-        self.taken["peer"] += is_new
-        return is_new
+        all_decoded = await self.decoder.decode_soon(raws)
+        timestamp = self._earliest_timestamp()
+        taken: list[Transaction] = []
+        malformed: InvalidInputError | None = None
+        for decoded in all_decoded:
+            if isinstance(decoded, InvalidInputError):
+                malformed = decoded
+                break
+            with suppress(InvalidTransactionError, PoolFullError):
+                if self._place(decoded, timestamp):
+                    taken.append(decoded)
+        self.taken["peer"] += len(taken)
+        if taken:
+            self._on_new(taken)
+        if malformed is not None:
+            raise malformed
+        return taken
+
+    def _submit(self, decoded: Sequence[Decoded]) -> list[Hash32 | ChainError]:
+        timestamp = self._earliest_timestamp()
+        answers: list[Hash32 | ChainError] = []
+        taken: list[Transaction] = []
+        for one in decoded:
+            try:
+                if isinstance(one, InvalidInputError):
+                    raise one
+                if self._place(one, timestamp):
+                    taken.append(one)
+                answers.append(one.hash)
+            except (InvalidInputError, PoolFullError) as error:
+                answers.append(self._find_included(one, error) or error)
+        self.taken["rpc"] += len(taken)
+        if taken:
+            self._on_new(taken)
+            self._on_submitted(taken)
+        return answers
 
     def get(self, transaction_hash: Hash32) -> Transaction | None:
         """A waiting transaction."""
@@ -151,11 +168,23 @@ class Intake:
         """Judge the sender rule on the newest state."""
         self._rule.validate_sender(sender, to, self._earliest_timestamp())
 
-    def _add(self, transaction: Transaction, sender: SenderState) -> bool:
-        is_new = self.pool.add(transaction, account_nonce=sender.nonce, now_ms=self._clock_ms())
-        if is_new:
-            self._on_new(transaction)
-        return is_new
+    def _place(self, transaction: Transaction, timestamp: int) -> bool:
+        """Let a transaction wait, if it may; false if it waits already."""
+        if self.pool.get(transaction.hash) is not None:
+            return False
+        self._rule.validate(transaction, timestamp)
+        sender = self._sender_state(transaction.sender)
+        validate_admission(transaction, self._rules, sender)
+        return self.pool.add(transaction, account_nonce=sender.nonce, now_ms=self._clock_ms())
+
+    def _find_included(self, refused: Decoded, error: ChainError) -> Hash32 | None:
+        """The hash of a transaction that is refused because it is in a block already; others are counted."""
+        if isinstance(error, TransactionNotAdmittedError) and isinstance(refused, Transaction):
+            transaction_hash = refused.hash
+            if self._chain.locate(transaction_hash) is not None:
+                return transaction_hash
+        self.refused[_REASON_BY_ERROR.get(type(error), "malformed")] += 1
+        return None
 
     def _earliest_timestamp(self) -> int:
         """The next block's timestamp, as far as it is known."""
@@ -163,5 +192,11 @@ class Intake:
         return max(self._chain.head().header.timestamp + spacing, self._clock_ms() // 1000)
 
     def _sender_state(self, sender: Address) -> SenderState:
-        account = self._state.account(sender)
-        return SenderState(0, 0) if account is None else SenderState(account.nonce, account.balance)
+        standing = self._standing_by_sender.get(sender)
+        if standing is None:
+            account = self._state.account(sender)
+            standing = SenderState(0, 0) if account is None else SenderState(account.nonce, account.balance)
+            if len(self._standing_by_sender) >= _STANDINGS_MAX:
+                self._standing_by_sender.clear()
+            self._standing_by_sender[sender] = standing
+        return standing

@@ -22,8 +22,8 @@ class PeerNetwork(Protocol):
         """The head has moved."""
         ...
 
-    def announce_transaction(self, encoded: bytes) -> None:
-        """Tell of a transaction that began to wait here."""
+    def announce_transactions(self, encoded: Sequence[bytes]) -> None:
+        """Tell of transactions that began to wait here."""
         ...
 
     def announce_seals(self, seals: Sequence[LateSeal]) -> None:
@@ -57,7 +57,7 @@ class NoPeers:
     def on_head(self) -> None:
         """There is nobody to tell."""
 
-    def announce_transaction(self, encoded: bytes) -> None:
+    def announce_transactions(self, encoded: Sequence[bytes]) -> None:
         """There is nobody to tell."""
 
     def announce_seals(self, seals: Sequence[LateSeal]) -> None:

@@ -71,9 +71,9 @@ class PeerServices:
         """A consensus message, decoded, its author recovered."""
         self._driver.on_message(message)
 
-    def on_transactions(self, encoded: Sequence[bytes]) -> Sequence[bytes]:
+    async def on_transactions(self, encoded: Sequence[bytes]) -> Sequence[bytes]:
         """Transactions from a peer; returns those that were new here."""
-        return [one for one in encoded if self._intake.take_from_peer(one)]
+        return [transaction.raw for transaction in await self._intake.take_from_peer(encoded)]
 
     def on_seals(self, seals: Sequence[LateSeal]) -> Sequence[LateSeal]:
         """Late seals from a peer; returns those that were found good."""

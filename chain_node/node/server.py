@@ -9,6 +9,8 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import cast
 
 import structlog
 import uvicorn
@@ -17,6 +19,7 @@ import uvloop
 from chain_node.core.errors import ChainError, ConfigError, InvariantViolation
 from chain_node.node.config import NodeConfig
 from chain_node.node.wiring import Node, build_node
+from chain_node.rpc.http_protocol import PlainHeads, RPCProtocol
 from chain_node.vault.app import follow_forever
 
 _log = structlog.get_logger("node")
@@ -76,7 +79,7 @@ async def _serve(node: Node, listener: socket.socket) -> None:
     server = _Server(
         uvicorn.Config(
             node.app,
-            http="httptools",
+            http=cast(type[asyncio.Protocol], partial(RPCProtocol, app=node.app, heads=PlainHeads())),
             ws="websockets-sansio",
             ws_max_size=node.app.dispatcher.backend.limits.body_size_bytes,
             lifespan="off",

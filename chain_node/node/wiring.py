@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,11 +19,12 @@ from chain_node.node.chain import Chain
 from chain_node.node.clock import now_ms
 from chain_node.node.config import NodeConfig
 from chain_node.node.consensus_view import ConsensusView
+from chain_node.node.decoding import TransactionDecoder
 from chain_node.node.driver import Driver, Workers
 from chain_node.node.evidence import EvidenceLog
 from chain_node.node.fixed_addresses import CONTRACT_REGISTRY
 from chain_node.node.head_events import HeadEvents
-from chain_node.node.intake import Intake, NewTransaction
+from chain_node.node.intake import Intake, NewTransactions
 from chain_node.node.keys import load_validator_key
 from chain_node.node.members import Members
 from chain_node.node.metrics import Counts, NodeCollector
@@ -45,7 +47,7 @@ from chain_node.rpc import (
     SubscriptionHub,
 )
 from chain_node.storage import FileDisk, LmdbStore, StoreFullError
-from chain_node.txpool import Pool
+from chain_node.txpool import Pool, PoolLimits
 from chain_node.vault.app import vault_routes
 from chain_node.vault.blob_store import BlobStore
 from chain_node.vault.service import load_vault_key
@@ -89,6 +91,7 @@ class Node:
         self.rpc_workers.shutdown(cancel_futures=True)
         self.workers.votes.shutdown()
         self.workers.chain.shutdown()
+        self.workers.decoding.shutdown()
         with suppress(StoreFullError):  # seals of others, for which their later ones vouch
             self.seals.write(is_last=True)
         if self.vault is not None:
@@ -140,9 +143,9 @@ def build_node(config: NodeConfig) -> Node:
     )
     hub, metrics = SubscriptionHub(), CollectorRegistry()
 
-    def on_new(transaction: Transaction) -> None:
-        dispatcher.filters.on_pending(transaction.hash)
-        hub.on_pending(transaction)
+    def on_new(transactions: Sequence[Transaction]) -> None:
+        dispatcher.filters.on_pending(transactions)
+        hub.on_pending(transactions)
         core.parts.driver.on_transaction()
 
     core = _build_core(config, genesis, files, private_key, on_new=on_new, hub=hub, metrics=metrics)
@@ -176,14 +179,24 @@ def _build_core(
     files: Files,
     private_key: bytes,
     *,
-    on_new: NewTransaction,
+    on_new: NewTransactions,
     hub: SubscriptionHub,
     metrics: CollectorRegistry,
 ) -> Core:
     chain = Chain(genesis, files.store, make_engine(genesis, files.store))
     evidence = EvidenceLog(files.evidence)
+    workers = Workers(
+        chain=ThreadPoolExecutor(1, "chain"),
+        votes=ThreadPoolExecutor(1, "votes"),
+        decoding=ThreadPoolExecutor(1, "decoding"),
+    )
     intake = Intake(
-        chain, Pool(), now_ms, on_new, lambda transaction: parts.driver.network.announce_transaction(transaction.raw)
+        chain,
+        Pool(PoolLimits(per_sender=config.pool_per_sender, count=config.pool_count)),
+        now_ms,
+        on_new,
+        lambda transactions: parts.driver.network.announce_transactions([one.raw for one in transactions]),
+        TransactionDecoder(chain.engine.decode_transactions, workers.decoding),
     )
     heads = HeadEvents(intake, hub, metrics)
     parts = assemble(
@@ -196,7 +209,7 @@ def _build_core(
         private_key=private_key,
         clock_ms=now_ms,
         build_budget_ms=config.build_budget_ms,
-        workers=Workers(chain=ThreadPoolExecutor(1, "chain"), votes=ThreadPoolExecutor(1, "votes")),
+        workers=workers,
     )
     return Core(chain, intake, evidence, heads, parts)
 

@@ -29,7 +29,8 @@ from chain_node.rpc.errors import (
 from chain_node.rpc.filters import FilterRegistry
 from chain_node.rpc.json_value import JsonObject, JsonValue
 from chain_node.rpc.method import Call, Method, Session
-from chain_node.rpc.params import Params, shorten
+from chain_node.rpc.methods_state import SIGNED_TRANSACTION
+from chain_node.rpc.params import Params, shorten, to_data
 from chain_node.rpc.queries import Backend
 
 METHODS: Mapping[str, Method] = {
@@ -41,6 +42,8 @@ METHODS: Mapping[str, Method] = {
     **methods_debug.METHODS,
 }
 """Every method by its name."""
+
+_SEND = METHODS["eth_sendRawTransaction"]
 
 _METHOD_NAME_SIZE_MAX = 100
 
@@ -61,6 +64,11 @@ class Request:
     def is_slow(self) -> bool:
         """Whether it should run in a worker thread."""
         return self.method is not None and self.method.is_slow
+
+    @property
+    def is_submission(self) -> bool:
+        """Whether it sends a transaction; such requests are answered many at a time."""
+        return self.method is _SEND
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +111,31 @@ class Dispatcher:
             return _encode_error(request.id, request.error or RPCError(INTERNAL_ERROR, "internal error"))
         try:
             result = request.method.answer(Call(self.backend, self.filters, session, Params(request.params)))
-            encoded = orjson.dumps({"jsonrpc": "2.0", "id": request.id, "result": result})
+            encoded = _encode_result(request.id, result)
         except ChainError as error:
             return _encode_error(request.id, to_rpc_error(error))
         if len(encoded) > self.backend.limits.result_size_bytes:
             return _encode_error(request.id, RPCError(RESPONSE_TOO_LARGE, "response too large"))
         return encoded
+
+    async def submit(self, requests: Sequence[Request]) -> list[bytes]:
+        """Answer requests that send a transaction, all at once, as `answer` would one after the other."""
+        answers: list[bytes] = [b""] * len(requests)
+        raws: list[bytes] = []
+        indices: list[int] = []
+        for index, request in enumerate(requests):
+            try:
+                raws.append(Params(request.params).data(0, SIGNED_TRANSACTION))
+                indices.append(index)
+            except ChainError as error:
+                answers[index] = _encode_error(request.id, to_rpc_error(error))
+        for index, result in zip(indices, await self.backend.pool.submit_all(raws), strict=True):
+            request_id = requests[index].id
+            if isinstance(result, ChainError):
+                answers[index] = _encode_error(request_id, to_rpc_error(result))
+            else:
+                answers[index] = _encode_result(request_id, to_data(result))
+        return answers
 
     def write(self, body: Body, answers: list[bytes]) -> bytes:
         """Join the answers of a body; notifications get none."""
@@ -155,6 +182,10 @@ def _invalid(request_id: JsonValue, reason: str) -> Request:
 
 def _refusal(code: int, message: str) -> Body:
     return Body((Request(None, is_notification=False, error=RPCError(code, message)),), is_batch=False)
+
+
+def _encode_result(request_id: JsonValue, result: JsonValue) -> bytes:
+    return orjson.dumps({"jsonrpc": "2.0", "id": request_id, "result": result})
 
 
 def _encode_error(request_id: JsonValue, error: RPCError) -> bytes:

@@ -8,11 +8,12 @@ Source: Ethereum execution-apis, eth_newFilter and its relatives.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from secrets import token_hex
 from threading import Lock
 
-from chain_node.core.types import Hash32, Height
+from chain_node.core.types import Hash32, Height, Transaction
 from chain_node.rpc.block_choice import height_of
 from chain_node.rpc.errors import LIMIT_EXCEEDED, SERVER_ERROR, RPCError
 from chain_node.rpc.json_value import JsonObject, JsonValue
@@ -78,12 +79,14 @@ class FilterRegistry:
             self._polled_ms_by_id.pop(filter_id, None)
             return self._filter_by_id.pop(filter_id, None) is not None
 
-    def on_pending(self, transaction_hash: Hash32) -> None:
-        """Note a transaction that began to wait."""
+    def on_pending(self, transactions: Sequence[Transaction]) -> None:
+        """Note transactions that began to wait."""
+        if not self._filter_by_id:
+            return
         with self._lock:
             for installed in self._filter_by_id.values():
                 if isinstance(installed, _PendingFilter):
-                    installed.hashes.append(transaction_hash)
+                    installed.hashes.extend(transaction.hash for transaction in transactions)
 
     def changes(self, filter_id: str, now_ms: int) -> list[JsonValue]:
         """What came since the last poll.

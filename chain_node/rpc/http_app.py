@@ -1,8 +1,9 @@
 """The ASGI application: JSON-RPC over HTTP and WebSocket, health, metrics, and whatever is mounted beside them.
 
-`POST /` is answered here without a framework: a node answers hundreds of single requests a second on one core, and
-a framework's request and response objects would cost more than the request itself. Everything else goes through
-Starlette. Slow methods run in worker threads, all others on the event loop, which makes them one at a time.
+`POST /` is answered here without a framework: a node answers thousands of single requests a second on one core, and
+a framework's request and response objects would cost more than the request itself (`http_protocol.py` does without
+ASGI, too, where a request is plain). Everything else goes through Starlette. Slow methods run in worker threads, all
+others on the event loop, which makes them one at a time.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from itertools import groupby
+from time import perf_counter
 
 import structlog
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Summary, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.applications import Starlette
 from starlette.requests import Request as HTTPRequest
 from starlette.responses import JSONResponse, Response
@@ -21,9 +24,11 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from chain_node.core.errors import InvariantViolation
-from chain_node.rpc.dispatcher import Dispatcher, Request, internal_error
+from chain_node.rpc.dispatcher import Body, Dispatcher, Request, internal_error
 from chain_node.rpc.json_value import JsonValue
 from chain_node.rpc.method import Session
+from chain_node.rpc.request_times import RequestTimes
+from chain_node.rpc.submissions import Respond, Submissions
 from chain_node.rpc.subscriptions import SubscriptionHub
 from chain_node.rpc.websocket import serve_websocket
 
@@ -59,9 +64,9 @@ class RPCApp:
         self.hub = hub
         self._options = options
         self._executor = executor
-        self._seconds = Summary(
-            "tranchain_rpc_request_seconds", "Requests by method", ["method"], registry=options.metrics
-        )
+        self._times = RequestTimes(options.metrics)
+        self._submissions = Submissions(self._submit)
+        self._tasks: set[asyncio.Task[None]] = set()
         self.failed = asyncio.Event()
         """Set when a fact of our own code did not hold: whoever runs the server stops it."""
         self._starlette = Starlette(
@@ -82,29 +87,77 @@ class RPCApp:
         else:
             await self._starlette(scope, receive, send)
 
+    @property
+    def body_size_bytes_max(self) -> int:
+        """What one request may bring."""
+        return self.dispatcher.backend.limits.body_size_bytes
+
+    def accept(self, raw: bytes, respond: Respond) -> None:
+        """Answer a body, at once or later; what one fast request asks needs no task of its own."""
+        body = self.dispatcher.read(raw)
+        request = body.requests[0]
+        if body.is_batch or request.is_slow or request.is_notification:
+            task = asyncio.get_running_loop().create_task(self._respond_later(body, respond))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        elif request.is_submission:
+            self._submissions.add(request, respond)
+        else:
+            respond(self._answer_now(request, None))
+
     async def handle(self, raw: bytes, session: Session | None = None) -> bytes:
         """Answer a body; empty when it asks for no answer."""
-        body = self.dispatcher.read(raw)
-        answers = [await self._answer(request, session) for request in body.requests]
+        return await self._handle(self.dispatcher.read(raw), session)
+
+    async def _respond_later(self, body: Body, respond: Respond) -> None:
+        respond(await self._handle(body, None))
+
+    async def _handle(self, body: Body, session: Session | None) -> bytes:
+        answers: list[bytes] = []
+        for is_submission, group in groupby(body.requests, lambda request: request.is_submission):
+            if is_submission:
+                answers += await self._submit(list(group))
+            else:
+                answers += [await self._answer(request, session) for request in group]
         return self.dispatcher.write(body, answers)
 
-    async def _answer(self, request: Request, session: Session | None) -> bytes:
-        with self._seconds.labels(request.method_name or "unknown").time():
-            return await self._run(request, session)
-
-    async def _run(self, request: Request, session: Session | None) -> bytes:
+    async def _submit(self, requests: list[Request]) -> list[bytes]:
+        started = perf_counter()
         try:
-            if not request.is_slow:
-                return self.dispatcher.answer(request, session)
-            loop = asyncio.get_running_loop()
+            return await self.dispatcher.submit(requests)
+        except (Exception, InvariantViolation) as error:  # noqa: BLE001 - as in _answer_now
+            return [self._report(request, error) for request in requests]
+        finally:
+            self._times.add(requests[0].method_name, perf_counter() - started, len(requests))
+
+    async def _answer(self, request: Request, session: Session | None) -> bytes:
+        if not request.is_slow:
+            return self._answer_now(request, session)
+        started = perf_counter()
+        loop = asyncio.get_running_loop()
+        try:
             return await loop.run_in_executor(self._executor, self.dispatcher.answer, request, session)
-        except Exception:  # noqa: BLE001 - the border of the server: logged, and answered as our fault
-            _log.exception("method_failed", method=request.method_name)
-            return internal_error(request)
-        except InvariantViolation:
-            _log.exception("invariant_broken", method=request.method_name)
+        except (Exception, InvariantViolation) as error:  # noqa: BLE001 - as in _answer_now
+            return self._report(request, error)
+        finally:
+            self._times.add(request.method_name, perf_counter() - started)
+
+    def _answer_now(self, request: Request, session: Session | None) -> bytes:
+        started = perf_counter()
+        try:
+            return self.dispatcher.answer(request, session)
+        except (Exception, InvariantViolation) as error:  # noqa: BLE001 - the border of the server
+            return self._report(request, error)
+        finally:
+            self._times.add(request.method_name, perf_counter() - started)
+
+    def _report(self, request: Request, error: BaseException) -> bytes:
+        """Log what is our fault, and answer so; a fact of our own code that does not hold stops the node."""
+        is_invariant = isinstance(error, InvariantViolation)
+        _log.error("invariant_broken" if is_invariant else "method_failed", method=request.method_name, exc_info=error)
+        if is_invariant:
             self.failed.set()
-            return internal_error(request)
+        return internal_error(request)
 
     async def _serve_rpc(self, scope: Scope, receive: Receive, send: Send) -> None:
         cors = self._cors_headers(scope)
@@ -116,14 +169,13 @@ class RPCApp:
             return
         raw = await self._read_body(scope, receive)
         if raw is None:
-            limit = self.dispatcher.backend.limits.body_size_bytes
-            await _respond(send, 413, b'{"error":"the body is larger than %d bytes"}' % limit, cors)
+            await _respond(send, 413, b'{"error":"the body is larger than %d bytes"}' % self.body_size_bytes_max, cors)
             return
         await _respond(send, 200, await self.handle(raw), cors)
 
     async def _read_body(self, scope: Scope, receive: Receive) -> bytes | None:
         """The whole body; None when it is too large or the caller went away."""
-        limit = self.dispatcher.backend.limits.body_size_bytes
+        limit = self.body_size_bytes_max
         for name, value in scope["headers"]:
             if name == b"content-length" and (not value.isdigit() or int(value) > limit):
                 return None

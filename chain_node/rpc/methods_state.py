@@ -31,6 +31,9 @@ _ACCESS_LIST_STEPS_MAX = 100_000
 _ACCESS_LIST_TRIES_MAX = 8
 """Runs with the list of the run before; what a call touches may depend on the gas it has left."""
 
+SIGNED_TRANSACTION = "signed transaction"
+"""What errors call the parameter of eth_sendRawTransaction."""
+
 
 def _balance(call: Call) -> JsonValue:
     address = call.params.address(0)
@@ -79,7 +82,7 @@ def _proof(call: Call) -> JsonValue:
 
 
 def _send_raw_transaction(call: Call) -> JsonValue:
-    return to_data(call.backend.pool.submit(call.params.data(0, "signed transaction")))
+    return to_data(call.backend.pool.submit(call.params.data(0, SIGNED_TRANSACTION)))
 
 
 def _call(call: Call) -> JsonValue:

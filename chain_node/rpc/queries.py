@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from chain_node.core.errors import ChainError
 from chain_node.core.types import Address, Hash32, Height, Receipt, Transaction
 from chain_node.execution import (
     AccountOverride,
@@ -120,6 +121,10 @@ class TransactionIntake(Protocol):
             InvalidTransactionError: refused, with the reason.
             PoolFullError: no room now.
         """
+        ...
+
+    async def submit_all(self, raws: Sequence[bytes]) -> Sequence[Hash32 | ChainError]:
+        """Take many, in their order; for each one what `submit` gives or raises."""
         ...
 
     def get(self, transaction_hash: Hash32) -> Transaction | None:

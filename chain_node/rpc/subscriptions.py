@@ -9,7 +9,7 @@ Source: geth, "Real-time events" (eth_subscribe: newHeads, logs, newPendingTrans
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from secrets import token_hex
 
@@ -135,10 +135,12 @@ class SubscriptionHub:
                     for log in view_logs(block, receipts(block), subscription.query):
                         session.notify(subscription_id, log)
 
-    def on_pending(self, transaction: Transaction) -> None:
-        """Tell of a transaction that began to wait."""
+    def on_pending(self, transactions: Sequence[Transaction]) -> None:
+        """Tell of transactions that began to wait."""
         for session in self._sessions:
             for subscription_id, subscription in list(session.subscription_by_id.items()):
-                if subscription.kind == "newPendingTransactions":
+                if subscription.kind != "newPendingTransactions":
+                    continue
+                for transaction in transactions:
                     view = waiting_view(transaction) if subscription.is_full else to_data(transaction.hash)
                     session.notify(subscription_id, view)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,7 @@ class SimulatedNode:
             workers=Workers(
                 chain=Worker(machine.work_duration_us),  # type: ignore[arg-type]
                 votes=Worker(machine.work_duration_us),  # type: ignore[arg-type]
+                decoding=Worker(machine.work_duration_us),  # type: ignore[arg-type]
             ),
         )
         self.driver = parts.driver
@@ -70,8 +72,8 @@ class SimulatedNode:
         """Until cancelled."""
         await self.driver.run()
 
-    def _on_new(self, transaction: Transaction) -> None:
+    def _on_new(self, _: Sequence[Transaction]) -> None:
         self.driver.on_transaction()
 
-    def _on_submitted(self, transaction: Transaction) -> None:
-        self.peers.announce_transaction(transaction.raw)
+    def _on_submitted(self, transactions: Sequence[Transaction]) -> None:
+        self.peers.announce_transactions([transaction.raw for transaction in transactions])

@@ -123,7 +123,7 @@ class PlainNode:
     def on_message(self, message: Message) -> None:
         self.messages.append(message)
 
-    def on_transactions(self, encoded: Sequence[bytes]) -> Sequence[bytes]:
+    async def on_transactions(self, encoded: Sequence[bytes]) -> Sequence[bytes]:
         if BAD_TRANSACTION in encoded:
             raise InvalidTransactionError("bad")
         new = [one for one in encoded if one not in self.transactions]

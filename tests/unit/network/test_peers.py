@@ -80,7 +80,7 @@ def test_stranger_that_is_ahead_serves_blocks_and_nothing_else_is_said_to_it() -
         to_one.send(Transactions((b"theirs",)))
         to_one.send(LateSeals((late_seal(),)))
         to_one.send(GetBlocks(1, Height(0), 1))
-        one.peers.announce_transaction(b"another")
+        one.peers.announce_transactions([b"another"])
         await asyncio.sleep(0.2)
         assert (one.messages, one.transactions, one.heard_seals, one.link_changes) == ([], [], [], [])
         assert {type(frame) for frame in to_newer.sent} <= {Status, GetBlocks, Ping}
@@ -305,7 +305,7 @@ def test_transactions_leave_in_batches_and_are_passed_on_where_they_are_new() ->
         join(two, three)
         await asyncio.sleep(0.3)
         for number in range(40):
-            one.peers.announce_transaction(b"%d" % number)
+            one.peers.announce_transactions([b"%d" % number])
         await asyncio.sleep(0.1)
         assert [frame for frame in to_two.sent if isinstance(frame, Transactions)] == [
             Transactions(tuple(b"%d" % number for number in range(40)))

@@ -110,7 +110,7 @@ class Running:
             Pool(),
             now_ms,
             lambda _: self.parts.driver.on_transaction(),
-            lambda transaction: self.peers.announce_transaction(transaction.raw),
+            lambda new: self.peers.announce_transactions([transaction.raw for transaction in new]),
         )
         self.parts = assemble(
             chain=self.chain,
@@ -122,7 +122,7 @@ class Running:
             private_key=self.machine.key,
             clock_ms=now_ms,
             build_budget_ms=400,
-            workers=Workers(chain=ThreadPoolExecutor(1), votes=ThreadPoolExecutor(1)),
+            workers=Workers(chain=ThreadPoolExecutor(1), votes=ThreadPoolExecutor(1), decoding=ThreadPoolExecutor(1)),
         )
         identity = Identity(
             chain_id=self.genesis.chain_id,

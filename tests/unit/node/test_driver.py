@@ -66,7 +66,7 @@ class Stage:
         self.chain = Chain(genesis, self.store, engine)
         self.votes = Votes(directory / "votes.log")
         self.intake = Intake(self.chain, Pool(), now_ms, lambda _: self.driver.on_transaction())
-        self.workers = Workers(chain=ThreadPoolExecutor(1), votes=ThreadPoolExecutor(1))
+        self.workers = Workers(chain=ThreadPoolExecutor(1), votes=ThreadPoolExecutor(1), decoding=ThreadPoolExecutor(1))
         self.driver = assemble(
             chain=self.chain,
             store=self.store,

@@ -87,7 +87,7 @@ class MemoryNode:
         self.validators = Validators(self.chain, self.store)
         self.maker = BlockMaker(parsed, self.engine, self.store.block_hash)
         self.new: list[Transaction] = []
-        self.intake = Intake(self.chain, Pool(), lambda: self.now_ms, self.new.append)
+        self.intake = Intake(self.chain, Pool(), lambda: self.now_ms, self.new.extend)
         info = NodeInfo(
             client_version="test/v1",
             validator=address_of(VALIDATOR_KEY),

@@ -164,7 +164,7 @@ def test_subscriber_hears_heads_logs_and_pending_transactions_until_it_unsubscri
         pending = await connection.ask("eth_subscribe", "newPendingTransactions")
         whole = await connection.ask("eth_subscribe", "newPendingTransactions", True)
         node.send(ECHO, bytes(32), nonce=0)
-        served.hub.on_pending(node.new[0])
+        served.hub.on_pending(node.new[:1])
         first, second = await connection.hear(), await connection.hear()
         assert first["params"] == {"subscription": pending, "result": hex_of(node.new[0].hash)}
         assert second["params"]["subscription"] == whole

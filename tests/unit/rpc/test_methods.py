@@ -215,7 +215,7 @@ def test_filters_give_only_what_is_new(node: MemoryNode) -> None:
     blocks = node.result("eth_newBlockFilter")
     pending = node.result("eth_newPendingTransactionFilter")
     sent = node.send(ECHO, word(1), nonce=0)
-    node.dispatcher.filters.on_pending(node.new[0].hash)
+    node.dispatcher.filters.on_pending(node.new[:1])
     head = node.mine()
     assert [int(log["data"], 16) for log in node.result("eth_getFilterChanges", logs)] == [1]
     assert node.result("eth_getFilterChanges", blocks) == [hex_of(head.hash)]
