@@ -5,11 +5,14 @@ Exported are the usual `process_cpu_seconds_total` and `process_resident_memory_
 
 import asyncio
 import os
+import threading
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from client.bench.wire import Node
+from client.bench.wire import Node, Target
 from client.sdk.errors import ConfigError, UnavailableError
 
 SAMPLE_S = 1.0
@@ -102,9 +105,35 @@ class MetricsMeter:
 Meter = ProcessMeter | MetricsMeter
 
 
+def make_meters(targets: Sequence[Target], pids: Sequence[int]) -> list[Meter]:
+    """Return a meter for each node: of its process where that is known, else of what it exports."""
+    if pids:
+        return [ProcessMeter(target.place, pid) for target, pid in zip(targets, pids, strict=True)]
+    return [MetricsMeter(target.place, Node(target)) for target in targets]
+
+
 async def watch_usage(meters: list[Meter]) -> None:
     """Look again and again until cancelled, one look at once."""
     while True:
         for meter in meters:
             await meter.look()
         await asyncio.sleep(SAMPLE_S)
+
+
+@contextmanager
+def watch_in_background(meters: list[Meter]) -> Iterator[None]:
+    """Look again and again in a thread of its own while the block runs."""
+    stopping = threading.Event()
+
+    async def watch() -> None:
+        watching = asyncio.create_task(watch_usage(meters))
+        await asyncio.to_thread(stopping.wait)
+        watching.cancel()
+
+    thread = threading.Thread(target=asyncio.run, args=(watch(),))
+    thread.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        thread.join()

@@ -12,7 +12,7 @@ import uvloop
 from client.bench.checks import count_bad_receipts, differing_heights
 from client.bench.load import Lane, Sent
 from client.bench.prepare import Plan, Prepared
-from client.bench.resources import Meter, MetricsMeter, ProcessMeter, Usage, watch_usage
+from client.bench.resources import Meter, Usage, make_meters, watch_usage
 from client.bench.watch import Blocks, BlockWatch
 from client.bench.wire import Node, NodeRefusal
 from client.sdk.errors import RefusedError, TamperedError
@@ -48,7 +48,7 @@ def measure(plan: Plan, prepared: Prepared) -> Measured:
         TamperedError: the nodes have different blocks.
         ConfigError: no such process as the plan names.
     """
-    meters = _make_meters(plan)
+    meters = make_meters(plan.targets, plan.pids)
     try:
         return uvloop.run(_measure(plan, prepared, meters))
     except NodeRefusal as error:
@@ -90,12 +90,6 @@ async def _measure(plan: Plan, prepared: Prepared, meters: list[Meter]) -> Measu
         own_cpu_s=own_cpu_s,
         sending_s=sending_s,
     )
-
-
-def _make_meters(plan: Plan) -> list[Meter]:
-    if plan.pids:
-        return [ProcessMeter(target.place, pid) for target, pid in zip(plan.targets, plan.pids, strict=True)]
-    return [MetricsMeter(target.place, Node(target)) for target in plan.targets]
 
 
 async def _open_lanes(plan: Plan, prepared: Prepared, sent: Sent, watch: BlockWatch) -> list[Lane]:

@@ -13,6 +13,7 @@ from client.bench.report import make_report, summary_row
 from client.bench.run import measure
 from client.bench.wire import parse_target
 from client.bench.workloads import WORKLOADS
+from client.cli.bench_packs import pack
 from client.cli.session import Session, session_of
 from client.sdk.errors import ConfigError, RefusedError
 
@@ -96,6 +97,7 @@ for _workload in WORKLOADS.values():
         contract=_DEPLOYED if _workload.artifact else "It calls no contract.",
     )
     app.command(_workload.name, help=_about)(_load)
+app.command()(pack)
 
 
 def _count(transactions: int | None, rate: float | None, seconds: float | None) -> int:
