@@ -25,6 +25,16 @@ import numpy as np  # noqa: E402 - the path is set above
 from bench_failover import kill_figures  # noqa: E402
 from bench_figure import Figure, median_figure  # noqa: E402
 from bench_model import measure_model  # noqa: E402
+from bench_native import (  # noqa: E402
+    native_finality_ms,
+    native_growth,
+    native_net3_tps,
+    native_net4_tps,
+    native_net7_tps,
+    native_node1_tps,
+    native_rss_mb,
+    native_sync_tps,
+)
 from bench_network import (  # noqa: E402
     finality_ms,
     idle_core_share,
@@ -192,6 +202,14 @@ BENCHES: dict[str, Callable[[], dict[str, Figure]]] = {
     "import_xml_rows_per_s": import_xml_rows_per_s,
     "import_xml_rss_mb": import_xml_rows_per_s,
     "demo_seconds": demo_seconds,
+    "native_node1_tps": native_node1_tps,
+    "native_net3_tps": native_net3_tps,
+    "native_net4_tps": native_net4_tps,
+    "native_net7_tps": native_net7_tps,
+    "native_growth": native_growth,
+    "native_finality_p95_ms": native_finality_ms,
+    "native_sync_tps": native_sync_tps,
+    "native_rss_mb": native_rss_mb,
 }
 
 

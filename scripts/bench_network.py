@@ -97,7 +97,7 @@ def finality_ms() -> dict[str, Figure]:
         callers = [Caller(node) for node in loaded.network.nodes]
         generator = random.Random(4)
         for _ in range(RUNS):
-            times_ms = _measure_finality(loaded, callers, generator)
+            times_ms = measure_finality(loaded, callers, generator)
             halves.append(times_ms[len(times_ms) // 2])
             tails.append(times_ms[len(times_ms) * 95 // 100])
     conditions = (
@@ -110,7 +110,7 @@ def finality_ms() -> dict[str, Figure]:
     }
 
 
-def _measure_finality(loaded: Loaded, callers: list[Caller], generator: random.Random) -> list[float]:
+def measure_finality(loaded: Loaded, callers: list[Caller], generator: random.Random) -> list[float]:
     """Times of all transactions, ascending."""
     times_ms = []
     due = time.perf_counter()

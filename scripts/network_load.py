@@ -8,7 +8,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,12 +44,13 @@ class Loaded:
 
 
 @contextmanager
-def running_network(count: int, *options: str) -> Iterator[Loaded]:
+def running_network(count: int, *options: str, node_options: Sequence[str] = ()) -> Iterator[Loaded]:
     """Validators with these options of `tranchain-node genesis`, in a temporary directory, at work."""
     senders = [account_number(number) for number in range(SENDER_COUNT)]
     with tempfile.TemporaryDirectory(prefix="bench-network-") as directory:
         accounts = [Enrolled(sender) for sender in senders]
-        with make_network_of(Path(directory), count, *options, accounts=accounts) as network:
+        made = make_network_of(Path(directory), count, *options, accounts=accounts, node_options=node_options)
+        with made as network:
             contract = deploy(network.nodes[0], network.deployer)
             yield Loaded(network=network, senders=senders, contract=contract)
 

@@ -10,13 +10,13 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
 from client.bench.wire import Node
-from client.sdk.chain import ChainClient
 from client.sdk.errors import InvalidInputError, KeystoreError, RefusedError
-from client.sdk.hashing import address_text
+from client.sdk.hashing import address_bytes, address_text, keccak
 from client.sdk.keystore import unlock
 
 _ASKED_AT_ONCE = 50
 _NAMED_MAX = 3
+_ORGANISATION_OF = keccak(b"organisationOf(address)")[:4]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,11 +83,22 @@ def check_balances(senders: Sequence[Sender], needed_wei: int) -> None:
         )
 
 
-def check_enrolled(chain: ChainClient, accounts: Sequence[LocalAccount]) -> None:
-    """On a chain with members, refuse accounts that are none of them; elsewhere do nothing."""
-    if not chain.has_code(chain.registry):
-        return
-    strangers = [each.address for each in accounts if not chain.call("Consortium", "organisationOf", each.address)]
+async def find_strangers(node: Node, consortium: str, accounts: Sequence[LocalAccount]) -> list[str]:
+    """Return the accounts that no organisation of the consortium has enrolled."""
+    strangers: list[str] = []
+    for start in range(0, len(accounts), _ASKED_AT_ONCE):
+        asked = [str(each.address) for each in accounts[start : start + _ASKED_AT_ONCE]]
+        calls = [
+            ("eth_call", {"to": consortium, "data": f"0x{(_ORGANISATION_OF + bytes(12) + address_bytes(each)).hex()}"})
+            for each in asked
+        ]
+        found = await node.ask_all([(*call, "latest") for call in calls])
+        strangers += [each for each, answer in zip(asked, found, strict=True) if not int(str(answer), 16)]
+    return strangers
+
+
+def check_enrolled(strangers: Sequence[str]) -> None:
+    """Refuse to send from accounts that are no members."""
     if strangers:
         raise RefusedError(
             "the consortium", f"not enrolled: {_named(strangers)}", "give --accounts with keys of enrolled accounts"

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from eth_account.signers.local import LocalAccount
 
-from client.bench.accounts import Sender, check_balances, check_enrolled, look_up
+from client.bench.accounts import Sender, check_balances, check_enrolled, find_strangers, look_up
 from client.bench.load import Shipment
 from client.bench.signing import Unsigned, sign_all
 from client.bench.wire import Node, NodeRefusal, Target
@@ -77,7 +77,9 @@ def prepare(
         ConfigError: the nodes are not of one chain.
     """
     check_chains(plan.targets)
-    check_enrolled(chain, accounts)
+    if chain.has_code(chain.registry):
+        consortium = chain.address_of("Consortium")
+        check_enrolled(ask(plan.targets[0], lambda node: find_strangers(node, consortium, accounts)))
     address = contract
     if address is None and plan.workload.artifact is not None:
         address = chain.create(plan.workload.artifact, [], deployer)

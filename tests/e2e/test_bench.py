@@ -75,7 +75,12 @@ def test_packs_go_their_whole_way(consortium: Consortium, tmp_path: Path) -> Non
     report = consortium.ask(None, *line, *days, *size)
     assert (report["succeeded"], report["failed"], report["target_reached"]) == (1, 0, 1)
     assert [each["step"] for each in report["steps"]] == [
-        "whole cycle", "invite", "submit", "query", "score", "screen",
+        "whole cycle",
+        "invite",
+        "submit",
+        "query",
+        "score",
+        "screen",
     ]
     whole, *steps = (each["avg_ms"] for each in report["steps"])
     assert whole == pytest.approx(sum(steps), abs=0.1)
