@@ -1,4 +1,4 @@
-"""Networks whose nodes run the native engine, under the load of `tranchain bench`: what the native figures are taken on.
+"""Networks whose nodes run the native engine, under the load of `tranchain bench`: where native figures are taken.
 
 The nodes are told to run it (`--engine native`), so that they do not start where it is missing; what they wrote is
 looked at besides.
@@ -136,8 +136,8 @@ def describe(reports: Sequence[dict[str, Any]]) -> str:
     generator = last["generator"]
     return (
         f"last run: CPU seconds of the nodes {nodes}, of the load {generator['cpu_s']:.1f} "
-        f"({generator['cpu_us_per_transaction']:.0f} us a transaction), latency p95 {last['latency']['p95_ms']:.0f} ms; "
-        f"load average {os.getloadavg()[0]:.1f}"
+        f"({generator['cpu_us_per_transaction']:.0f} us a transaction), "
+        f"latency p95 {last['latency']['p95_ms']:.0f} ms; load average {os.getloadavg()[0]:.1f}"
     )
 
 
