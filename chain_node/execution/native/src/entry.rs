@@ -50,7 +50,7 @@ impl<'py> IntoPyObject<'py> for Word {
     type Error = PyErr;
 
     fn into_pyobject(self, py: Python<'py>) -> PyResult<Self::Output> {
-        if let Ok(small) = u128::try_from(self.0) {
+        if let Ok(small) = u64::try_from(self.0) {
             return Ok(small.into_pyobject(py)?.into_any());
         }
         let encoded = PyBytes::new(py, &self.0.to_be_bytes::<32>());

@@ -6,14 +6,26 @@
 
 pub mod entry;
 pub mod error;
+pub mod execute;
+mod py_database;
+mod py_engine;
+mod py_trace;
+mod py_transaction;
 pub mod state;
 pub mod store;
+pub mod transaction;
 
 use pyo3::prelude::*;
 
 /// The extension module `chain_node.execution.native._native`.
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("VERSION", env!("CARGO_PKG_VERSION"))?;
     module.add("NativeError", module.py().get_type::<error::NativeError>())?;
+    module.add_class::<py_database::PyDatabase>()?;
+    module.add_class::<py_engine::PyBlockExecution>()?;
+    module.add_class::<py_engine::PyExecuted>()?;
+    module.add_function(wrap_pyfunction!(py_transaction::decode_transactions, module)?)?;
+    module.add_function(wrap_pyfunction!(py_engine::run_on_alloc, module)?)?;
     Ok(())
 }

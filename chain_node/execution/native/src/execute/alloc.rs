@@ -27,7 +27,11 @@ pub struct AllocAccount {
 
 impl AllocAccount {
     fn code_hash(&self) -> B256 {
-        if self.code.is_empty() { KECCAK_EMPTY } else { keccak256(&self.code) }
+        if self.code.is_empty() {
+            KECCAK_EMPTY
+        } else {
+            keccak256(&self.code)
+        }
     }
 }
 
@@ -40,8 +44,19 @@ pub fn to_delta(alloc: Alloc) -> StateDelta {
     for (address, account) in alloc {
         let code_hash = account.code_hash();
         let record = Some((account.nonce, account.balance, code_hash));
-        let slots = account.slots.into_iter().filter(|(_, value)| !value.is_zero()).collect();
-        delta.accounts.insert(address, AccountChange { record, is_wiped: false, slots });
+        let slots = account
+            .slots
+            .into_iter()
+            .filter(|(_, value)| !value.is_zero())
+            .collect();
+        delta.accounts.insert(
+            address,
+            AccountChange {
+                record,
+                is_wiped: false,
+                slots,
+            },
+        );
         if !account.code.is_empty() {
             delta.codes.insert(code_hash, account.code);
         }
@@ -53,7 +68,10 @@ pub fn to_delta(alloc: Alloc) -> StateDelta {
 pub fn run_on(alloc: Alloc, environment: &Environment, request: CallRequest) -> Result<(Summary, Alloc)> {
     let sender = request.sender;
     let is_placed = request.create_at.is_some();
-    let codes = alloc.values().map(|account| (account.code_hash(), account.code.clone())).collect();
+    let codes = alloc
+        .values()
+        .map(|account| (account.code_hash(), account.code.clone()))
+        .collect();
     let mut state = BlockState::new(AllocState { alloc, codes }, Arc::new(ProgramCache::default()));
     let (summary, mut changes) = call(&mut state, environment, request)?;
     // A contract that is put at a chosen address is nobody's next one.
@@ -105,7 +123,12 @@ impl StateSource for AllocState {
     }
 
     fn storage(&self, address: Address, slot: U256) -> Result<U256> {
-        Ok(self.alloc.get(&address).and_then(|account| account.slots.get(&slot)).copied().unwrap_or_default())
+        Ok(self
+            .alloc
+            .get(&address)
+            .and_then(|account| account.slots.get(&slot))
+            .copied()
+            .unwrap_or_default())
     }
 
     fn code(&self, hash: B256) -> Result<Bytes> {

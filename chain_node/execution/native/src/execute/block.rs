@@ -10,6 +10,7 @@ use crate::execute::transaction_rules::{self, GAS_TRANSACTION_MIN, GasBounds, Re
 use crate::state::TrieUpdate;
 use crate::transaction::{self, Transaction};
 use alloy_primitives::{Address, B256, Bloom, Bytes};
+use alloy_trie::EMPTY_ROOT_HASH;
 use revm::context::ContextTr;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -32,6 +33,22 @@ pub struct Executed {
     pub receipts: Vec<Bytes>,
     /// In the order of the transactions.
     pub transaction_hashes: Vec<B256>,
+}
+
+impl Executed {
+    /// The result of a block without transactions that leaves this state.
+    pub fn of_genesis(update: TrieUpdate) -> Self {
+        Self {
+            update,
+            receipts_root: EMPTY_ROOT_HASH,
+            transactions_root: EMPTY_ROOT_HASH,
+            gas_used: 0,
+            logs_bloom: Bloom::ZERO,
+            log_addresses: Vec::new(),
+            receipts: Vec::new(),
+            transaction_hashes: Vec::new(),
+        }
+    }
 }
 
 /// A candidate that was not included.
@@ -97,7 +114,10 @@ impl<S: StateSource> BlockExecution<S> {
             bloom: Bloom::ZERO,
             log_addresses: BTreeSet::new(),
         };
-        Self { state: BlockState::new(source, programs), tally }
+        Self {
+            state: BlockState::new(source, programs),
+            tally,
+        }
     }
 
     /// Gas of the transactions included so far.
@@ -110,6 +130,11 @@ impl<S: StateSource> BlockExecution<S> {
         self.tally.gas_left()
     }
 
+    /// Bytes of the transactions included so far.
+    pub fn size_bytes(&self) -> usize {
+        self.tally.size_bytes
+    }
+
     /// Execute transactions in their order.
     ///
     /// `candidates` are encoded transactions that were decoded before, each with the sender that was recovered then.
@@ -119,16 +144,25 @@ impl<S: StateSource> BlockExecution<S> {
         let mut skipped = Vec::new();
         for (index, (raw, sender)) in candidates.iter().enumerate() {
             if self.tally.is_over(stop, gas_start) {
-                return Ok(Progress { reached: index, skipped });
+                return Ok(Progress {
+                    reached: index,
+                    skipped,
+                });
             }
             if let Err(refusal) = self.tally.include(&mut machine, raw.as_ref(), *sender, stop)? {
                 skipped.push(Skipped { index, refusal });
                 if matches!(stop, Stop::AtRefusal) {
-                    return Ok(Progress { reached: index + 1, skipped });
+                    return Ok(Progress {
+                        reached: index + 1,
+                        skipped,
+                    });
                 }
             }
         }
-        Ok(Progress { reached: candidates.len(), skipped })
+        Ok(Progress {
+            reached: candidates.len(),
+            skipped,
+        })
     }
 }
 
@@ -159,9 +193,7 @@ impl Tally {
 
     fn is_over(&self, stop: Stop, gas_start: u64) -> bool {
         match stop {
-            Stop::AfterGas { gas, .. } => {
-                self.gas_used - gas_start >= gas || self.gas_left() < GAS_TRANSACTION_MIN
-            }
+            Stop::AfterGas { gas, .. } => self.gas_used - gas_start >= gas || self.gas_left() < GAS_TRANSACTION_MIN,
             Stop::AtRefusal => false,
         }
     }
@@ -196,7 +228,10 @@ impl Tally {
         transaction: Transaction<'_>,
         sender: Address,
     ) -> Result<std::result::Result<Message, Refusal>> {
-        let bounds = GasBounds { available: self.gas_left(), per_transaction: self.gas_per_transaction };
+        let bounds = GasBounds {
+            available: self.gas_left(),
+            per_transaction: self.gas_per_transaction,
+        };
         let intrinsic_gas = match transaction_rules::check_place(&transaction, &self.environment, bounds) {
             Ok(intrinsic_gas) => intrinsic_gas,
             Err(refusal) => return Ok(Err(refusal)),
@@ -213,7 +248,8 @@ impl Tally {
         let bloom = logs_bloom(&logs);
         self.bloom.accrue_bloom(&bloom);
         self.log_addresses.extend(logs.iter().map(|log| log.address));
-        self.receipts.push(encode_receipt(kind, is_success, self.gas_used, &bloom, &logs).into());
+        self.receipts
+            .push(encode_receipt(kind, is_success, self.gas_used, &bloom, &logs).into());
         self.hashes.push(hash);
         self.size_bytes += raw.len();
         self.raws.push(Bytes::copy_from_slice(raw));

@@ -2,9 +2,10 @@
 
 use crate::error::{Error, Result};
 use crate::execute::source::StateSource;
-use crate::state::{AccountChange, StateDelta};
+use crate::state::{AccountChange, AccountRecord, StateDelta};
 use alloy_primitives::map::{AddressMap, B256Map, U256Map};
 use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_trie::EMPTY_ROOT_HASH;
 use revm::Database;
 use revm::bytecode::Bytecode;
 use revm::database_interface::DBErrorMarker;
@@ -66,15 +67,26 @@ impl Entry {
     fn into_change(self) -> Option<AccountChange> {
         let Some(now) = self.now else {
             let is_removed = self.before.is_some();
-            return is_removed.then(|| AccountChange { record: None, is_wiped: true, slots: BTreeMap::new() });
+            return is_removed.then(|| AccountChange {
+                record: None,
+                is_wiped: true,
+                slots: BTreeMap::new(),
+            });
         };
         let is_wiped = self.is_wiped;
-        let changed = self.slots.into_iter().filter(|(_, slot)| is_wiped || slot.before != slot.now);
+        let changed = self
+            .slots
+            .into_iter()
+            .filter(|(_, slot)| is_wiped || slot.before != slot.now);
         let slots: BTreeMap<U256, U256> = changed.map(|(key, slot)| (key, slot.now)).collect();
         if slots.is_empty() && !is_wiped && self.before.as_ref() == Some(&now) {
             return None;
         }
-        Some(AccountChange { record: Some((now.nonce, now.balance, now.code_hash)), is_wiped, slots })
+        Some(AccountChange {
+            record: Some((now.nonce, now.balance, now.code_hash)),
+            is_wiped,
+            slots,
+        })
     }
 }
 
@@ -118,10 +130,20 @@ impl<S: StateSource> BlockState<S> {
 
     /// Give an account code outside of any transaction.
     pub fn set_code(&mut self, address: Address, code: Bytes) -> Result<()> {
-        let hash = if code.is_empty() { KECCAK_EMPTY } else { alloy_primitives::keccak256(&code) };
+        let hash = if code.is_empty() {
+            KECCAK_EMPTY
+        } else {
+            alloy_primitives::keccak256(&code)
+        };
         self.code.insert(hash, Bytecode::new_legacy(code.clone()));
         self.new_codes.insert(hash, code);
         self.modify(address, |account| account.code_hash = hash)
+    }
+
+    /// Set all slots of an account to 0 outside of any transaction.
+    pub fn clear_slots(&mut self, address: Address) -> Result<()> {
+        self.entry(address)?.wipe();
+        Ok(())
     }
 
     /// Set a slot outside of any transaction.
@@ -155,7 +177,16 @@ impl<S: StateSource> BlockState<S> {
             // Touched and empty: removed by EIP-161.
             return entry.remove();
         }
-        entry.now = Some(AccountInfo { code: None, ..account.info });
+        let code_hash = if account.info.code_hash.is_zero() {
+            KECCAK_EMPTY
+        } else {
+            account.info.code_hash
+        };
+        entry.now = Some(AccountInfo {
+            code: None,
+            code_hash,
+            ..account.info
+        });
         for (key, slot) in account.storage {
             if slot.is_changed() {
                 entry.slots.entry(key).or_default().now = slot.present_value;
@@ -166,8 +197,16 @@ impl<S: StateSource> BlockState<S> {
     /// What all transactions changed together.
     pub fn into_delta(self) -> (S, StateDelta) {
         let accounts = self.entries.into_iter();
-        let accounts = accounts.filter_map(|(address, entry)| Some((address, entry.into_change()?))).collect();
-        (self.source, StateDelta { accounts, codes: self.new_codes })
+        let accounts = accounts
+            .filter_map(|(address, entry)| Some((address, entry.into_change()?)))
+            .collect();
+        (
+            self.source,
+            StateDelta {
+                accounts,
+                codes: self.new_codes,
+            },
+        )
     }
 
     fn entry(&mut self, address: Address) -> Result<&mut Entry> {
@@ -175,16 +214,28 @@ impl<S: StateSource> BlockState<S> {
         match self.entries.entry(address) {
             Place::Occupied(place) => Ok(place.into_mut()),
             Place::Vacant(place) => {
-                let before = self.source.account(address)?.map(|record| AccountInfo {
-                    balance: record.balance,
-                    nonce: record.nonce,
-                    code_hash: record.code_hash,
-                    account_id: None,
-                    code: None,
-                });
-                Ok(place.insert(Entry { now: before.clone(), before, ..Entry::default() }))
+                let before = self.source.account(address)?.map(info_of);
+                Ok(place.insert(Entry {
+                    now: before.clone(),
+                    before,
+                    ..Entry::default()
+                }))
             }
         }
+    }
+}
+
+fn info_of(record: AccountRecord) -> AccountInfo {
+    // An account with slots alone cannot be overwritten by a creation (EIP-7610). revm looks at nonce and code only,
+    // and takes a code hash of zero for no code, but also for something that is there.
+    let is_slots_alone =
+        record.code_hash == KECCAK_EMPTY && record.nonce == 0 && record.storage_root != EMPTY_ROOT_HASH;
+    AccountInfo {
+        balance: record.balance,
+        nonce: record.nonce,
+        code_hash: if is_slots_alone { B256::ZERO } else { record.code_hash },
+        account_id: None,
+        code: None,
     }
 }
 
@@ -217,7 +268,13 @@ impl<S: StateSource> Database for BlockState<S> {
             return Ok(U256::ZERO);
         }
         let value = self.source.storage(address, key)?;
-        self.entry(address)?.slots.insert(key, Slot { before: value, now: value });
+        self.entry(address)?.slots.insert(
+            key,
+            Slot {
+                before: value,
+                now: value,
+            },
+        );
         Ok(value)
     }
 

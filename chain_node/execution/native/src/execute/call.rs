@@ -41,7 +41,9 @@ pub struct AccountOverride {
     pub nonce: Option<u64>,
     /// Runtime code.
     pub code: Option<Bytes>,
-    /// Slots to change; the others stay.
+    /// Whether all other slots are 0; otherwise they stay.
+    pub is_storage_replaced: bool,
+    /// Slots to change.
     pub slots: Vec<(U256, U256)>,
 }
 
@@ -55,7 +57,9 @@ pub fn call<S: StateSource>(
 ) -> Result<(Summary, EvmState)> {
     let intrinsic_gas = intrinsic_gas(&request.data, &request.access_list, request.to.is_none());
     check_intrinsic_gas(request.gas, intrinsic_gas)?;
-    let balance = state.account(request.sender)?.map_or(U256::ZERO, |account| account.balance);
+    let balance = state
+        .account(request.sender)?
+        .map_or(U256::ZERO, |account| account.balance);
     check_balance(balance, U512::from(request.value)).map_err(Error::from)?;
     let message = Message {
         sender: request.sender,
@@ -88,6 +92,9 @@ pub fn apply_overrides<S: StateSource>(
         }
         if let Some(code) = pretended.code {
             state.set_code(address, code)?;
+        }
+        if pretended.is_storage_replaced {
+            state.clear_slots(address)?;
         }
         for (slot, value) in pretended.slots {
             state.set_slot(address, slot, value)?;

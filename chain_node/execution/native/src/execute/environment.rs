@@ -22,7 +22,10 @@ impl Fork {
             "istanbul" => Ok(Fork::Istanbul),
             "berlin" => Ok(Fork::Berlin),
             "london" => Ok(Fork::London),
-            _ => Err(Error::new(Kind::Failed, format!("fork {name:?}, expected istanbul, berlin or london"))),
+            _ => Err(Error::new(
+                Kind::Failed,
+                format!("fork {name:?}, expected istanbul, berlin or london"),
+            )),
         }
     }
 
@@ -103,7 +106,9 @@ mod tests {
     #[test]
     fn schedule_at_a_forks_first_height_gives_that_fork() {
         let schedule = Schedule::new(vec![(7, Fork::London), (0, Fork::Istanbul), (3, Fork::Berlin)]).unwrap();
-        let forks: Vec<_> = [0, 2, 3, 6, 7, u64::MAX].map(|height| schedule.fork_at(height).name()).to_vec();
+        let forks: Vec<_> = [0, 2, 3, 6, 7, u64::MAX]
+            .map(|height| schedule.fork_at(height).name())
+            .to_vec();
         assert_eq!(forks, ["istanbul", "istanbul", "berlin", "berlin", "london", "london"]);
     }
 

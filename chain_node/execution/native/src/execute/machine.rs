@@ -193,7 +193,11 @@ where
         if let (Some(address), FrameInput::Create(inputs)) = (self.create_at, &mut frame_input) {
             inputs.set_scheme(CreateScheme::Custom { address });
         }
-        Ok(Some(FrameInit { depth: 0, memory, frame_input }))
+        Ok(Some(FrameInit {
+            depth: 0,
+            memory,
+            frame_input,
+        }))
     }
 
     fn reimburse_caller(&self, evm: &mut E, result: &mut FrameResult) -> std::result::Result<(), Self::Error> {
@@ -201,7 +205,10 @@ where
         if self.is_transaction && tx.gas_price > 0 {
             let gas = result.gas();
             let gas_left = U256::from(gas.remaining()) + U256::from(gas.refunded());
-            journal.load_account_mut(tx.caller)?.data.incr_balance(gas_left * U256::from(tx.gas_price));
+            journal
+                .load_account_mut(tx.caller)?
+                .data
+                .incr_balance(gas_left * U256::from(tx.gas_price));
         }
         Ok(())
     }

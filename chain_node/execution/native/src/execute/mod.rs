@@ -11,6 +11,7 @@ pub mod environment;
 pub mod machine;
 pub mod receipt;
 pub mod source;
+pub mod trace;
 pub mod transaction_rules;
 pub mod words;
 

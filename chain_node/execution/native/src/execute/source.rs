@@ -27,7 +27,10 @@ pub struct StoredState {
 impl StoredState {
     /// The state with this root.
     pub fn open(database: Arc<Database>, root: B256) -> Result<Self> {
-        Ok(Self { view: database.view(root)?, database })
+        Ok(Self {
+            view: database.view(root)?,
+            database,
+        })
     }
 
     /// The state itself.

@@ -1,6 +1,6 @@
 //! Whether a transaction can be included at a place of a block, and in which words it is refused otherwise.
 //!
-//! Source: Ethereum Yellow Paper, section 6; EIP-1559, EIP-2028, EIP-2930.
+//! Source: Ethereum Yellow Paper, section 6; EIP-1559, EIP-2028, EIP-2930, EIP-3607.
 
 use crate::error::{Error, Kind};
 use crate::execute::environment::Environment;
@@ -39,7 +39,14 @@ impl Refusal {
 
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
-        Error::new(if refusal.is_final { Kind::RefusedFinal } else { Kind::Refused }, refusal.reason)
+        Error::new(
+            if refusal.is_final {
+                Kind::RefusedFinal
+            } else {
+                Kind::Refused
+            },
+            refusal.reason,
+        )
     }
 }
 
@@ -65,27 +72,35 @@ pub struct GasBounds {
 }
 
 /// Check a transaction against its place, before its sender is read; gives its intrinsic gas.
-pub fn check_place(
-    transaction: &Transaction<'_>,
-    environment: &Environment,
-    gas: GasBounds,
-) -> Result<u64, Refusal> {
+pub fn check_place(transaction: &Transaction<'_>, environment: &Environment, gas: GasBounds) -> Result<u64, Refusal> {
     let fork = environment.fork;
     if transaction.kind > fork.transaction_type_max() {
         let reason = format!("transaction type {} is not known to {}", transaction.kind, fork.name());
         return Err(Refusal::new(true, reason));
     }
-    if let Some(chain_id) = transaction.chain_id.filter(|chain_id| *chain_id != U256::from(environment.chain_id)) {
-        return Err(Refusal::new(true, format!("chain id {chain_id}, expected {}", environment.chain_id)));
+    if let Some(chain_id) = transaction
+        .chain_id
+        .filter(|chain_id| *chain_id != U256::from(environment.chain_id))
+    {
+        return Err(Refusal::new(
+            true,
+            format!("chain id {chain_id}, expected {}", environment.chain_id),
+        ));
     }
     let asked = transaction.gas;
     if asked > gas.per_transaction {
-        return Err(Refusal::new(true, format!("gas {asked}, at most {} per transaction", gas.per_transaction)));
+        return Err(Refusal::new(
+            true,
+            format!("gas {asked}, at most {} per transaction", gas.per_transaction),
+        ));
     }
     let intrinsic = intrinsic_gas(transaction.data, &transaction.access_list, transaction.to.is_none());
     check_intrinsic_gas(asked, intrinsic)?;
     if asked > gas.available {
-        return Err(Refusal::new(false, format!("gas {asked}, {} left in the block", gas.available)));
+        return Err(Refusal::new(
+            false,
+            format!("gas {asked}, {} left in the block", gas.available),
+        ));
     }
     Ok(intrinsic)
 }
@@ -93,7 +108,10 @@ pub fn check_place(
 /// The gas must cover what a message costs before its code runs.
 pub fn check_intrinsic_gas(gas: u64, intrinsic: u64) -> Result<(), Refusal> {
     if gas < intrinsic {
-        return Err(Refusal::new(true, format!("intrinsic gas too low: have {gas}, want {intrinsic}")));
+        return Err(Refusal::new(
+            true,
+            format!("intrinsic gas too low: have {gas}, want {intrinsic}"),
+        ));
     }
     Ok(())
 }
@@ -111,15 +129,22 @@ pub fn check_sender(
         let reason = format!("nonce too {relation}: got {}, expected {nonce}", transaction.nonce);
         return Err(Refusal::new(is_low, reason));
     }
+    if sender.is_some_and(|account| !account.is_empty_code_hash() && !account.code_hash.is_zero()) {
+        return Err(Refusal::new(false, "the sender is a contract".to_owned()));
+    }
     let base_fee = U256::from(environment.base_fee);
     if transaction.max_fee_per_gas < base_fee {
-        let reason = format!("max fee per gas {} below base fee {base_fee}", transaction.max_fee_per_gas);
+        let reason = format!(
+            "max fee per gas {} below base fee {base_fee}",
+            transaction.max_fee_per_gas
+        );
         return Err(Refusal::new(false, reason));
     }
     let cost = U512::from(transaction.gas) * U512::from(transaction.max_fee_per_gas) + U512::from(transaction.value);
     check_balance(balance, cost)?;
-    let gas_price =
-        transaction.max_fee_per_gas.min(base_fee.saturating_add(transaction.max_priority_fee_per_gas));
+    let gas_price = transaction
+        .max_fee_per_gas
+        .min(base_fee.saturating_add(transaction.max_priority_fee_per_gas));
     // Only an account with 2^142 wei and more gets this far: revm keeps gas prices in 128 bits.
     u128::try_from(gas_price).map_err(|_| Refusal::new(true, format!("gas price {gas_price} does not fit 128 bits")))
 }
@@ -127,7 +152,10 @@ pub fn check_sender(
 /// The sender must have what a message costs.
 pub fn check_balance(balance: U256, cost: U512) -> Result<(), Refusal> {
     if U512::from(balance) < cost {
-        return Err(Refusal::new(false, format!("insufficient funds: have {balance}, want {cost}")));
+        return Err(Refusal::new(
+            false,
+            format!("insufficient funds: have {balance}, want {cost}"),
+        ));
     }
     Ok(())
 }

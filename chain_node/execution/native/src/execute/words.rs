@@ -22,12 +22,18 @@ pub struct Summary {
 pub fn summarise(outcome: Outcome) -> Summary {
     let gas_used = outcome.tx_gas_used();
     match outcome {
-        ExecutionResult::Success { output, .. } => {
-            Summary { is_success: true, return_data: output.into_data(), gas_used, error: None }
-        }
-        ExecutionResult::Revert { output, .. } => {
-            Summary { is_success: false, return_data: output, gas_used, error: Some(REVERTED) }
-        }
+        ExecutionResult::Success { output, .. } => Summary {
+            is_success: true,
+            return_data: output.into_data(),
+            gas_used,
+            error: None,
+        },
+        ExecutionResult::Revert { output, .. } => Summary {
+            is_success: false,
+            return_data: output,
+            gas_used,
+            error: Some(REVERTED),
+        },
         ExecutionResult::Halt { reason, .. } => Summary {
             is_success: false,
             return_data: Bytes::new(),
@@ -44,10 +50,8 @@ pub fn describe_result(result: InstructionResult) -> Option<&'static str> {
     if result.is_ok() {
         return None;
     }
-    if result.is_revert() {
-        return Some(REVERTED);
-    }
     Some(match result {
+        InstructionResult::Revert => REVERTED,
         InstructionResult::OpcodeNotFound | InstructionResult::InvalidFEOpcode | InstructionResult::NotActivated => {
             INVALID_OPCODE
         }

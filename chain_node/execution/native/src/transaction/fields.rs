@@ -10,9 +10,10 @@ pub fn read_list<'i, 'a>(item: &'i Item<'a>, field: &str, size: Option<usize>) -
         return Err(Flaw::decode(0, format!("{field} as a list")));
     };
     match size {
-        Some(size) if items.len() != size => {
-            Err(Flaw::decode(0, format!("{field} with {size} items, got {}", items.len())))
-        }
+        Some(size) if items.len() != size => Err(Flaw::decode(
+            0,
+            format!("{field} with {size} items, got {}", items.len()),
+        )),
         _ => Ok(items),
     }
 }
@@ -66,7 +67,10 @@ pub fn read_recipient(item: &Item<'_>) -> Result<Option<Address>, Flaw> {
 
 /// (account, its storage keys) in the order of the transaction.
 pub fn read_access_list(item: &Item<'_>) -> Result<AccessList, Flaw> {
-    read_list(item, "access list", None)?.iter().map(read_access_entry).collect()
+    read_list(item, "access list", None)?
+        .iter()
+        .map(read_access_entry)
+        .collect()
 }
 
 fn read_access_entry(entry: &Item<'_>) -> Result<(Address, Vec<B256>), Flaw> {

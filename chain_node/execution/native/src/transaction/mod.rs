@@ -31,7 +31,10 @@ pub enum Flaw {
 
 impl Flaw {
     fn decode(offset: usize, expected: impl Into<String>) -> Self {
-        Flaw::Decode { offset, expected: expected.into() }
+        Flaw::Decode {
+            offset,
+            expected: expected.into(),
+        }
     }
 }
 
@@ -75,7 +78,9 @@ pub fn parse(raw: &[u8]) -> Result<Transaction<'_>, Flaw> {
         Some(0xc0..) => parse_legacy(raw),
         Some(1) => parse_access_list(raw),
         Some(2) => parse_fee_cap(raw),
-        Some(first) => Err(Flaw::Invalid(format!("transaction type {first} is not supported, expected 0, 1 or 2"))),
+        Some(first) => Err(Flaw::Invalid(format!(
+            "transaction type {first} is not supported, expected 0, 1 or 2"
+        ))),
     }
 }
 
@@ -118,7 +123,11 @@ impl Transaction<'_> {
     /// The encodings of all fields before v, r and s. The form is canonical, so they are where their sizes say.
     fn unsigned_payload(&self) -> &[u8] {
         let body = if self.kind > 0 { &self.raw[1..] } else { self.raw };
-        let prefix_size = if body[0] > 0xf7 { 1 + usize::from(body[0] - 0xf7) } else { 1 };
+        let prefix_size = if body[0] > 0xf7 {
+            1 + usize::from(body[0] - 0xf7)
+        } else {
+            1
+        };
         let signature_size: usize = [self.v, self.r, self.s].iter().map(alloy_rlp::Encodable::length).sum();
         &body[prefix_size..body.len() - signature_size]
     }
@@ -180,7 +189,9 @@ fn parse_fee_cap(raw: &[u8]) -> Result<Transaction<'_>, Flaw> {
     let priority_fee = read_scalar(&items[2], "max priority fee per gas")?;
     let fee = read_scalar(&items[3], "max fee per gas")?;
     if priority_fee > fee {
-        return Err(Flaw::Invalid(format!("max priority fee {priority_fee} is above max fee {fee}")));
+        return Err(Flaw::Invalid(format!(
+            "max priority fee {priority_fee} is above max fee {fee}"
+        )));
     }
     let common = read_common(&items[4..8])?;
     let signature = read_signature(&items[9..12])?;
@@ -254,5 +265,9 @@ fn read_common<'a>(items: &[Item<'a>]) -> Result<Common<'a>, Flaw> {
 
 fn read_signature(items: &[Item<'_>]) -> Result<(U256, U256, U256), Flaw> {
     let parity = read_small(&items[0], "signature parity", 1)?;
-    Ok((U256::from(parity), read_scalar(&items[1], "r")?, read_scalar(&items[2], "s")?))
+    Ok((
+        U256::from(parity),
+        read_scalar(&items[1], "r")?,
+        read_scalar(&items[2], "s")?,
+    ))
 }

@@ -74,7 +74,9 @@ fn read_long_size(raw: &[u8], start: usize, width: usize, end: usize) -> Result<
     if payload_start > end {
         return Err(Flaw::decode(start, NEEDED_PREFIX));
     }
-    let size = raw[start..payload_start].iter().fold(0usize, |size, byte| size << 8 | usize::from(*byte));
+    let size = raw[start..payload_start]
+        .iter()
+        .fold(0usize, |size, byte| size << 8 | usize::from(*byte));
     if raw[start] == 0 || size < 56 {
         return Err(Flaw::decode(start, "the shortest form of a length"));
     }
@@ -83,7 +85,11 @@ fn read_long_size(raw: &[u8], start: usize, width: usize, end: usize) -> Result<
 
 /// Append the prefix of a list with this many bytes of payload.
 pub fn put_list_prefix(out: &mut Vec<u8>, payload_size: usize) {
-    alloy_rlp::Header { list: true, payload_length: payload_size }.encode(out);
+    alloy_rlp::Header {
+        list: true,
+        payload_length: payload_size,
+    }
+    .encode(out);
 }
 
 /// Append a byte string.

@@ -22,11 +22,17 @@ pub fn recover(digest: B256, is_parity_odd: bool, r: U256, s: U256) -> Result<Ad
     let mut compact = [0u8; 64];
     compact[..32].copy_from_slice(&r.to_be_bytes::<32>());
     compact[32..].copy_from_slice(&s.to_be_bytes::<32>());
-    let parity = if is_parity_odd { RecoveryId::One } else { RecoveryId::Zero };
+    let parity = if is_parity_odd {
+        RecoveryId::One
+    } else {
+        RecoveryId::Zero
+    };
     let key = RecoverableSignature::from_compact(&compact, parity)
         .and_then(|signature| SECP256K1.recover_ecdsa(Message::from_digest(digest.0), &signature))
         .map_err(|_| flaw("recovers to no public key"))?;
-    Ok(Address::from_slice(&keccak256(&key.serialize_uncompressed()[1..])[12..]))
+    Ok(Address::from_slice(
+        &keccak256(&key.serialize_uncompressed()[1..])[12..],
+    ))
 }
 
 fn flaw(reason: &str) -> Flaw {
