@@ -21,6 +21,7 @@ from eth_account.signers.local import LocalAccount
 from client.bench.accounts import Sender
 from client.bench.prepare import Plan, prepare
 from client.bench.report import make_report
+from client.bench.resources import make_meters
 from client.bench.run import measure
 from client.bench.wire import parse_target
 from client.bench.workloads import RECORD_STORE, WORKLOADS, Call, Workload
@@ -85,7 +86,6 @@ class NativeNetwork:
         return time.perf_counter() - started
 
     def _plan(self, workload: Workload, transactions: int, connections: int) -> Plan:
-        pids = [node.process.pid for node in self.nodes if node.process is not None]
         return Plan(
             workload=workload,
             targets=[parse_target(node.url) for node in self.nodes],
@@ -95,13 +95,13 @@ class NativeNetwork:
             per_second=None,
             waiting_max=_WAITING_MAX if transactions > TRANSACTIONS else None,
             patience_s=60,
-            pids=pids,
         )
 
     def _run(self, plan: Plan) -> dict[str, Any]:
         deployer = self.network.deployer
+        pids = [node.process.pid for node in self.nodes if node.process is not None]
         prepared = prepare(plan, self.chain, self.accounts, deployer, contract=self.contract, tell=lambda _: None)
-        report = make_report(measure(plan, prepared))
+        report = make_report(measure(plan, prepared, make_meters(plan.targets, pids)))
         if report["failed"]:
             raise SystemExit(f"{report['failed']} of {plan.transactions} transactions failed: {report['failures']}")
         return report

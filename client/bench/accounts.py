@@ -16,6 +16,7 @@ from client.sdk.keystore import unlock
 
 _ASKED_AT_ONCE = 50
 _NAMED_MAX = 3
+_KEY_SIZE = 32
 _ORGANISATION_OF = keccak(b"organisationOf(address)")[:4]
 
 
@@ -108,6 +109,8 @@ def check_enrolled(strangers: Sequence[str]) -> None:
 def _account(line: str, path: Path, number: int) -> LocalAccount:
     try:
         key = bytes.fromhex(line.removeprefix("0x"))
+        if len(key) != _KEY_SIZE:
+            raise ValueError(f"{len(key)} bytes")
         PrivateKey(key)
     except ValueError as error:
         raise KeystoreError(f"{path}, line {number}", got="no private key", expected="64 hex digits") from error

@@ -48,9 +48,10 @@ def _draw_rates(axes: Axes, series: Sequence[Mapping[str, Any]]) -> None:
 
 def _draw_latencies(axes: Axes, series: Sequence[Mapping[str, Any]]) -> None:
     for name, colour, label in (("p50_ms", _HALF, "median"), ("p95_ms", _TAIL, "95th percentile")):
-        points = [(each["second"] + 0.5, each[name] / 1000) for each in series if each[name] is not None]
-        axes.plot(*zip(*points, strict=True), color=colour, marker="o", markersize=4, linewidth=2, label=label)
-    _style(axes, "latency in s, by second of sending")
+        known = [each for each in series if each[name] is not None]
+        seconds, values = [each["second"] + 0.5 for each in known], [each[name] / 1000 for each in known]
+        axes.plot(seconds, values, color=colour, marker="o", markersize=4, linewidth=2, label=label)
+    _style(axes, "latency in s")
 
 
 def _style(axes: Axes, label: str) -> None:
@@ -60,12 +61,12 @@ def _style(axes: Axes, label: str) -> None:
     axes.set_axisbelow(True)
     axes.tick_params(colors=_INK, labelsize=9)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=9, loc="upper right")
+    axes.legend(frameon=False, fontsize=9, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, borderaxespad=0.1)
 
 
 def _describe(conditions: Mapping[str, Any]) -> str:
     return (
-        f"seconds since the first was sent\n{conditions['client']}, {len(conditions['nodes'])} nodes, "
+        f"seconds since the first was sent\n{conditions['client']}, nodes: {len(conditions['nodes'])}, "
         f"{conditions['mode']}, {conditions['connections']} connections, batches of {conditions['batch']}, "
         f"{conditions['accounts']} accounts"
     )

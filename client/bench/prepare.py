@@ -12,6 +12,7 @@ from client.bench.load import Shipment
 from client.bench.signing import Unsigned, sign_all
 from client.bench.wire import Node, NodeRefusal, Target
 from client.bench.workloads import BENCH_TOKEN, TOKENS_EACH, Call, Workload, holders_in_calls
+from client.sdk.artifacts import load_artifact
 from client.sdk.chain import ChainClient
 from client.sdk.errors import ConfigError, RefusedError
 
@@ -38,8 +39,6 @@ class Plan:
     """At most so many transactions sent and not committed; None: no limit."""
     patience_s: float
     """How long to wait for a block with a transaction of ours."""
-    pids: Sequence[int] = ()
-    """Process of each node, in the order of `targets`; may be empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +76,8 @@ def prepare(
         ConfigError: the nodes are not of one chain.
     """
     check_chains(plan.targets)
+    if contract is not None:
+        _check_contract(chain, plan.workload, contract)
     if chain.has_code(chain.registry):
         consortium = chain.address_of("Consortium")
         check_enrolled(ask(plan.targets[0], lambda node: find_strangers(node, consortium, accounts)))
@@ -139,6 +140,13 @@ def check_chains(targets: Sequence[Target]) -> None:
                 got=f"chain {found[0]} with genesis block {found[1]}",
                 expected=f"chain {first[0]} with {first[1]}, as {targets[0].place} has",
             )
+
+
+def _check_contract(chain: ChainClient, workload: Workload, address: str) -> None:
+    if workload.artifact is None:
+        raise ConfigError("--contract", got=address, expected=f"none: {workload.name} calls no contract")
+    if chain.code(address) != load_artifact(workload.artifact).deployed_bytecode:
+        raise ConfigError("--contract", got=f"{address}, which has other code", expected="one that an earlier run made")
 
 
 async def _identify(node: Node) -> tuple[object, object]:

@@ -106,7 +106,13 @@ Meter = ProcessMeter | MetricsMeter
 
 
 def make_meters(targets: Sequence[Target], pids: Sequence[int]) -> list[Meter]:
-    """Return a meter for each node: of its process where that is known, else of what it exports."""
+    """Return a meter for each node: of its process where that is known, else of what it exports.
+
+    Raises:
+        ConfigError: no such process, or not one for each node.
+    """
+    if pids and len(pids) != len(targets):
+        raise ConfigError("--pid", got=f"{len(pids)} of them", expected=f"one for each of {len(targets)} nodes")
     if pids:
         return [ProcessMeter(target.place, pid) for target, pid in zip(targets, pids, strict=True)]
     return [MetricsMeter(target.place, Node(target)) for target in targets]

@@ -12,7 +12,7 @@ import uvloop
 from client.bench.checks import count_bad_receipts, differing_heights
 from client.bench.load import Lane, Sent
 from client.bench.prepare import Plan, Prepared
-from client.bench.resources import Meter, Usage, make_meters, watch_usage
+from client.bench.resources import Meter, Usage, watch_usage
 from client.bench.watch import Blocks, BlockWatch
 from client.bench.wire import Node, NodeRefusal
 from client.sdk.errors import RefusedError, TamperedError
@@ -39,16 +39,14 @@ class Measured:
     """How long it sent."""
 
 
-def measure(plan: Plan, prepared: Prepared) -> Measured:
+def measure(plan: Plan, prepared: Prepared, meters: list[Meter]) -> Measured:
     """Send everything, wait until it is in blocks everywhere, and check it.
 
     Raises:
         UnavailableError: a node ended.
         RefusedError: a node refuses what a measurement needs to ask.
         TamperedError: the nodes have different blocks.
-        ConfigError: no such process as the plan names.
     """
-    meters = make_meters(plan.targets, plan.pids)
     try:
         return uvloop.run(_measure(plan, prepared, meters))
     except NodeRefusal as error:

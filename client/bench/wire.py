@@ -7,7 +7,6 @@ where ease counts more. No retries here: an answer that does not come is reporte
 import asyncio
 import ssl
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -87,6 +86,7 @@ class Connection(asyncio.Protocol):
 
     def close(self) -> None:
         """Close without waiting."""
+        self.is_open = False
         if self._transport is not None:
             self._transport.close()
 
@@ -121,7 +121,6 @@ class Connection(asyncio.Protocol):
         self._parts = []
         status = self._parser.get_status_code()
         if not self._parser.should_keep_alive():
-            self.is_open = False
             self.close()
         if status == 200 or body[:1] in (b"{", b"["):
             self._answer(body, "")
@@ -218,8 +217,11 @@ async def _answered(connection: Connection, request: bytes) -> tuple[bytes | Non
             waiting.set_result((body, why))
 
     connection.send(request, take)
-    with suppress(TimeoutError):
+    try:
         async with asyncio.timeout(ANSWER_TIMEOUT_S):
             return await waiting
-    connection.close()
-    return None, f"no answer in {ANSWER_TIMEOUT_S:.0f} s"
+    except TimeoutError:
+        return None, f"no answer in {ANSWER_TIMEOUT_S:.0f} s"
+    finally:
+        if not waiting.done() or waiting.cancelled():
+            connection.close()  # its answer would be taken for that of the next request

@@ -10,6 +10,7 @@ from eth_account.signers.local import LocalAccount
 from client.bench.accounts import make_accounts, read_accounts
 from client.bench.prepare import Plan, prepare
 from client.bench.report import make_report, summary_row
+from client.bench.resources import make_meters
 from client.bench.run import measure
 from client.bench.wire import parse_target
 from client.bench.workloads import WORKLOADS
@@ -63,8 +64,8 @@ def _load(
 ) -> None:
     session = session_of(context)
     targets = [parse_target(url) for url in session.chain.rpc_url.split(",")]
-    if pid and len(pid) != len(targets):
-        raise ConfigError("--pid", got=f"{len(pid)} of them", expected=f"one for each of {len(targets)} nodes")
+    meters = make_meters(targets, pid or ())
+    _check_writable(png)
     plan = Plan(
         workload=WORKLOADS[str(context.command.name)],
         targets=targets,
@@ -74,15 +75,15 @@ def _load(
         per_second=rate,
         waiting_max=waiting_max,
         patience_s=patience,
-        pids=pid or (),
     )
     senders = _accounts(session, accounts or [], generate)
     deployer = session.identity.account if session.settings.keystore else senders[0]
-    session.console.note(f"{plan.transactions:,} transactions of {len(senders):,} accounts are signed …")
     with session.console.progress("signing", plan.transactions) as bar:
         prepared = prepare(plan, session.chain, senders, deployer, contract=contract, tell=bar.advance)
-    session.console.note("… and sent")
-    report = make_report(measure(plan, prepared))
+    session.console.note(
+        f"{plan.transactions:,} transactions of {len(senders):,} accounts are signed; now they are sent"
+    )
+    report = make_report(measure(plan, prepared, meters))
     if png is not None:
         from client.bench.plot import draw  # here, as a run without a picture need not load matplotlib
 
@@ -108,6 +109,12 @@ def _count(transactions: int | None, rate: float | None, seconds: float | None) 
             "--seconds", got="no --rate" if rate is None else "--transactions too", expected="--rate alone"
         )
     return max(1, round(rate * seconds))
+
+
+def _check_writable(png: Path | None) -> None:
+    """Refuse a picture that could not be written, before anything is measured."""
+    if png is not None and not png.absolute().parent.is_dir():
+        raise ConfigError("--png", got=png, expected="a file in a directory that exists")
 
 
 def _accounts(session: Session, files: list[Path], generate: int | None) -> list[LocalAccount]:

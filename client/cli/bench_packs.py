@@ -8,7 +8,7 @@ import typer
 
 from client.cli.policy_options import PolicyFile, draft_of
 from client.cli.session import session_of
-from client.sdk.errors import ConfigError, RefusedError
+from client.sdk.errors import RefusedError
 from client.sdk.keystore import unlock
 from client.sdk.quantities import parse_day
 
@@ -55,8 +55,7 @@ def pack(
     draft = draft_of(policy, expected_bad_rate=expected_bad_rate)
     found, _ = read_loans(tape, consents, mapping=load_mapping(mapping), skip_bad_rows=False)
     targets = [parse_target(url) for url in session.chain.rpc_url.split(",")]
-    if pid and len(pid) != len(targets):
-        raise ConfigError("--pid", got=f"{len(pid)} of them", expected=f"one for each of {len(targets)} nodes")
+    meters = make_meters(targets, pid or ())
     identities = [unlock(path, session.password) for path in (risk_control, originator)]
     parties = Parties(
         chain=session.chain,
@@ -83,7 +82,7 @@ def pack(
             timeout_s=timeout,
         )
         with session.console.progress("packs", packs) as bar:
-            cycles = run_cycles(plan, parties, make_meters(targets, pid or ()), tell=bar.advance)
+            cycles = run_cycles(plan, parties, meters, tell=bar.advance)
     session.console.result(make_pack_report(plan, cycles), title="Life cycles of packs")
     if cycles.failures:
         number, step, why = cycles.failures[0]
