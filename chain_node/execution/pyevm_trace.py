@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from eth.exceptions import Halt, VMError
+from eth.exceptions import Halt, Revert, VMError
 from eth.vm.code_stream import CodeStream
 from eth.vm.logic.invalid import InvalidOpcode
 
 from chain_node.core.genesis import Fork
 from chain_node.execution.pyevm_computation import COMPUTATION_BY_FORK
-from chain_node.execution.pyevm_transaction import Outcome, describe_error
+from chain_node.execution.pyevm_transaction import Outcome, describe_error, describe_failure
 from chain_node.execution.trace import CallFrame, StructLog, Trace, TraceOptions
 
 _SLOAD, _SSTORE, _SELF_DESTRUCT = 0x54, 0x55, 0xFF
@@ -132,10 +132,16 @@ class _TracingMachine:
 
     def run_code(self: Any) -> None:
         """Run the code instruction by instruction."""
+        if not self.msg.code:
+            return
         recorder = self.recorder
         self.code = CodeStream(self.msg.code)
         touched_slots: dict[int, int] = {}
-        for opcode in self.code:
+        opcodes = iter(self.code)
+        while True:
+            # Taken before the stream moves on, because it does not move for the STOP after the end of the code.
+            program_counter = self.code.program_counter
+            opcode = next(opcodes)
             operation = self.opcodes.get(opcode) or InvalidOpcode(opcode)
             if opcode in _CALL_OPERATIONS:
                 recorder.pending_kind = _CALL_OPERATIONS[opcode]
@@ -144,31 +150,34 @@ class _TracingMachine:
                 recorder.balances_at_destruction[address] = self.state.get_balance(address)
             try:
                 if recorder.is_wanted():
-                    self._run_recorded(operation, opcode, touched_slots)
+                    self._run_recorded(operation, opcode, program_counter, touched_slots)
                 else:
                     operation(computation=self)
             except Halt:
                 return
 
-    def _run_recorded(self: Any, operation: Any, opcode: int, touched_slots: dict[int, int]) -> None:
+    def _run_recorded(
+        self: Any, operation: Any, opcode: int, program_counter: int, touched_slots: dict[int, int]
+    ) -> None:
         recorder, meter = self.recorder, self.get_gas_meter()
-        program_counter, gas = max(0, self.code.program_counter - 1), meter.gas_remaining
+        gas = meter.gas_remaining
         captured = recorder.capture(self, opcode, touched_slots)
         index = recorder.reserve_step()
-        error = None
+        error, gas_left = None, None
         try:
             operation(computation=self)
         except Halt:
             raise
         except VMError as failure:
-            error = f"{type(failure).__name__}: {failure}"
+            error = describe_failure(failure)
+            gas_left = None if isinstance(failure, Revert) else 0
             raise
         finally:
             step = StructLog(
                 program_counter=program_counter,
                 operation=operation.mnemonic,
                 gas=gas,
-                gas_cost=gas - meter.gas_remaining,
+                gas_cost=gas - (meter.gas_remaining if gas_left is None else gas_left),
                 depth=self.msg.depth + 1,
                 error=error,
                 **captured,

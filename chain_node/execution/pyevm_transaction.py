@@ -8,7 +8,7 @@ Source: Ethereum Yellow Paper, section 6; EIP-1559, EIP-2028, EIP-2200, EIP-2930
 from typing import Any, NamedTuple
 
 from eth.constants import CREATE_CONTRACT_ADDRESS
-from eth.exceptions import ContractCreationCollision, Revert
+from eth.exceptions import ContractCreationCollision
 from eth.vm.forks.frontier.transaction_context import FrontierTransactionContext
 from eth.vm.message import Message
 
@@ -204,15 +204,16 @@ def make_call_result(outcome: Outcome) -> CallResult:
 
 def describe_error(computation: Any) -> str | None:
     """Why a computation failed, in the words clients know; None if it did not."""
-    if not computation.is_error:
-        return None
-    error = computation.error
-    if isinstance(error, Revert):
-        return "execution reverted"
+    return describe_failure(computation.error) if computation.is_error else None
+
+
+def describe_failure(error: Exception) -> str:
+    """What py-evm raised, in the words clients know; every engine uses the same."""
     return _ERROR_TEXTS.get(type(error).__name__, f"{type(error).__name__}: {error}")
 
 
 _ERROR_TEXTS = {
+    "Revert": "execution reverted",
     "OutOfGas": "out of gas",
     "InvalidInstruction": "invalid opcode",
     "InvalidJumpDestination": "invalid jump destination",
@@ -221,6 +222,8 @@ _ERROR_TEXTS = {
     "InsufficientStack": "stack underflow",
     "FullStack": "stack limit reached 1024",
     "OutOfBoundsRead": "return data out of bounds",
+    "ReservedBytesInCode": "invalid code: must not begin with 0xef",
+    "VMError": "precompile failed",
 }
 
 
