@@ -204,7 +204,12 @@ def make_call_result(outcome: Outcome) -> CallResult:
 
 def describe_error(computation: Any) -> str | None:
     """Why a computation failed, in the words clients know; None if it did not."""
-    return describe_failure(computation.error) if computation.is_error else None
+    if not computation.is_error:
+        return None
+    message = computation.msg
+    if not message.is_create and message.code_address in computation.precompiles:
+        return "precompile failed"
+    return describe_failure(computation.error)
 
 
 def describe_failure(error: Exception) -> str:
@@ -219,11 +224,11 @@ _ERROR_TEXTS = {
     "InvalidJumpDestination": "invalid jump destination",
     "WriteProtection": "write protection",
     "ContractCreationCollision": "contract address collision",
-    "InsufficientStack": "stack underflow",
-    "FullStack": "stack limit reached 1024",
+    # One text for both: revm does not tell them apart where DUP and SWAP reach below the stack.
+    "InsufficientStack": "stack underflow or overflow",
+    "FullStack": "stack underflow or overflow",
     "OutOfBoundsRead": "return data out of bounds",
     "ReservedBytesInCode": "invalid code: must not begin with 0xef",
-    "VMError": "precompile failed",
 }
 
 

@@ -31,7 +31,7 @@ class StructLog:
     gas: int
     """Left before the instruction."""
     gas_cost: int
-    """Spent by the instruction: for calls with all that was handed on and not returned; all that was left if it failed."""
+    """Spent by the instruction: for calls with all that was handed on and not returned; if it failed, all there was."""
     depth: int
     """1 for the transaction's own message."""
     stack: tuple[int, ...] | None

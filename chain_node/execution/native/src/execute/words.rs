@@ -2,7 +2,7 @@
 
 use crate::execute::machine::Outcome;
 use alloy_primitives::Bytes;
-use revm::context::result::{ExecutionResult, HaltReason};
+use revm::context::result::{ExecutionResult, HaltReason, OutOfGasError};
 use revm::interpreter::InstructionResult;
 
 /// What a finished message gives its caller.
@@ -56,14 +56,13 @@ pub fn describe_result(result: InstructionResult) -> Option<&'static str> {
             INVALID_OPCODE
         }
         InstructionResult::InvalidJump => INVALID_JUMP,
-        InstructionResult::StackUnderflow => UNDERFLOW,
-        InstructionResult::StackOverflow => OVERFLOW,
+        InstructionResult::StackUnderflow | InstructionResult::StackOverflow => STACK_BOUNDS,
         InstructionResult::OutOfOffset => OUT_OF_BOUNDS,
         InstructionResult::StateChangeDuringStaticCall | InstructionResult::CallNotAllowedInsideStatic => {
             WRITE_PROTECTION
         }
         InstructionResult::CreateCollision => COLLISION,
-        InstructionResult::PrecompileError => PRECOMPILE_FAILED,
+        InstructionResult::PrecompileError | InstructionResult::PrecompileOOG => PRECOMPILE_FAILED,
         InstructionResult::CreateContractStartingWithEF => RESERVED_BYTE,
         // Also code beyond its size limit: the gas for it can never suffice.
         _ => OUT_OF_GAS,
@@ -74,12 +73,13 @@ fn describe_halt(reason: &HaltReason) -> &'static str {
     match reason {
         HaltReason::OpcodeNotFound | HaltReason::InvalidFEOpcode | HaltReason::NotActivated => INVALID_OPCODE,
         HaltReason::InvalidJump => INVALID_JUMP,
-        HaltReason::StackUnderflow => UNDERFLOW,
-        HaltReason::StackOverflow => OVERFLOW,
+        HaltReason::StackUnderflow | HaltReason::StackOverflow => STACK_BOUNDS,
         HaltReason::OutOfOffset => OUT_OF_BOUNDS,
         HaltReason::StateChangeDuringStaticCall | HaltReason::CallNotAllowedInsideStatic => WRITE_PROTECTION,
         HaltReason::CreateCollision => COLLISION,
-        HaltReason::PrecompileError | HaltReason::PrecompileErrorWithContext(_) => PRECOMPILE_FAILED,
+        HaltReason::PrecompileError
+        | HaltReason::PrecompileErrorWithContext(_)
+        | HaltReason::OutOfGas(OutOfGasError::Precompile) => PRECOMPILE_FAILED,
         HaltReason::CreateContractStartingWithEF => RESERVED_BYTE,
         _ => OUT_OF_GAS,
     }
@@ -90,8 +90,8 @@ const INVALID_OPCODE: &str = "invalid opcode";
 const INVALID_JUMP: &str = "invalid jump destination";
 const WRITE_PROTECTION: &str = "write protection";
 const COLLISION: &str = "contract address collision";
-const UNDERFLOW: &str = "stack underflow";
-const OVERFLOW: &str = "stack limit reached 1024";
+/// revm does not tell them apart where DUP and SWAP reach below the stack.
+const STACK_BOUNDS: &str = "stack underflow or overflow";
 const OUT_OF_BOUNDS: &str = "return data out of bounds";
 const PRECOMPILE_FAILED: &str = "precompile failed";
 const RESERVED_BYTE: &str = "invalid code: must not begin with 0xef";
