@@ -81,6 +81,10 @@ def prepare(
     if chain.has_code(chain.registry):
         consortium = chain.address_of("Consortium")
         check_enrolled(ask(plan.targets[0], lambda node: find_strangers(node, consortium, accounts)))
+    first = plan.targets[0]
+    gas_price_wei = _PRICE_MARGIN * int(str(ask(first, lambda node: node.ask("eth_gasPrice"))), 16)
+    gas_wei = plan.workload.gas * gas_price_wei * -(-plan.transactions // len(accounts))
+    check_balances(ask(first, lambda node: look_up(node, accounts)), gas_wei)
     address = contract
     if address is None and plan.workload.artifact is not None:
         address = chain.create(plan.workload.artifact, [], deployer)
@@ -88,11 +92,7 @@ def prepare(
         token = chain.contract_at(BENCH_TOKEN, address)
         for holders in holders_in_calls([str(each.address) for each in accounts]):
             chain.send(token, "issue", [holders, TOKENS_EACH], deployer)
-    first = plan.targets[0]
-    gas_price_wei = _PRICE_MARGIN * int(str(ask(first, lambda node: node.ask("eth_gasPrice"))), 16)
-    senders = ask(first, lambda node: look_up(node, accounts))
-    gas_wei = plan.workload.gas * gas_price_wei * -(-plan.transactions // len(senders))
-    check_balances(senders, gas_wei)
+    senders = ask(first, lambda node: look_up(node, accounts))  # anew: one of them may have sent the above
     value_wei = int(min(each.balance_wei for each in senders) > gas_wei + plan.transactions)
     made = _make_calls(plan, senders, address, value_wei)
     unsigned = [_unsigned(plan, gas_price_wei, each) for each in made]
