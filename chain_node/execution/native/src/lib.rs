@@ -13,6 +13,8 @@ mod py_trace;
 mod py_transaction;
 pub mod state;
 pub mod store;
+#[cfg(test)]
+mod testing;
 pub mod transaction;
 
 use pyo3::prelude::*;

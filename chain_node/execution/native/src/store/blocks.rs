@@ -1,0 +1,113 @@
+//! Reading blocks, receipts, and where things are.
+
+use super::database::Database;
+use super::tables::{Table, number};
+use super::types::Location;
+use crate::error::{Error, Kind, Result};
+use alloy_primitives::{Address, B256, Bytes};
+use alloy_rlp::{Decodable, Header};
+use std::ops::Bound;
+
+/// Keys and values of a range, ascending.
+type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
+
+impl Database {
+    /// The encoded block.
+    pub fn block(&self, height: u64) -> Result<Option<Bytes>> {
+        self.get(|tables| tables.blocks, &height.to_be_bytes())
+    }
+
+    /// The hash of the block at this height.
+    pub fn block_hash(&self, height: u64) -> Result<Option<B256>> {
+        let found = self.get(|tables| tables.block_hashes, &height.to_be_bytes())?;
+        found
+            .map(|hash| B256::try_from(&hash[..]).map_err(|_| damaged("a block hash")))
+            .transpose()
+    }
+
+    /// The height of a block.
+    pub fn height_of(&self, block_hash: B256) -> Result<Option<u64>> {
+        Ok(self
+            .get(|tables| tables.heights, block_hash.as_slice())?
+            .map(|height| number(&height)))
+    }
+
+    /// The encoded receipts of a block.
+    pub fn receipts(&self, height: u64) -> Result<Option<Vec<Bytes>>> {
+        let found = self.get(|tables| tables.receipts, &height.to_be_bytes())?;
+        found
+            .map(|list| split_list(&list).map_err(|_| damaged("a list of receipts")))
+            .transpose()
+    }
+
+    /// Where a transaction was included.
+    pub fn transaction_location(&self, hash: B256) -> Result<Option<Location>> {
+        let found = self.get(|tables| tables.transactions, hash.as_slice())?;
+        let read = |place: Bytes| {
+            let index = place
+                .get(8..)
+                .and_then(|index| index.try_into().ok())
+                .map(u32::from_be_bytes);
+            Ok(Location {
+                height: number(&place),
+                index: index.ok_or_else(|| damaged("a location"))?,
+            })
+        };
+        found.map(read).transpose()
+    }
+
+    /// Height and filter of each block of the range, both ends included.
+    pub fn logs_blooms(&self, first: u64, last: u64) -> Result<Vec<(u64, Bytes)>> {
+        let pairs = self.range(|tables| tables.blooms, &first.to_be_bytes(), &last.to_be_bytes())?;
+        Ok(pairs
+            .into_iter()
+            .map(|(height, bloom)| (number(&height), bloom.into()))
+            .collect())
+    }
+
+    /// Heights in the range, both ends included, at which the contract logged; ascending.
+    pub fn heights_with_logs(&self, address: Address, first: u64, last: u64) -> Result<Vec<u64>> {
+        let [first, last] = [first, last].map(|height| [address.as_slice(), &height.to_be_bytes()].concat());
+        let pairs = self.range(|tables| tables.log_addresses, &first, &last)?;
+        Ok(pairs.iter().map(|(key, _)| number(&key[20..])).collect())
+    }
+
+    pub(super) fn get(&self, table: impl Fn(&super::tables::Tables) -> Table, key: &[u8]) -> Result<Option<Bytes>> {
+        self.environment()
+            .read(|transaction, tables| Ok(table(tables).get(transaction, key)?.map(Bytes::copy_from_slice)))
+    }
+
+    pub(super) fn range(
+        &self,
+        table: impl Fn(&super::tables::Tables) -> Table,
+        first: &[u8],
+        last: &[u8],
+    ) -> Result<Pairs> {
+        if first > last {
+            return Ok(Vec::new());
+        }
+        self.environment().read(|transaction, tables| {
+            let pairs = table(tables).range(transaction, &(Bound::Included(first), Bound::Included(last)))?;
+            pairs
+                .map(|pair| pair.map(|(key, value)| (key.to_vec(), value.to_vec())))
+                .collect()
+        })
+    }
+}
+
+/// The byte strings of an encoded list.
+fn split_list(list: &[u8]) -> alloy_rlp::Result<Vec<Bytes>> {
+    let mut rest = Header::decode_bytes(&mut &list[..], true)?;
+    let mut items = Vec::new();
+    while !rest.is_empty() {
+        items.push(Bytes::decode(&mut rest)?);
+    }
+    Ok(items)
+}
+
+fn damaged(what: &str) -> Error {
+    Error::new(
+        Kind::Unreadable,
+        format!("{what} does not decode; restore the store from a copy"),
+    )
+}
