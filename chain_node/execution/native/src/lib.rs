@@ -9,6 +9,7 @@ pub mod error;
 pub mod execute;
 mod py_database;
 mod py_engine;
+mod py_store;
 mod py_trace;
 mod py_transaction;
 pub mod state;

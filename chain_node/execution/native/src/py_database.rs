@@ -68,7 +68,9 @@ impl PyDatabase {
     /// Close the store; everything else then fails.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         run(py, || {
-            *self.store.write().unwrap_or_else(PoisonError::into_inner) = None;
+            if let Some(store) = self.store.write().unwrap_or_else(PoisonError::into_inner).take() {
+                store.close();
+            }
             Ok(())
         })
     }
