@@ -8,11 +8,11 @@ Source: Ethereum Yellow Paper, section 4.3; EIP-1559 (base fee); EIP-2718 (typed
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO
 
 from chain_node.core import rlp
-from chain_node.core.errors import DecodeError
+from chain_node.core.errors import DecodeError, InvalidInputError
 from chain_node.core.fields import UINT64_MAX, read_bytes, read_list, read_scalar
 from chain_node.core.limits import BLOCK_SIZE_BYTES_MAX, EXTRA_DATA_SIZE_BYTES_MAX
 from chain_node.core.transaction_codec import decode_transaction
@@ -20,8 +20,10 @@ from chain_node.core.trie import BLOOM_SIZE_BYTES
 from chain_node.core.types import Address, Block, Hash32, Header, Height, Log, Receipt, Transaction
 
 __all__ = [
+    "DecodeTransactions",
     "decode_block",
     "decode_blocks",
+    "decode_each",
     "decode_header",
     "decode_receipt",
     "decode_transaction",
@@ -101,7 +103,16 @@ def encode_block(block: Block) -> bytes:
     return rlp.wrap_list(encode_header(block.header) + transactions + rlp.EMPTY_LIST)
 
 
-def decode_block(raw: bytes) -> Block:
+DecodeTransactions = Callable[[Sequence[bytes]], Sequence[Transaction | InvalidInputError]]
+"""Decodes many transactions at once; for each one, or why it is none."""
+
+
+def decode_each(raws: Sequence[bytes]) -> list[Transaction]:
+    """Decode transactions one after the other; raises what the first bad one raises."""
+    return [decode_transaction(raw) for raw in raws]
+
+
+def decode_block(raw: bytes, decode_transactions: DecodeTransactions = decode_each) -> Block:
     """Decode a block and recover the sender of each transaction.
 
     Raises:
@@ -115,10 +126,8 @@ def decode_block(raw: bytes) -> Block:
     if ommers != rlp.EMPTY_LIST:
         raise DecodeError(offset=len(raw) - len(ommers), expected="an empty list of ommers")
     header = decode_header(header_raw)
-    transactions = [
-        decode_transaction(_transaction_bytes(body, start, end)) for start, end in rlp.iterate_list(body, 0, len(body))
-    ]
-    return Block(header, tuple(transactions))
+    raws = [_transaction_bytes(body, start, end) for start, end in rlp.iterate_list(body, 0, len(body))]
+    return Block(header, tuple(_good(one) for one in decode_transactions(raws)))
 
 
 def decode_blocks(stream: BinaryIO) -> Iterator[Block]:
@@ -183,6 +192,12 @@ def _transaction_bytes(raw: bytes, start: int, end: int) -> bytes:
     if payload[:1] >= b"\xc0":
         raise DecodeError(offset=start, expected="a legacy transaction as a list, not as a byte string")
     return payload
+
+
+def _good(decoded: Transaction | InvalidInputError) -> Transaction:
+    if isinstance(decoded, InvalidInputError):
+        raise decoded
+    return decoded
 
 
 def _read_block_bytes(stream: BinaryIO) -> bytes:

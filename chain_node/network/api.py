@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import NewType, Protocol
 
 from chain_node.consensus.qbft.messages import Message
-from chain_node.core.types import Address, Block, Hash32, Height
-from chain_node.network.frames import Frame, Goodbye, Hello, LateSeal
+from chain_node.core.errors import InvalidInputError
+from chain_node.core.types import Address, Block, Hash32, Height, Transaction
+from chain_node.network.frames import ConsensusMessage, Frame, Goodbye, Hello, LateSeal
 
 TlsKeyHash = NewType("TlsKeyHash", bytes)
 """sha256 of the DER SubjectPublicKeyInfo of a node's TLS key: what a node is called on the network."""
@@ -133,6 +134,26 @@ class NodeServices(Protocol):
 
     def waiting_transactions(self) -> Sequence[bytes]:
         """Transactions of the pool, encoded, each sender's in the order of nonces."""
+        ...
+
+    def known_transactions(self, hashes: Sequence[Hash32]) -> Sequence[Transaction | None]:
+        """Transactions that wait here or came lately, by their hashes."""
+        ...
+
+    async def decode_transactions(self, encoded: Sequence[bytes]) -> Sequence[Transaction | InvalidInputError]:
+        """Decode transactions, beside the event loop when they are many; for each one, or why it is none."""
+        ...
+
+    async def decode_message(self, frame: ConsensusMessage) -> Message:
+        """Decode a consensus message with a large block beside the event loop; errors as `ConsensusMessage.decode`."""
+        ...
+
+    async def decode_blocks(self, encoded: Sequence[bytes]) -> list[Block]:
+        """Decode blocks beside the event loop.
+
+        Raises:
+            InvalidInputError: one of them is malformed.
+        """
         ...
 
     def on_message(self, message: Message) -> None:

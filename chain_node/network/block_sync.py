@@ -7,7 +7,7 @@ while, and another one is asked. Consensus brings blocks by itself, so nothing i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from chain_node.core.codec import decode_block
@@ -18,6 +18,7 @@ from chain_node.network.api import NodeServices
 from chain_node.network.frames import BLOCKS_PER_FRAME_MAX, Blocks, GetBlocks
 from chain_node.network.misdeeds import MISDEED_POINTS_MAX, penalty_of
 from chain_node.network.peer import Peer
+from chain_node.network.tasks import raise_fault
 
 _PATIENCE_SECONDS = 0.3
 """How long the head may stand still, while a peer is ahead, before blocks are asked for."""
@@ -33,11 +34,58 @@ _REST_DOUBLINGS_MAX = 6
 _RANGES_MAX = 2
 """Ranges that are asked for or wait for import: one is imported while the next is on its way."""
 
-_IMPORT_BLOCKS_MAX = 8
-"""Blocks decoded and imported in one go; other work of the node comes in between."""
+_CHUNK_BLOCKS_MAX = 8
+"""Blocks decoded and imported in one go; the next ones are decoded while these are executed."""
 
+_CHUNK_SIZE_BYTES_TARGET = 1024 * 1024
+"""A chunk stops growing here; it has one block at least."""
 
 _NO_ANSWER_PENALTY, _UNASKED_PENALTY = 10, 20
+
+
+class Chunks:
+    """An answer, decoded bit by bit: the next chunk is always on its way."""
+
+    def __init__(
+        self, decode: Callable[[Sequence[bytes]], Coroutine[None, None, list[Block]]], encoded: Sequence[bytes]
+    ) -> None:
+        self._decode = decode
+        self._chunks = _split(encoded)
+        self._decoding: asyncio.Task[list[Block]] | None = None
+        self._begin()
+
+    async def next(self) -> list[Block] | None:
+        """The next blocks; None at the end.
+
+        Raises:
+            InvalidInputError: one of them is malformed.
+        """
+        if self._decoding is None:
+            return None
+        blocks = await self._decoding
+        self._begin()
+        return blocks
+
+    def _begin(self) -> None:
+        chunk = next(self._chunks, None)
+        self._decoding = None
+        if chunk is not None:
+            self._decoding = asyncio.get_running_loop().create_task(self._decode(chunk))
+            # Where the range is given up nobody asks how it went.
+            self._decoding.add_done_callback(lambda task: task.cancelled() or task.exception())
+
+
+def _split(encoded: Sequence[bytes]) -> Iterator[list[bytes]]:
+    chunk: list[bytes] = []
+    size_bytes = 0
+    for one in encoded:
+        chunk.append(one)
+        size_bytes += len(one)
+        if len(chunk) == _CHUNK_BLOCKS_MAX or size_bytes >= _CHUNK_SIZE_BYTES_TARGET:
+            yield chunk
+            chunk, size_bytes = [], 0
+    if chunk:
+        yield chunk
 
 
 @dataclass(slots=True, eq=False)
@@ -52,6 +100,8 @@ class _Range:
     timer: asyncio.TimerHandle
     encoded: tuple[bytes, ...] | None = None
     """The answer."""
+    chunks: Chunks | None = None
+    """The answer, being decoded."""
 
 
 @dataclass(slots=True, eq=False)
@@ -218,6 +268,7 @@ class BlockSync:
 
     def _take(self, asked: _Range, encoded: tuple[bytes, ...]) -> None:
         asked.encoded = encoded
+        asked.chunks = Chunks(self._services.decode_blocks, encoded)
         if len(encoded) < asked.count:
             index = self._book.ranges.index(asked)
             asked.count = len(encoded)
@@ -225,6 +276,7 @@ class BlockSync:
                 self._forget_from(self._book.ranges[index + 1])
         if self._import is None:
             self._import = asyncio.get_running_loop().create_task(self._import_ranges())
+            self._import.add_done_callback(raise_fault)
         self._ask()
 
     async def _import_ranges(self) -> None:
@@ -244,7 +296,7 @@ class BlockSync:
 
     async def _import_range(self, current: _Range) -> None:
         try:
-            for blocks in _decode(current.encoded or ()):
+            while current.chunks is not None and (blocks := await current.chunks.next()) is not None:
                 await self._services.import_blocks(blocks)
                 # Verification may need no waiting at all; let frames in between all the same.
                 await asyncio.sleep(0)
@@ -287,8 +339,3 @@ def _let_rest(peer: Peer) -> None:
     doublings = min(peer.failure_count, _REST_DOUBLINGS_MAX)
     peer.rests_until = asyncio.get_running_loop().time() + _REST_SECONDS * 2**doublings
     peer.failure_count += 1
-
-
-def _decode(encoded: tuple[bytes, ...]) -> Iterator[list[Block]]:
-    for start in range(0, len(encoded), _IMPORT_BLOCKS_MAX):
-        yield [decode_block(one) for one in encoded[start : start + _IMPORT_BLOCKS_MAX]]

@@ -8,18 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import ClassVar
 
 from chain_node.consensus.qbft.codec import decode_message, encode_message
 from chain_node.consensus.qbft.messages import Message
 from chain_node.core import rlp
+from chain_node.core.codec import DecodeTransactions, decode_each
 from chain_node.core.errors import DecodeError
 from chain_node.core.fields import UINT64_MAX, read_bytes, read_list, read_scalar
 from chain_node.core.limits import BLOCK_SIZE_BYTES_MAX, MESSAGE_SIZE_BYTES_MAX
 from chain_node.core.types import Hash32, Height, Round
+from chain_node.network.priority import Priority
+from chain_node.network.proposal_frames import (
+    CompactProposal,
+    GetProposalTransactions,
+    ProposalTransactions,
+    items_of_proposal_frame,
+    read_compact_proposal,
+    read_get_proposal_transactions,
+    read_proposal_transactions,
+)
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 """Of the frames; nodes of different versions do not talk."""
 
 TRANSACTIONS_PER_FRAME_MAX = 1_000
@@ -42,15 +52,6 @@ VAULT_MESSAGE_SIZE_BYTES_MAX = 1024 * 1024
 
 _REASON_SIZE_BYTES_MAX = 1_000
 _KIBIBYTE = 1024
-
-
-class Priority(IntEnum):
-    """In what order queued frames leave."""
-
-    CONTROL = 0
-    CONSENSUS = 1
-    GOSSIP = 2
-    BULK = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,13 +128,13 @@ class ConsensusMessage:
         """Encode a message."""
         return cls(*encode_message(message))
 
-    def decode(self) -> Message:
+    def decode(self, decode_transactions: DecodeTransactions = decode_each) -> Message:
         """Decode it and recover the authors.
 
         Raises:
             InvalidInputError: it is none.
         """
-        return decode_message(self.message_code, self.encoded)
+        return decode_message(self.message_code, self.encoded, decode_transactions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +209,9 @@ Frame = (
     | Status
     | ConsensusMessage
     | LateSeals
+    | CompactProposal
+    | GetProposalTransactions
+    | ProposalTransactions
     | Transactions
     | GetBlocks
     | Blocks
@@ -262,6 +266,8 @@ def _items_of(frame: Frame) -> list[rlp.Item]:
             return [
                 [rlp.scalar(seal.height), seal.block_hash, rlp.scalar(seal.round), seal.seal] for seal in frame.seals
             ]
+        case CompactProposal() | GetProposalTransactions() | ProposalTransactions():
+            return items_of_proposal_frame(frame)
         case Transactions():
             return list(frame.encoded)
         case GetBlocks():
@@ -385,6 +391,9 @@ _TYPES: dict[int, type[Frame]] = {
         Status,
         ConsensusMessage,
         LateSeals,
+        CompactProposal,
+        GetProposalTransactions,
+        ProposalTransactions,
         Transactions,
         GetBlocks,
         Blocks,
@@ -399,6 +408,9 @@ _READERS: dict[int, Callable[[list[rlp.Decoded]], Frame]] = {
     Status.code: _read_status,
     ConsensusMessage.code: _read_consensus_message,
     LateSeals.code: _read_late_seals,
+    CompactProposal.code: read_compact_proposal,
+    GetProposalTransactions.code: read_get_proposal_transactions,
+    ProposalTransactions.code: read_proposal_transactions,
     Transactions.code: _read_transactions,
     GetBlocks.code: _read_get_blocks,
     Blocks.code: _read_blocks,

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chain_node.core.limits import MESSAGE_SIZE_BYTES_MAX
-from chain_node.network.frames import Priority
+from chain_node.network.priority import Priority
 
 _MEBIBYTE = 1024 * 1024
 

@@ -37,6 +37,8 @@ from chain_node.network.frames import (
 from chain_node.network.heartbeat import CLOSE_SECONDS, Heartbeat
 from chain_node.network.message_gossip import MessageGossip
 from chain_node.network.peer import Peer, PeerView
+from chain_node.network.proposal_exchange import COMPACT_COUNT_MIN, ProposalExchange
+from chain_node.network.proposal_frames import CompactProposal, GetProposalTransactions, ProposalTransactions
 from chain_node.network.transaction_gossip import TransactionGossip
 
 _log = structlog.get_logger("network")
@@ -54,15 +56,19 @@ class Peers:
         services: NodeServices,
         vault: VaultExchange | None = None,
         on_records: Callable[[Sequence[NodeRecord]], None] = lambda _: None,
+        compact_count_min: int = COMPACT_COUNT_MIN,
     ) -> None:
-        """`on_records` hears of node records that are others than before."""
+        """`on_records` hears of node records that are others than before.
+
+        Proposals with at least `compact_count_min` transactions name them by their hashes.
+        """
         self._identity = identity
         self._services = services
         self._vault = vault
         self._admission = Admission(identity, services, on_records)
         self._peer_by_key: dict[TlsKeyHash, Peer] = {}
         self._live_validators: tuple[Address, ...] = ()
-        self._messages = MessageGossip(services, self._admission, self._members, self._now)
+        self._messages = MessageGossip(services, self._admission, self._members, self._now, compact_count_min)
         self._transactions = TransactionGossip(services, self._members)
         self._sync = BlockSync(services, self._all)
         self._heartbeat = Heartbeat(self._all, self._on_life_changed, self._close_silent)
@@ -74,6 +80,11 @@ class Peers:
     def is_syncing(self) -> bool:
         """Whether blocks are being fetched."""
         return self._sync.is_active
+
+    @property
+    def proposals(self) -> ProposalExchange:
+        """Compact proposals."""
+        return self._messages.proposals
 
     def views(self) -> tuple[PeerView, ...]:
         """The open links."""
@@ -143,7 +154,7 @@ class Peers:
             return
         if other is not None:
             self._forget(other)
-            self._sync.on_gone(other)
+            self._on_gone(other)
             other.link.close(Goodbye("a newer link to this node is kept"))
         now = self._now()
         peer = Peer(link, link.record, hello.height, hello.head_hash, hello.client_version, now, pinged_at=now)
@@ -162,7 +173,7 @@ class Peers:
         _log.info("peer_gone", **_describe(peer), reason=reason)
         self._forget(peer)
         self._on_links_changed()
-        self._sync.on_gone(peer)
+        self._on_gone(peer)
 
     def on_frame(self, link: Link, frame: Frame) -> None:
         """A frame has come.
@@ -194,6 +205,12 @@ class Peers:
                 self._messages.on_message(peer, frame)
             case LateSeals():
                 self._messages.on_seals(peer, frame)
+            case CompactProposal():
+                self._messages.on_compact(peer, frame)
+            case GetProposalTransactions():
+                self._messages.proposals.on_question(peer, frame)
+            case ProposalTransactions():
+                self._messages.proposals.on_answer(peer, frame)
             case Transactions():
                 self._transactions.on_transactions(peer, frame.encoded)
             case GetBlocks():
@@ -239,7 +256,7 @@ class Peers:
             if record is None and (peer.record is not None or peer.height <= head.height):
                 peer.link.close(self._admission.refuse(peer.key))
                 self._forget(peer)
-                self._sync.on_gone(peer)
+                self._on_gone(peer)
                 is_changed = True
             elif record != peer.record:
                 was_unknown = peer.record is None
@@ -267,6 +284,10 @@ class Peers:
             del self._peer_by_key[peer.key]
             if self._vault is not None and peer.record is not None:
                 self._vault.on_peer_gone(peer.record)
+
+    def _on_gone(self, peer: Peer) -> None:
+        self._sync.on_gone(peer)
+        self._messages.proposals.on_gone(peer)
 
     def _is_better(self, link: Link, other: Peer) -> bool:
         """Of two links to one node both sides keep the one that the smaller key dialled; a dead one is not kept."""

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from chain_node.network.frames import Priority
 from chain_node.network.link import QUEUE_COUNT_MAX, QUEUE_SIZE_BYTES_MAX, RATE_BY_PRIORITY, Rate
+from chain_node.network.priority import Priority
 
 
 class Refusal(StrEnum):

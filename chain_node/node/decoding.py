@@ -7,18 +7,16 @@ else the node does with it outside the engine, so whoever needs one decoded asks
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from threading import Lock
 
+from chain_node.core.codec import DecodeTransactions
 from chain_node.core.errors import InvalidInputError
 from chain_node.core.types import Hash32, Transaction
 
 Decoded = Transaction | InvalidInputError
 """A transaction, or why it is none."""
-
-DecodeAll = Callable[[Sequence[bytes]], Sequence[Decoded]]
-"""Of an engine: decodes all in one go."""
 
 REMEMBERED_COUNT_MAX = 32_768
 """Transactions remembered: more than the pool holds, and than come between a proposal and the next."""
@@ -33,7 +31,7 @@ _INLINE_COUNT_MAX = 8
 class TransactionDecoder:
     """Any thread may ask; `decode_soon` belongs to the event loop."""
 
-    def __init__(self, decode_all: DecodeAll, worker: Executor | None = None) -> None:
+    def __init__(self, decode_all: DecodeTransactions, worker: Executor | None = None) -> None:
         """Take the engine's decoder, and where to decode many; None decodes everything in place."""
         self._decode_all = decode_all
         self._worker = worker

@@ -155,6 +155,10 @@ class Driver:
         """A transaction began to wait; it may be time for a block."""
         self._timers.on_transaction()
 
+    async def decode(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Decode something large beside the event loop."""
+        return await self._in_worker(self._workers.decoding, work, *args, **kwargs)
+
     def on_message(self, message: Message) -> None:
         """A message of another validator, its author recovered."""
         if self._events.qsize() < _MESSAGES_MAX:

@@ -156,6 +156,10 @@ class Intake:
             base_fee_per_gas=self._chain.base_fee_after(head),
         )
 
+    def find(self, hashes: Sequence[Hash32]) -> list[Transaction | None]:
+        """Transactions that wait or came lately, by their hashes."""
+        return [self.pool.get(one) or self.decoder.get(one) for one in hashes]
+
     def next_nonce(self, sender: Address) -> int:
         """The sender's transaction count with its waiting executable transactions."""
         return self.pool.next_nonce(sender, self._sender_state(sender).nonce)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chain_node.consensus.qbft.messages import Message
+from chain_node.core.codec import decode_block
 from chain_node.core.errors import invariant
-from chain_node.core.types import Address, Block, Hash32, Height
+from chain_node.core.types import Address, Block, Hash32, Height, Transaction
 from chain_node.network.api import HeadView, NodeRecord
-from chain_node.network.frames import LateSeal
+from chain_node.network.frames import ConsensusMessage, LateSeal
 from chain_node.node.chain import Chain
+from chain_node.node.decoding import Decoded
 from chain_node.node.driver import Driver
 from chain_node.node.intake import Intake
 from chain_node.node.node_records import NodeRecords
@@ -66,6 +68,25 @@ class PeerServices:
         """Transactions of the pool, encoded, each sender's in the order of nonces."""
         pending, queued = self._intake.content()
         return [one.raw for side in (pending, queued) for waiting in side.values() for one in waiting]
+
+    def known_transactions(self, hashes: Sequence[Hash32]) -> Sequence[Transaction | None]:
+        """Transactions that wait here or came lately, by their hashes."""
+        return self._intake.find(hashes)
+
+    async def decode_transactions(self, encoded: Sequence[bytes]) -> Sequence[Decoded]:
+        """Decode transactions, beside the event loop when they are many."""
+        return await self._intake.decoder.decode_soon(encoded)
+
+    async def decode_message(self, frame: ConsensusMessage) -> Message:
+        """Decode a consensus message with a large block beside the event loop."""
+        return await self._driver.decode(frame.decode, self._intake.decoder.decode)
+
+    async def decode_blocks(self, encoded: Sequence[bytes]) -> list[Block]:
+        """Decode blocks beside the event loop."""
+        return await self._driver.decode(self._decode_blocks, encoded)
+
+    def _decode_blocks(self, encoded: Sequence[bytes]) -> list[Block]:
+        return [decode_block(one, self._intake.decoder.decode) for one in encoded]
 
     def on_message(self, message: Message) -> None:
         """A consensus message, decoded, its author recovered."""

@@ -42,6 +42,7 @@ from chain_node.network.frames import (
     Status,
     Transactions,
 )
+from chain_node.network.proposal_frames import ProposalTransactions
 from tests.simulation.scenario import Liar
 
 if TYPE_CHECKING:
@@ -75,12 +76,14 @@ class LyingTongue:
         """What to send to a peer instead of a frame."""
         if isinstance(frame, LateSeals):
             return self.seals_for(link, frame)
-        if not isinstance(frame, ConsensusMessage):
+        whole = self.machine.node.whole(frame)
+        if not isinstance(whole, ConsensusMessage):
             return (frame,)
-        message = frame.decode()
+        message = whole.decode()
         if message.author != self.machine.address:
             return (frame,)
-        return tuple(ConsensusMessage.of(said) for said in self.say(link, message))
+        said = self.say(link, message)
+        return tuple(frame if one == message else ConsensusMessage.of(one) for one in said)
 
     def seals_for(self, link: SimulatedLink, frame: LateSeals) -> Sequence[Frame]:
         """What to send instead of late seals."""
@@ -228,7 +231,16 @@ class _BadServer(LyingTongue):
             return (replace(frame, height=height, head_hash=self.rng.choice((frame.head_hash, keccak(b"no block")))),)
         if isinstance(frame, Blocks):
             return self._spoil(frame)
+        if isinstance(frame, ProposalTransactions):
+            return self._spoil_transactions(frame)
         return (frame,)
+
+    def _spoil_transactions(self, frame: ProposalTransactions) -> Sequence[Frame]:
+        fate = self.rng.randrange(5)
+        if fate == 0:
+            return ()
+        spoilt = ((), frame.encoded[:-1], frame.encoded[::-1], frame.encoded)[fate - 1]
+        return (replace(frame, encoded=spoilt),)
 
     def _spoil(self, frame: Blocks) -> Sequence[Frame]:
         fate = self.rng.randrange(6)

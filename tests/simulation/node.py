@@ -10,7 +10,10 @@ from prometheus_client import CollectorRegistry
 
 from chain_node.core.types import Height, Transaction
 from chain_node.network.admission import Identity
+from chain_node.network.frames import ConsensusMessage, Frame
 from chain_node.network.peers import Peers
+from chain_node.network.proposal_exchange import COMPACT_COUNT_MIN
+from chain_node.network.proposal_frames import CompactProposal
 from chain_node.node.assembly import assemble
 from chain_node.node.chain import Chain
 from chain_node.node.driver import Workers
@@ -65,12 +68,21 @@ class SimulatedNode:
             tls_key_hash=machine.tls_key_hash,
             validator=machine.address,
         )
-        self.peers = Peers(identity, parts.services)
+        self.peers = Peers(
+            identity, parts.services, compact_count_min=COMPACT_COUNT_MIN if machine.lives % 3 == 0 else 1
+        )
         self.driver.join(self.peers)
 
     async def run(self) -> None:
         """Until cancelled."""
         await self.driver.run()
+
+    def whole(self, frame: Frame) -> Frame:
+        """A frame as it would be if proposals always travelled whole."""
+        if isinstance(frame, CompactProposal):
+            proposal = self.peers.proposals.proposal(frame.signature)
+            return frame if proposal is None else ConsensusMessage.of(proposal)
+        return frame
 
     def _on_new(self, _: Sequence[Transaction]) -> None:
         self.driver.on_transaction()

@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from chain_node.consensus.qbft.message_log import height_of, round_of
+from chain_node.consensus.qbft.messages import PROPOSAL_CODE
 from chain_node.core.errors import DecodeError, InvalidInputError
 from chain_node.network.api import NodeRecord, TlsKeyHash
 from chain_node.network.frames import (
@@ -33,6 +34,7 @@ from chain_node.network.frames import (
     encode_frame,
     size_bytes_max,
 )
+from chain_node.network.proposal_frames import CompactProposal
 from tests.simulation.scenario import FAIR, Weather
 
 if TYPE_CHECKING:
@@ -110,7 +112,7 @@ class SimulatedLink:
         """Put a frame on the wire."""
         self.machine.crash_point("send")
         if self.is_usable:
-            self.machine.world.checkers.on_sent(self.machine, self.peer, frame)
+            self.machine.world.checkers.on_sent(self.machine, self.peer, self.machine.node.whole(frame))
             self._wire.transmit(self, frame.priority, cached_encode_frame(frame))
             self.machine.crash_point("sent")
 
@@ -278,6 +280,8 @@ class Wire:
 
 
 def _is_of_kind(data: bytes, message_code: int) -> bool:
+    if data[4] == CompactProposal.code:
+        return message_code == PROPOSAL_CODE
     if data[4] != ConsensusMessage.code:
         return False
     frame = _read_frame(data)
@@ -293,6 +297,8 @@ def describe_frame(data: bytes) -> str:
                 message = frame.decode()
                 kind = type(message).__name__.removeprefix("Signed")
                 return f"{kind} {height_of(message)}/{round_of(message)} by {message.author.hex()[:4]}"
+            case CompactProposal():
+                return f"CompactProposal {frame.height}/{frame.round} of {len(frame.hashes) // 32} transactions"
             case Ping() | Pong() | VaultMessage():
                 return ""
             case Status():

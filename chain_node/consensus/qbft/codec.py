@@ -29,9 +29,9 @@ from chain_node.consensus.qbft.messages import (
     SignedPrepare,
     SignedRoundChange,
 )
-from chain_node.consensus.qbft.signing import encode_payload, signing_hash_of_encoded
+from chain_node.consensus.qbft.signing import encode_payload, signing_hash, signing_hash_of_encoded
 from chain_node.core import rlp
-from chain_node.core.codec import decode_block, encode_block
+from chain_node.core.codec import DecodeTransactions, decode_block, decode_each, encode_block
 from chain_node.core.crypto import SIGNATURE_SIZE_BYTES, recover_address
 from chain_node.core.errors import DecodeError
 from chain_node.core.fields import UINT64_MAX, read_bytes, read_list, read_scalar
@@ -57,11 +57,10 @@ def encode_message(message: Message) -> tuple[int, bytes]:
                 _encode_signed(message.signed) + block + _encode_all(message.prepares)
             )
         case Proposal():
-            justification = rlp.wrap_list(_encode_all(message.round_changes) + _encode_all(message.prepares))
-            return PROPOSAL_CODE, rlp.wrap_list(_encode_signed(message) + justification)
+            return PROPOSAL_CODE, rlp.wrap_list(_encode_signed(message) + encode_justification(message))
 
 
-def decode_message(code: int, raw: bytes) -> Message:
+def decode_message(code: int, raw: bytes, decode_transactions: DecodeTransactions = decode_each) -> Message:
     """Decode a message and recover its authors; whether they are validators is not looked at.
 
     Raises:
@@ -76,10 +75,23 @@ def decode_message(code: int, raw: bytes) -> Message:
     if code == COMMIT_CODE:
         return _read_commit(raw)
     if code == ROUND_CHANGE_CODE:
-        return _read_round_change(raw)
+        return _read_round_change(raw, decode_transactions)
     if code == PROPOSAL_CODE:
-        return _read_proposal(raw)
+        return _read_proposal(raw, decode_transactions)
     raise DecodeError(offset=0, expected=f"a message code of 0x12 to 0x15, got {code:#x}")
+
+
+def encode_justification(proposal: Proposal) -> bytes:
+    """RLP of [[signed RoundChange...], [signed Prepare...]]."""
+    return rlp.wrap_list(_encode_all(proposal.round_changes) + _encode_all(proposal.prepares))
+
+
+def rebuild_proposal(payload: ProposalPayload, signature: bytes, justification: bytes) -> Proposal:
+    """Put a proposal together whose block came in another way than in its message; errors as `decode_message`.
+
+    The signature covers the whole block, so the author is recovered from what was put together.
+    """
+    return _justified(payload, signature, recover_address(signing_hash(payload), signature), justification)
 
 
 def encode_signed_prepare(signed: SignedPrepare) -> bytes:
@@ -126,31 +138,35 @@ def _read_signed_round_change(raw: bytes) -> SignedRoundChange:
     return SignedRoundChange(payload=payload, signature=signature, author=author)
 
 
-def _read_round_change(raw: bytes) -> RoundChange:
+def _read_round_change(raw: bytes, decode_transactions: DecodeTransactions) -> RoundChange:
     parts = rlp.split_items(raw, items_max=4)
     if len(parts) == 4:
         _refuse_access_list(parts.pop(2))
     signed, block, prepares = _exactly(parts, 3, "round change")
     return RoundChange(
         signed=_read_signed_round_change(signed),
-        block=None if block == rlp.EMPTY_LIST else decode_block(block),
+        block=None if block == rlp.EMPTY_LIST else decode_block(block, decode_transactions),
         prepares=_read_prepares(prepares),
     )
 
 
-def _read_proposal(raw: bytes) -> Proposal:
+def _read_proposal(raw: bytes, decode_transactions: DecodeTransactions) -> Proposal:
     signed, justification = _exactly(rlp.split_items(raw, items_max=2), 2, "proposal")
     payload_raw, signature, author = _read_signed(signed, PROPOSAL_CODE)
     parts = rlp.split_items(payload_raw, items_max=4)
     if len(parts) == 4:
         _refuse_access_list(parts.pop(3))
     height, round_number, block = _exactly(parts, 3, "proposal payload")
-    round_changes, prepares = _exactly(rlp.split_items(justification, items_max=2), 2, "justification")
     payload = ProposalPayload(
         height=_read_height(_decode_small(height)),
         round=_read_round(_decode_small(round_number)),
-        block=decode_block(block),
+        block=decode_block(block, decode_transactions),
     )
+    return _justified(payload, signature, author, justification)
+
+
+def _justified(payload: ProposalPayload, signature: bytes, author: Address, justification: bytes) -> Proposal:
+    round_changes, prepares = _exactly(rlp.split_items(justification, items_max=2), 2, "justification")
     return Proposal(
         payload=payload,
         signature=signature,

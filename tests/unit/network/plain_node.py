@@ -9,14 +9,24 @@ from dataclasses import dataclass, field
 from chain_node.consensus.qbft.extra_data import EMPTY_VANITY, ExtraData, encode_extra_data
 from chain_node.consensus.qbft.hashes import block_hash
 from chain_node.consensus.qbft.messages import Message
-from chain_node.core.codec import encode_block
+from chain_node.core.codec import decode_block, decode_transaction, encode_block
 from chain_node.core.crypto import address_of
-from chain_node.core.errors import InvalidBlockError, InvalidTransactionError
+from chain_node.core.errors import InvalidBlockError, InvalidInputError, InvalidTransactionError
 from chain_node.core.hashing import keccak
-from chain_node.core.types import EMPTY_OMMERS_HASH, FIRST_ROUND, ZERO_HASH, Address, Block, Hash32, Header, Height
+from chain_node.core.types import (
+    EMPTY_OMMERS_HASH,
+    FIRST_ROUND,
+    ZERO_HASH,
+    Address,
+    Block,
+    Hash32,
+    Header,
+    Height,
+    Transaction,
+)
 from chain_node.network.admission import Identity
 from chain_node.network.api import HeadView, NodeRecord, TlsKeyHash
-from chain_node.network.frames import LateSeal
+from chain_node.network.frames import ConsensusMessage, LateSeal
 from chain_node.network.peers import Peers
 from tests.unit.network.memory_link import MemoryLink, connect
 
@@ -76,6 +86,8 @@ class PlainNode:
     """Blocks with this timestamp are refused."""
     messages: list[Message] = field(default_factory=list)
     transactions: list[bytes] = field(default_factory=list)
+    known: dict[Hash32, Transaction] = field(default_factory=dict)
+    """What it holds already, by hash."""
     heard_seals: list[LateSeal] = field(default_factory=list)
     link_changes: list[tuple[Address, ...]] = field(default_factory=list)
     imports: list[int] = field(default_factory=list)
@@ -120,6 +132,19 @@ class PlainNode:
     def waiting_transactions(self) -> Sequence[bytes]:
         return self.waiting
 
+    def known_transactions(self, hashes: Sequence[Hash32]) -> Sequence[Transaction | None]:
+        return [self.known.get(one) for one in hashes]
+
+    async def decode_transactions(self, encoded: Sequence[bytes]) -> Sequence[Transaction | InvalidInputError]:
+        await asyncio.sleep(0)
+        return [_decode(raw) for raw in encoded]
+
+    async def decode_message(self, frame: ConsensusMessage) -> Message:
+        return frame.decode()
+
+    async def decode_blocks(self, encoded: Sequence[bytes]) -> list[Block]:
+        return [decode_block(one) for one in encoded]
+
     def on_message(self, message: Message) -> None:
         self.messages.append(message)
 
@@ -154,6 +179,13 @@ class PlainNode:
         if block_hash(theirs.header) == self.block_hash(theirs.header.number):
             raise InvalidBlockError("it is ours")
         self.conflicts.append(theirs)
+
+
+def _decode(raw: bytes) -> Transaction | InvalidInputError:
+    try:
+        return decode_transaction(raw)
+    except InvalidInputError as error:
+        return error
 
 
 def make_nodes(count: int) -> list[PlainNode]:

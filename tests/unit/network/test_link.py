@@ -1,8 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chain_node.network.frames import Priority
 from chain_node.network.link import Allowance, Charge, OutgoingQueue, Rate, TokenBucket
+from chain_node.network.priority import Priority
 
 RATE = Rate(frames_per_second=10, frames_burst=20, bytes_per_second=1_000, bytes_burst=5_000)
 RATES = dict.fromkeys(Priority, RATE)

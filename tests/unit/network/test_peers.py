@@ -36,7 +36,7 @@ def late_seal() -> LateSeal:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"version": 2}, "wrong protocol version: got 2, expected 1"),
+        ({"version": 1}, "wrong protocol version: got 1, expected 2"),
         ({"chain_id": 8}, "wrong chain id: got 8, expected 7"),
         ({"genesis_hash": Hash32(b"\x02" * 32)}, "wrong genesis: got 0202"),
     ],

@@ -16,9 +16,10 @@ from structlog.typing import EventDict
 from chain_node.core.errors import DecodeError, InvariantViolation
 from chain_node.core.types import Hash32
 from chain_node.network.api import Link
-from chain_node.network.frames import Frame, Goodbye, Ping, Priority, VaultMessage, encode_frame
+from chain_node.network.frames import Frame, Goodbye, Ping, VaultMessage, encode_frame
 from chain_node.network.framing import NEED_DATA, FrameReader
 from chain_node.network.link import RATE_BY_PRIORITY, Rate
+from chain_node.network.priority import Priority
 from chain_node.network.tls_identity import TlsFiles
 from chain_node.network.traffic import Refusal
 from tests.unit.network.authority import Authority, pem_of, write_files
