@@ -3,7 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo auto-trust test sim lint bench contracts model-check soak format clean
+NATIVE := chain_node/execution/native
+NATIVE_SOURCES := $(NATIVE)/Cargo.toml $(NATIVE)/Cargo.lock $(shell find $(NATIVE)/src -name '*.rs')
+.PHONY: help demo auto-trust test test-py-evm sim lint bench contracts model-check soak format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -12,10 +14,19 @@ help: ## list the targets
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Tranchain needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 1; }
 	@$(PYTHON) -m venv .venv
 
-.venv/run.stamp: requirements.lock pyproject.toml | .venv/bin/python
+.venv/packages.stamp: requirements.lock requirements-build.lock | .venv/bin/python
 	@echo "Installing the locked packages into .venv (once) ..."
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-build.lock
+	@touch $@
+
+# Builds the native engine, too, where Rust is; without it the node runs on py-evm.
+.venv/run.stamp: pyproject.toml $(NATIVE_SOURCES) .venv/packages.stamp
+	@if command -v cargo >/dev/null; then echo "Building the native engine (some three minutes, once) ..."; \
+		else echo "No Rust here (https://rustup.rs): without the native engine, on py-evm."; fi
+	@rm -f $(NATIVE)/_native*.so
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/tranchain-node engine
 	@touch $@
 
 .venv/dev.stamp: requirements-dev.lock .venv/run.stamp
@@ -35,6 +46,10 @@ auto-trust: .venv/run.stamp ## the whole life of a real auto trust: pack, screen
 
 test: .venv/dev.stamp ## all tests (slow ones are in soak); ARGS='-k screening' for some
 	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+
+test-py-evm: .venv/dev.stamp ## the tests that execute blocks, on py-evm instead of the native engine
+	@TRANCHAIN_TEST_ENGINE=py-evm $(BIN)/python -m pytest -n auto --dist loadfile \
+		$(or $(ARGS),tests/unit/execution tests/unit/storage tests/unit/node tests/unit/rpc tests/e2e)
 
 sim: .venv/dev.stamp ## simulate consortia with faults: SEEDS=10000 of them, from FIRST=0
 	@$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),1000) --first $(or $(FIRST),0) --jobs $$(nproc)
@@ -62,4 +77,4 @@ soak: .venv/dev.stamp ## the slow suites: exhaustive mutations, long fuzzing
 	@HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest -m slow --timeout 3600 $(ARGS)
 
 clean: ## remove what was built and installed (never a node's data)
-	rm -rf .venv build dist *.egg-info contracts/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist *.egg-info $(NATIVE)/target $(NATIVE)/_native*.so contracts/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -11,6 +11,8 @@ from chain_node.execution.account import Account
 from chain_node.execution.api import ExecutionEngine, NodeSource, StateView
 from chain_node.execution.errors import (
     CreationFailedError,
+    EngineFault,
+    FaultyBlock,
     GasEstimateError,
     InvalidBlockTransactionError,
     MissingStateError,
@@ -42,8 +44,10 @@ __all__ = [
     "CallRequest",
     "CallResult",
     "CreationFailedError",
+    "EngineFault",
     "ExecutionEngine",
     "ExecutionResult",
+    "FaultyBlock",
     "GasEstimateError",
     "InvalidBlockTransactionError",
     "MissingStateError",

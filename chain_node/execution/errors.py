@@ -1,14 +1,18 @@
 """Errors of execution. The tree they belong to is drawn in `core/errors.py`."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
 from chain_node.core.errors import (
     ConfigError,
     InvalidBlockError,
     InvalidInputError,
     InvalidRequestError,
+    InvariantViolation,
     UnavailableError,
 )
 from chain_node.core.types import Address, Hash32
-from chain_node.execution.types import CallResult
+from chain_node.execution.types import BlockContext, CallResult, ExecutionResult
 
 
 class TransactionRefusedError(InvalidInputError):
@@ -55,3 +59,26 @@ class CreationFailedError(ConfigError):
         self.address = address
         self.return_data = return_data
         super().__init__(f"alloc.0x{address.hex()}", f"{reason} (0x{return_data.hex()})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultyBlock:
+    """What an engine was executing when it failed: enough to do it again."""
+
+    parent_root: Hash32
+    context: BlockContext
+    transactions: Sequence[bytes]
+    """Encoded, in their order."""
+    results: Mapping[str, ExecutionResult | str]
+    """By engine: what it made of them, or why it refused them; without those that did not come to an end."""
+
+
+class EngineFault(InvariantViolation):
+    """An engine failed, or two of them disagree: nothing may be signed or stored any more, and the node stops."""
+
+    def __init__(self, reason: str, block: FaultyBlock | None = None) -> None:
+        self.reason = reason
+        self.block = block
+        self.encoded_block: bytes | None = None
+        """Bytes of the block, where whoever asked for the execution knows them."""
+        super().__init__(reason)

@@ -3,8 +3,20 @@
 from collections.abc import Mapping
 
 from chain_node.core.genesis import GenesisAccount
+from chain_node.core.trie import EMPTY_TRIE_ROOT
 from chain_node.core.types import Address
 from chain_node.execution.account_overlay import AccountOverlay
+from chain_node.execution.block_result import make_result
+from chain_node.execution.state_view import StateReader, TrieStateView
+from chain_node.execution.types import ExecutionResult
+
+
+def initial_result(alloc: Mapping[Address, GenesisAccount], reader: StateReader) -> ExecutionResult:
+    """The state of an allocation, as the result of a block without transactions."""
+    overlay = AccountOverlay(TrieStateView(EMPTY_TRIE_ROOT, reader))
+    write_alloc(overlay, alloc)
+    state_root, changes = overlay.compute_changes()
+    return make_result(state_root, (), (), changes)
 
 
 def write_alloc(overlay: AccountOverlay, alloc: Mapping[Address, GenesisAccount]) -> None:

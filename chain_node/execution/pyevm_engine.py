@@ -11,7 +11,6 @@ from chain_node.core.errors import InvalidInputError
 from chain_node.core.genesis import Fork, ForkSchedule, GenesisAccount
 from chain_node.core.trie import EMPTY_TRIE_ROOT
 from chain_node.core.types import Address, Hash32, Receipt, Transaction
-from chain_node.execution.account_overlay import AccountOverlay
 from chain_node.execution.api import NodeSource
 from chain_node.execution.block_result import make_result
 from chain_node.execution.errors import (
@@ -19,7 +18,7 @@ from chain_node.execution.errors import (
     InvalidBlockTransactionError,
     TransactionRefusedError,
 )
-from chain_node.execution.genesis_state import read_alloc, write_alloc
+from chain_node.execution.genesis_state import initial_result, read_alloc, write_alloc
 from chain_node.execution.pyevm_state import STATE_BY_FORK, State
 from chain_node.execution.pyevm_trace import Recorder
 from chain_node.execution.pyevm_transaction import (
@@ -138,10 +137,7 @@ class PyEvmEngine:
 
     def initialise(self, alloc: Mapping[Address, GenesisAccount]) -> ExecutionResult:
         """The state that a genesis allocation describes, as the result of a block without transactions."""
-        overlay = AccountOverlay(self.open_state(EMPTY_TRIE_ROOT))
-        write_alloc(overlay, alloc)
-        state_root, changes = overlay.compute_changes()
-        return make_result(state_root, (), (), changes)
+        return initial_result(alloc, self._reader)
 
     def create_at(
         self,

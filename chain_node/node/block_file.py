@@ -9,15 +9,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from chain_node.consensus.qbft.hashes import block_hash
 from chain_node.consensus.qbft.verification import VerifiedBlock, verify_chain
-from chain_node.core.codec import decode_blocks
-from chain_node.core.errors import ConfigError, InvalidBlockError, InvalidInputError, invariant
+from chain_node.core.codec import decode_blocks, encode_block
+from chain_node.core.errors import ConfigError, InvalidBlockError, InvalidInputError
 from chain_node.core.genesis import Genesis
-from chain_node.core.types import Address, Block, Hash32, Header, Height
-from chain_node.execution import BlockContext, ExecutionResult, StateChanges
+from chain_node.core.types import ZERO_HASH, Address, Block, Header, Height
+from chain_node.execution import ExecutionResult
 from chain_node.node.block_maker import BlockMaker
-from chain_node.node.opening import make_engine, open_store
+from chain_node.node.chain import context_of, make_commit
+from chain_node.node.engine_choice import EngineWish
+from chain_node.node.opening import EngineOptions, OpenChain, open_chain, open_scratch
 from chain_node.node.validators import read_validators
+from chain_node.rpc import ChainBlock
 
 
 class InvalidChainError(InvalidInputError):
@@ -42,7 +46,7 @@ def export_blocks(
         ConfigError: the range is not in the chain, or the file exists or cannot be written.
         UnavailableError: a running node has the chain open.
     """
-    store = open_store(genesis, data_dir)
+    store = open_chain(genesis, data_dir, EngineOptions()).store
     try:
         head = store.head()
         newest = 0 if head is None else head.height
@@ -58,23 +62,28 @@ def export_blocks(
         store.close()
 
 
-def verify_file(source: Path, genesis: Genesis) -> Iterator[VerifiedBlock]:
+def verify_file(source: Path, genesis: Genesis, wish: EngineWish = "auto") -> Iterator[VerifiedBlock]:
     """Verify a file of blocks from block 0: every header, seal and root, everything executed again.
 
     Raises:
-        ConfigError: the file cannot be read.
+        ConfigError: the file cannot be read, or the engine cannot be had.
         InvalidChainError: height and reason of the first block that is not valid.
     """
     try:
         with source.open("rb") as file:
-            yield from verify_stream(file, genesis)
+            yield from verify_stream(file, genesis, wish)
     except OSError as error:
         raise ConfigError(str(source), f"cannot be read: {error.strerror}") from error
 
 
-def verify_stream(file: BinaryIO, genesis: Genesis) -> Iterator[VerifiedBlock]:
+def verify_stream(file: BinaryIO, genesis: Genesis, wish: EngineWish = "auto") -> Iterator[VerifiedBlock]:
     """As `verify_file`, for an open file."""
-    replay = _Replay(genesis)
+    with open_scratch(genesis, wish) as scratch:
+        yield from _verify(file, genesis, scratch)
+
+
+def _verify(file: BinaryIO, genesis: Genesis, scratch: OpenChain) -> Iterator[VerifiedBlock]:
+    replay = _Replay(genesis, scratch)
     height = 0
     verified = verify_chain(
         decode_blocks(file),
@@ -86,43 +95,27 @@ def verify_stream(file: BinaryIO, genesis: Genesis) -> Iterator[VerifiedBlock]:
     try:
         for block in verified:
             yield block
-            replay.keep(block)
             height += 1
     except InvalidInputError as error:
         raise InvalidChainError(height, str(error)) from error
 
 
 class _Replay:
-    """A chain executed in memory; what was read and written is kept as trie nodes by hash."""
+    """A chain executed on a store that is thrown away."""
 
-    def __init__(self, genesis: Genesis) -> None:
+    def __init__(self, genesis: Genesis, scratch: OpenChain) -> None:
         self._genesis = genesis
-        self._nodes: dict[Hash32, bytes] = {}
-        self._codes: dict[Hash32, bytes] = {}
-        self._hashes: list[Hash32] = []
-        self._engine = make_engine(genesis, self)
-        self._maker = BlockMaker(genesis, self._engine, self._hash_at)
-        initial = self._engine.initialise(genesis.alloc)
-        self._add(initial.changes)
-        self.genesis_state_root = initial.state_root
-
-    def read_node(self, node_hash: Hash32) -> bytes | None:
-        """The encoding of a trie node."""
-        return self._nodes.get(node_hash)
-
-    def read_code(self, code_hash: Hash32) -> bytes | None:
-        """A contract's code."""
-        return self._codes.get(code_hash)
-
-    def keep(self, block: VerifiedBlock) -> None:
-        """Remember the hash of a block that passed."""
-        self._hashes.append(block.hash)
+        self._store = scratch.store
+        self._engine = scratch.engine
+        self._maker = BlockMaker(genesis, scratch.engine, scratch.store.block_hash)
+        first = ChainBlock.from_bytes(scratch.store.block(Height(0)) or b"", ZERO_HASH)
+        self.genesis_state_root = first.header.state_root
 
     def execute(self, block: Block, parent: Header) -> ExecutionResult:
         """Execute a block with the sender rule, and keep its state."""
         result = self._maker.execute(block, parent)
         self._maker.forget()
-        self._add(result.changes)
+        self._store.commit_block(make_commit(block, encode_block(block), block_hash(block.header), result))
         return result
 
     def read_validators(self, header: Header) -> tuple[Address, ...]:
@@ -130,25 +123,7 @@ class _Replay:
         contract = self._genesis.qbft.validator_contract
         if contract is None:
             raise InvalidBlockError("this network has no validator contract")
-        context = BlockContext(
-            height=header.number,
-            timestamp=header.timestamp,
-            gas_limit=header.gas_limit,
-            coinbase=header.coinbase,
-            base_fee_per_gas=header.base_fee_per_gas,
-            difficulty=header.difficulty,
-            block_hash=self._hash_at,
-        )
-        return read_validators(self._engine, header, context, contract)
-
-    def _add(self, changes: object) -> None:
-        invariant(holds=isinstance(changes, StateChanges), fact="the engine of a replay keeps its state by hash")
-        if isinstance(changes, StateChanges):
-            self._nodes.update(changes.nodes)
-            self._codes.update(changes.codes)
-
-    def _hash_at(self, height: Height) -> Hash32 | None:
-        return self._hashes[height] if 0 <= height < len(self._hashes) else None
+        return read_validators(self._engine, header, context_of(header, self._store.block_hash), contract)
 
 
 def _create(target: Path) -> BinaryIO:

@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from chain_node.consensus.qbft.hashes import block_hash
 from chain_node.consensus.qbft.header_rules import DIFFICULTY, NONCE, compute_base_fee, validate_header
 from chain_node.consensus.qbft.verification import validate_result
+from chain_node.core.codec import encode_block
 from chain_node.core.errors import InvalidBlockError, InvalidInputError
 from chain_node.core.genesis import QBFT_MIX_HASH, Genesis
 from chain_node.core.limits import BLOCK_SIZE_BYTES_MAX
 from chain_node.core.types import EMPTY_OMMERS_HASH, Address, Block, Hash32, Header, Height, Transaction
-from chain_node.execution import BlockContext, BlockLimits, ExecutionEngine, ExecutionResult
+from chain_node.execution import BlockContext, BlockLimits, EngineFault, ExecutionEngine, ExecutionResult
+from chain_node.node.chain import context_of
 from chain_node.txpool import PermissionCache, SenderNotPermittedError, SenderRule
 
 _RESULTS_KEPT_MAX = 8
@@ -73,12 +75,14 @@ class BlockMaker:
     def build(self, order: BuildOrder, should_stop: Callable[[], bool]) -> BuiltBlock:
         """Fill a block until it is full or `should_stop` says so."""
         parent = order.parent
-        context = self._context(
-            Height(parent.number + 1),
+        context = BlockContext(
+            height=Height(parent.number + 1),
             timestamp=order.timestamp,
             gas_limit=compute_gas_limit(parent, self._genesis),
             coinbase=order.coinbase,
             base_fee_per_gas=compute_base_fee(parent, self._genesis),
+            difficulty=DIFFICULTY,
+            block_hash=self._ancestor_hash,
         )
         refused: list[tuple[Hash32, str]] = []
         rule = self._rule_on(parent)
@@ -117,18 +121,16 @@ class BlockMaker:
             return known.result
         validate_senders(block, self._rule_on(parent))
         header = block.header
-        result = self._engine.execute_block(
-            parent.state_root,
-            block.transactions,
-            self._context(
-                header.number,
-                timestamp=header.timestamp,
-                gas_limit=header.gas_limit,
-                coinbase=header.coinbase,
-                base_fee_per_gas=header.base_fee_per_gas,
-            ),
-            gas_per_transaction=self._genesis.qbft.per_tx_gas_limit,
-        )
+        try:
+            result = self._engine.execute_block(
+                parent.state_root,
+                block.transactions,
+                context_of(header, self._ancestor_hash),
+                gas_per_transaction=self._genesis.qbft.per_tx_gas_limit,
+            )
+        except EngineFault as fault:
+            fault.encoded_block = encode_block(block)
+            raise
         validate_result(header, result)
         self._keep(block, result)
         return result
@@ -144,25 +146,6 @@ class BlockMaker:
         self._known_by_hash[block_hash(block.header)] = _Known(block.transactions, result)
         if len(self._known_by_hash) > _RESULTS_KEPT_MAX:
             self._known_by_hash.popitem(last=False)
-
-    def _context(
-        self,
-        height: Height,
-        *,
-        timestamp: int,
-        gas_limit: int,
-        coinbase: Address,
-        base_fee_per_gas: int | None,
-    ) -> BlockContext:
-        return BlockContext(
-            height=height,
-            timestamp=timestamp,
-            gas_limit=gas_limit,
-            coinbase=coinbase,
-            base_fee_per_gas=base_fee_per_gas,
-            difficulty=DIFFICULTY,
-            block_hash=self._ancestor_hash,
-        )
 
 
 def validate_senders(block: Block, rule: SenderRule) -> None:

@@ -5,7 +5,7 @@ Reads come from any thread. Blocks are added by one thread only. The head become
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from chain_node.consensus.qbft.hashes import block_hash as hash_of_header
@@ -98,7 +98,7 @@ class Chain:
         self, block: ChainBlock, request: CallRequest, overrides: Mapping[Address, AccountOverride] | None = None
     ) -> CallResult:
         """Execute one message on the state after a block, in the context of its header."""
-        return self.engine.call(block.header.state_root, self._context_of(block.header), request, overrides)
+        return self.engine.call(block.header.state_root, self.context_of(block.header), request, overrides)
 
     def estimate_gas(
         self, block: ChainBlock, request: CallRequest, overrides: Mapping[Address, AccountOverride] | None = None
@@ -106,19 +106,19 @@ class Chain:
         """Gas limit with which a message succeeds on the state after a block, and which a transaction may have."""
         gas_max = self.genesis.qbft.per_tx_gas_limit or request.gas
         bounded = replace(request, gas=min(request.gas, gas_max))
-        context = self._context_of(block.header)
+        context = self.context_of(block.header)
         return estimate_gas(self.engine, block.header.state_root, context, bounded, overrides)
 
     def trace_transaction(self, block: ChainBlock, index: int, options: TraceOptions) -> Trace:
         """Re-execute one transaction of a block and record its steps."""
         parent = self._load(Height(block.height - 1))
         transactions = [block.transaction(earlier) for earlier in range(index + 1)]
-        context = self._context_of(block.header)
+        context = self.context_of(block.header)
         return self.engine.trace_transaction(parent.header.state_root, transactions, context, options)
 
     def trace_call(self, block: ChainBlock, request: CallRequest, options: TraceOptions) -> Trace:
         """Execute one message on the state after a block, free of charge, and record its steps."""
-        root, context = block.header.state_root, free_of_charge(self._context_of(block.header))
+        root, context = block.header.state_root, free_of_charge(self.context_of(block.header))
         self.engine.call(root, context, request)  # refuses what cannot run
         account = self.engine.open_state(root).account(request.sender)
         nonce = 0 if account is None else account.nonce
@@ -131,7 +131,7 @@ class Chain:
 
     def context_of(self, header: Header) -> BlockContext:
         """What a transaction sees that is executed in the block of this header."""
-        return self._context_of(header)
+        return context_of(header, self._store.block_hash)
 
     def encoded_block(self, height: Height) -> bytes:
         """Bytes of a block of the chain."""
@@ -166,16 +166,18 @@ class Chain:
         invariant(holds=encoded is not None, fact=f"receipts of block {height} below the head are in the store")
         return tuple(decode_receipt(receipt) for receipt in encoded or ())
 
-    def _context_of(self, header: Header) -> BlockContext:
-        return BlockContext(
-            height=header.number,
-            timestamp=header.timestamp,
-            gas_limit=header.gas_limit,
-            coinbase=header.coinbase,
-            base_fee_per_gas=header.base_fee_per_gas,
-            difficulty=header.difficulty,
-            block_hash=self._store.block_hash,
-        )
+
+def context_of(header: Header, ancestor_hash: Callable[[Height], Hash32 | None]) -> BlockContext:
+    """What a transaction sees that is executed in the block of a header."""
+    return BlockContext(
+        height=header.number,
+        timestamp=header.timestamp,
+        gas_limit=header.gas_limit,
+        coinbase=header.coinbase,
+        base_fee_per_gas=header.base_fee_per_gas,
+        difficulty=header.difficulty,
+        block_hash=ancestor_hash,
+    )
 
 
 def make_commit(block: Block, encoded: bytes, block_hash: Hash32, result: ExecutionResult) -> BlockCommit:

@@ -14,8 +14,9 @@ import orjson
 import typer
 
 from chain_node.core.crypto import address_of
-from chain_node.core.errors import ChainError, ConfigError
+from chain_node.core.errors import ChainError, ConfigError, InvariantViolation
 from chain_node.node.config import LogLevel, load_config
+from chain_node.node.engine_choice import EngineName, EngineWish
 from chain_node.node.keys import create_validator_key
 from chain_node.node.structured_logs import configure_logs
 from chain_node.node.tls_papers import TlsPapers, make_tls_papers
@@ -28,7 +29,11 @@ app = typer.Typer(
     add_completion=False,
 )
 
+_EXIT_FAULT = 70
+"""Our own code or an engine is wrong: starting again will not help. Source: sysexits.h, EX_SOFTWARE."""
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+EngineOption = typer.Option(envvar="TRANCHAIN_ENGINE", help="What executes transactions.")
 GenesisFile = Annotated[Path, typer.Option(help="genesis.json of the network.")]
 
 
@@ -137,6 +142,9 @@ def run(
     p2p_ca: Annotated[Path | None, typer.Option(help="Certificates of the authorities; DATA_DIR/ca.pem.")] = None,
     p2p_peer: Annotated[list[str] | None, typer.Option(metavar="HOST:PORT", help="A node to connect to.")] = None,
     vault: Annotated[bool | None, typer.Option("--vault/--no-vault", help="Serve the embedded vault.")] = None,
+    engine: Annotated[EngineWish | None, EngineOption] = None,
+    verify_with: Annotated[EngineName | None, typer.Option(help="Engine that must agree on every block.")] = None,
+    cache_mb: Annotated[int | None, typer.Option(help="Memory for trie nodes, native engine.")] = None,
     log_level: Annotated[LogLevel | None, typer.Option(help="Least severe events that are logged.")] = None,
 ) -> None:
     """Run the node until SIGTERM or SIGINT.
@@ -154,6 +162,9 @@ def run(
         "p2p_ca": p2p_ca,
         "p2p_peers": p2p_peer or None,
         "vault": vault,
+        "engine": engine,
+        "verify_with": verify_with,
+        "cache_mb": cache_mb,
         "log_level": log_level,
     }
     settings = load_config(config, flags)
@@ -161,6 +172,24 @@ def run(
     from chain_node.node.server import run_node
 
     run_node(settings)
+
+
+@app.command()
+def engine(
+    data_dir: Annotated[Path | None, typer.Option(help="Data directory of the node; a new one unless given.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say which engine `run` would choose here, and why.
+
+    Example: tranchain-node engine --data-dir /var/lib/tranchain
+    """
+    from chain_node.node.engine_choice import choose_engine
+
+    choice = choose_engine("auto", data_dir)
+    if as_json:
+        typer.echo(orjson.dumps({"engine": choice.name, "reason": choice.reason}))
+    else:
+        typer.echo(f"engine: {choice.name}: {choice.reason}")
 
 
 @app.command()
@@ -207,6 +236,7 @@ def export(
 def verify(
     file: Annotated[Path, typer.Argument(help="File of blocks, from block 0.")],
     genesis: GenesisFile,
+    engine: Annotated[EngineWish, EngineOption] = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Verify a file of blocks: every header, seal and root, everything executed again.
@@ -220,7 +250,7 @@ def verify(
     blocks = transactions = 0
     head = ""
     with show_progress("verify", is_quiet=as_json) as progress:
-        for block in verify_file(file, read_genesis(genesis)):
+        for block in verify_file(file, read_genesis(genesis), engine):
             blocks, transactions = blocks + 1, transactions + block.transaction_count
             head = f"0x{block.hash.hex()}"
             progress(block.height)
@@ -281,3 +311,6 @@ def main() -> None:
     except ChainError as error:
         typer.echo(f"tranchain-node: {error}", err=True)
         sys.exit(1)
+    except InvariantViolation as fault:
+        typer.echo(f"tranchain-node: stopped: {fault}", err=True)
+        sys.exit(_EXIT_FAULT)

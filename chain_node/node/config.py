@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from chain_node.core.errors import ConfigError
+from chain_node.node.engine_choice import CACHE_MB_DEFAULT, EngineName, EngineWish
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 
@@ -45,6 +46,12 @@ class NodeConfig(BaseModel):
     """Whether to serve the embedded vault under /vault/v1/."""
     log_level: LogLevel = "info"
     """Least severe events that are logged."""
+    engine: EngineWish = "auto"
+    """What executes transactions: native, py-evm, or the one that is installed and wrote the chain store."""
+    verify_with: EngineName | None = None
+    """Engine that executes every block as well and must agree; the node halts when it does not."""
+    cache_mb: int = Field(default=CACHE_MB_DEFAULT, ge=8, le=65_536)
+    """Memory for trie nodes of the native engine, in MB."""
     build_budget_ms: int = Field(default=400, ge=10, le=10_000)
     """Execution time, in milliseconds, after which a proposer stops filling a block."""
 

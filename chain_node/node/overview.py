@@ -12,10 +12,10 @@ from chain_node.consensus.qbft.state import State
 from chain_node.core.types import Address
 from chain_node.network.api import NodeRecord
 from chain_node.node.chain import Chain
+from chain_node.node.engine_choice import STORE_DIRECTORY
 from chain_node.node.evidence import EvidenceLog
 from chain_node.node.head_events import HeadEvents
 from chain_node.node.members import MemberNames, Members
-from chain_node.node.opening import STORE_DIRECTORY
 from chain_node.node.seal_window import SealedBlock, SealWindow
 from chain_node.node.standstill import diagnose
 from chain_node.node.validators import compute_byzantine_quorum
@@ -63,7 +63,8 @@ class Sources:
 
 def measure_disk(directory: Path) -> view.DiskStatus:
     """What the chain store and the logs of votes and evidence take, and what is free."""
-    files = [path for path in (*(directory / STORE_DIRECTORY).iterdir(), *directory.glob("*.log")) if path.is_file()]
+    paths = (*(directory / STORE_DIRECTORY).rglob("*"), *directory.glob("*.log"))
+    files = [path for path in paths if path.is_file()]
     system = os.statvfs(directory)
     return view.DiskStatus(
         directory=str(directory),

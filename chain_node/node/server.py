@@ -17,7 +17,9 @@ import uvicorn
 import uvloop
 
 from chain_node.core.errors import ChainError, ConfigError, InvariantViolation
+from chain_node.execution import EngineFault
 from chain_node.node.config import NodeConfig
+from chain_node.node.engine_evidence import keep_evidence
 from chain_node.node.wiring import Node, build_node
 from chain_node.rpc.http_protocol import PlainHeads, RPCProtocol
 from chain_node.vault.app import follow_forever
@@ -45,7 +47,16 @@ def run_node(config: NodeConfig) -> None:
     Raises:
         ConfigError: something in the configuration cannot be used, the port for one.
         UnavailableError: the data directory is in use, or the disk is full.
+        EngineFault: the engine failed, or two engines disagree; the evidence is in the data directory.
     """
+    try:
+        _run(config)
+    except EngineFault as fault:
+        keep_evidence(fault, config.data_dir, config.engine)
+        raise
+
+
+def _run(config: NodeConfig) -> None:
     listener = _listen(config)
     try:
         node = build_node(config)
@@ -64,15 +75,19 @@ def run_node(config: NodeConfig) -> None:
 def _run_loop(node: Node, listener: socket.socket) -> None:
     try:
         uvloop.run(_serve(node, listener))
-    except ExceptionGroup as group:
-        expected = group.subgroup(ChainError)
-        if expected is None:
+    except BaseExceptionGroup as group:
+        cause = _first_of(group, InvariantViolation) or _first_of(group, ChainError)
+        if cause is None:
             raise
-        cause: BaseException = expected
-        while isinstance(cause, BaseExceptionGroup):
-            cause = cause.exceptions[0]
         _log.error("node_failed", reason=str(cause))
         raise cause from group
+
+
+def _first_of(group: BaseExceptionGroup[BaseException], kind: type[BaseException]) -> BaseException | None:
+    found: BaseException | None = group.subgroup(kind)
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    return found
 
 
 async def _serve(node: Node, listener: socket.socket) -> None:
@@ -115,7 +130,7 @@ async def _serve(node: Node, listener: socket.socket) -> None:
 
 async def _stop_when_failed(node: Node) -> None:
     await node.app.failed.wait()
-    raise InvariantViolation("a request found the node's own data broken; see the log")
+    raise node.app.failure or InvariantViolation("a request found the node's own data broken; see the log")
 
 
 def _listen(config: NodeConfig) -> socket.socket:

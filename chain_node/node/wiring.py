@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from platform import python_version
 
+import structlog
 from prometheus_client import CollectorRegistry
 
 from chain_node.core.crypto import address_of
-from chain_node.core.genesis import Genesis
 from chain_node.core.types import Height, Transaction
+from chain_node.execution.native.library import package_version
 from chain_node.node.assembly import Parts, assemble
 from chain_node.node.chain import Chain
 from chain_node.node.clock import now_ms
@@ -28,7 +28,7 @@ from chain_node.node.intake import Intake, NewTransactions
 from chain_node.node.keys import load_validator_key
 from chain_node.node.members import Members
 from chain_node.node.metrics import Counts, NodeCollector
-from chain_node.node.opening import EVIDENCE_FILE, VOTES_FILE, make_engine, open_store, read_genesis
+from chain_node.node.opening import EVIDENCE_FILE, VOTES_FILE, EngineOptions, open_chain, read_genesis
 from chain_node.node.overview import Overview, Sources, Surroundings, measure_disk
 from chain_node.node.peering import Introduction, Peering, open_peering
 from chain_node.node.seal_table import SealTable
@@ -46,13 +46,14 @@ from chain_node.rpc import (
     RPCApp,
     SubscriptionHub,
 )
-from chain_node.storage import FileDisk, LmdbStore, StoreFullError
+from chain_node.storage import ChainStore, FileDisk, StoreFullError
 from chain_node.txpool import Pool, PoolLimits
 from chain_node.vault.app import vault_routes
 from chain_node.vault.blob_store import BlobStore
 from chain_node.vault.service import load_vault_key
 from chain_node.vault.vault import Vault
 
+_log = structlog.get_logger("node")
 _RPC_THREADS = 4
 """Slow calls that run at the same time; they share one interpreter, so more would not be faster."""
 
@@ -105,7 +106,7 @@ class Node:
 class Files:
     """What the node keeps in its data directory."""
 
-    store: LmdbStore
+    store: ChainStore
     votes: Votes
     evidence: FileDisk
 
@@ -136,8 +137,11 @@ def build_node(config: NodeConfig) -> Node:
     """
     private_key = load_validator_key(config.validator_key_path)
     genesis = read_genesis(config.genesis)
+    engine_options = EngineOptions(wish=config.engine, verify_with=config.verify_with, cache_mb=config.cache_mb)
+    opened = open_chain(genesis, config.data_dir, engine_options)
+    _log.info("engine_chosen", engine=opened.engine.name, reason=opened.reason)
     files = Files(
-        open_store(genesis, config.data_dir),
+        opened.store,
         Votes(config.data_dir / VOTES_FILE),
         FileDisk(config.data_dir / EVIDENCE_FILE),
     )
@@ -148,7 +152,8 @@ def build_node(config: NodeConfig) -> Node:
         hub.on_pending(transactions)
         core.parts.driver.on_transaction()
 
-    core = _build_core(config, genesis, files, private_key, on_new=on_new, hub=hub, metrics=metrics)
+    chain = Chain(genesis, opened.store, opened.engine)
+    core = _build_core(config, chain, files, private_key, on_new=on_new, hub=hub, metrics=metrics)
     vault = _embed_vault(config, core.chain) if config.vault else None
     info = _describe_node(core.chain, private_key, vault)
     peering = open_peering(config, _introduce(core.chain, info), core.parts, None if vault is None else vault.links)
@@ -175,7 +180,7 @@ def build_node(config: NodeConfig) -> Node:
 
 def _build_core(
     config: NodeConfig,
-    genesis: Genesis,
+    chain: Chain,
     files: Files,
     private_key: bytes,
     *,
@@ -183,7 +188,6 @@ def _build_core(
     hub: SubscriptionHub,
     metrics: CollectorRegistry,
 ) -> Core:
-    chain = Chain(genesis, files.store, make_engine(genesis, files.store))
     evidence = EvidenceLog(files.evidence)
     workers = Workers(
         chain=ThreadPoolExecutor(1, "chain"),
@@ -269,8 +273,9 @@ def _introduce(chain: Chain, info: NodeInfo) -> Introduction:
 
 def _describe_node(chain: Chain, private_key: bytes, vault: EmbeddedVault | None) -> NodeInfo:
     genesis_block = chain.block_at(Height(0)) or chain.head()
+    engine = chain.engine.name.replace(", verified with ", "+")
     return NodeInfo(
-        client_version=f"tranchain-node/v{_read_version()}/python{python_version()}",
+        client_version=f"tranchain-node/v{package_version() or '0-uninstalled'}/{engine}/python{python_version()}",
         validator=address_of(private_key),
         genesis_hash=genesis_block.hash,
         engine=chain.engine.name,
@@ -296,10 +301,3 @@ def _readiness(chain: Chain, driver: Driver) -> Readiness:
             "halted": driver.halt_reason,
         },
     )
-
-
-def _read_version() -> str:
-    try:
-        return version("tranchain")
-    except PackageNotFoundError:
-        return "0-uninstalled"

@@ -69,6 +69,8 @@ class RPCApp:
         self._tasks: set[asyncio.Task[None]] = set()
         self.failed = asyncio.Event()
         """Set when a fact of our own code did not hold: whoever runs the server stops it."""
+        self.failure: InvariantViolation | None = None
+        """What it was."""
         self._starlette = Starlette(
             routes=[
                 Route("/health", self._health),
@@ -153,9 +155,10 @@ class RPCApp:
 
     def _report(self, request: Request, error: BaseException) -> bytes:
         """Log what is our fault, and answer so; a fact of our own code that does not hold stops the node."""
-        is_invariant = isinstance(error, InvariantViolation)
-        _log.error("invariant_broken" if is_invariant else "method_failed", method=request.method_name, exc_info=error)
-        if is_invariant:
+        event = "invariant_broken" if isinstance(error, InvariantViolation) else "method_failed"
+        _log.error(event, method=request.method_name, exc_info=error)
+        if isinstance(error, InvariantViolation):
+            self.failure = self.failure or error
             self.failed.set()
         return internal_error(request)
 

@@ -136,14 +136,6 @@ class ChainStore(Protocol):
         """Late seals of a height, by block hash, round and signer."""
         ...
 
-    def read_node(self, node_hash: Hash32) -> bytes | None:
-        """The encoding of a trie node."""
-        ...
-
-    def read_code(self, code_hash: Hash32) -> bytes | None:
-        """A contract's code."""
-        ...
-
     def close(self) -> None:
         """Release files; nothing may be called afterwards."""
         ...

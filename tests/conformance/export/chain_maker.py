@@ -25,7 +25,7 @@ from chain_node.core.types import FIRST_ROUND, Address, Block, Header, Transacti
 from chain_node.node.block_file import export_blocks
 from chain_node.node.block_maker import BlockMaker, BuildOrder
 from chain_node.node.chain import Chain, make_commit
-from chain_node.node.opening import make_engine, open_store
+from chain_node.node.opening import EngineOptions, make_engine, open_chain
 from chain_node.node.validators import read_validators
 from chain_node.storage import ChainStore, LmdbStore, MemoryStore
 from tests.unit.consensus.network import Network, Node, keys_by_address
@@ -94,7 +94,9 @@ class ExecutingNetwork(Network):
 
     def begin(self) -> tuple[Genesis, Header]:
         genesis = parse_genesis(self.text)
-        self.store: LmdbStore = open_store(genesis, self.data_dir)
+        opened = open_chain(genesis, self.data_dir, EngineOptions(wish="py-evm"))
+        assert isinstance(opened.store, LmdbStore)
+        self.store = opened.store
         stores: list[ChainStore] = [self.store, MemoryStore(), MemoryStore()]
         for validator, store in zip(self.validators, stores, strict=True):
             engine = make_engine(genesis, store)
