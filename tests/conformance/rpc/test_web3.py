@@ -19,7 +19,7 @@ from web3.utils.subscriptions import LogsSubscription, NewHeadsSubscription
 
 from tests.e2e.node_kit import NodeProcess, account_number
 
-ARTIFACT = json.loads((Path(__file__).parent / "contracts" / "Ledger.json").read_text())
+ARTIFACT = json.loads((Path(__file__).parents[1] / "contracts" / "Ledger.json").read_text())
 _numbers = count()
 
 
