@@ -2,10 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SHELL := /bin/bash
+TOOLS := tests/conformance/tools
 .DEFAULT_GOAL := help
 NATIVE := chain_node/execution/native
 NATIVE_SOURCES := $(NATIVE)/Cargo.toml $(NATIVE)/Cargo.lock $(shell find $(NATIVE)/src -name '*.rs')
-.PHONY: help demo auto-trust test test-py-evm sim lint bench contracts model-check soak format clean
+.PHONY: help demo auto-trust test test-py-evm conformance sim lint bench contracts model-check soak format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -50,6 +51,11 @@ test: .venv/dev.stamp ## all tests (slow ones are in soak); ARGS='-k screening' 
 test-py-evm: .venv/dev.stamp ## the tests that execute blocks, on py-evm instead of the native engine
 	@TRANCHAIN_TEST_ENGINE=py-evm $(BIN)/python -m pytest -n auto --dist loadfile \
 		$(or $(ARGS),tests/unit/execution tests/unit/storage tests/unit/node tests/unit/rpc tests/e2e)
+
+conformance: .venv/dev.stamp ## web3.py's suites, and ethers, viem, web3, Hardhat and Foundry against nodes
+	@cd $(TOOLS) && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --ignore-scripts --loglevel=error; } \
+		|| echo "npm cannot install the tools of $(TOOLS): their tests are skipped"
+	@$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow" tests/conformance/rpc tests/conformance/web3_suites $(TOOLS) $(ARGS)
 
 sim: .venv/dev.stamp ## simulate consortia with faults: SEEDS=10000 of them, from FIRST=0
 	@$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),1000) --first $(or $(FIRST),0) --jobs $$(nproc)

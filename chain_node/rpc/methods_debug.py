@@ -37,7 +37,7 @@ def _trace_transaction(call: Call) -> JsonValue:
         raise RPCError(RESOURCE_NOT_FOUND, "transaction not found")
     height, index = place
     block = need_block(call.backend.chain, BlockChoice(height=height))
-    return tracer.view(call.backend.chain.trace_transaction(block, index, tracer.options))
+    return tracer.view(call.backend.chain.trace_transaction(block, index, tracer.options), block.transaction(index).gas)
 
 
 def _trace_block_by_number(call: Call) -> JsonValue:
@@ -57,7 +57,7 @@ def _trace_block(call: Call, choice: BlockChoice) -> JsonValue:
     return [
         {
             "txHash": to_data(block.transaction_hash(index)),
-            "result": tracer.view(chain.trace_transaction(block, index, tracer.options)),
+            "result": tracer.view(chain.trace_transaction(block, index, tracer.options), block.transaction(index).gas),
         }
         for index in range(block.transaction_count)
     ]
@@ -68,7 +68,7 @@ def _trace_call(call: Call) -> JsonValue:
     tracer = _Tracer(call.params.object(2, "options", is_required=False))
     block = need_block(chain, call.params.block(1))
     request = read_call_request(call.params.object(0, "call"), call.backend.limits.call_gas)
-    return tracer.view(chain.trace_call(block, request, tracer.options))
+    return tracer.view(chain.trace_call(block, request, tracer.options), request.gas)
 
 
 def _raw_header(call: Call) -> JsonValue:
@@ -99,8 +99,11 @@ class _Tracer:
         self._is_of_messages = bool(tracer)
         self.options = _read_options(options, is_step_recorded=not tracer)
 
-    def view(self, trace: Trace) -> JsonObject:
-        return _frame_view(trace.call) if self._is_of_messages else _steps_view(trace)
+    def view(self, trace: Trace, gas: int) -> JsonObject:
+        """The trace of a transaction with this gas limit; of its own message geth tells the gas of the transaction."""
+        if not self._is_of_messages:
+            return _steps_view(trace)
+        return {**_frame_view(trace.call), "gas": to_quantity(gas), "gasUsed": to_quantity(trace.gas_used)}
 
 
 def _read_options(options: JsonObject, *, is_step_recorded: bool) -> TraceOptions:

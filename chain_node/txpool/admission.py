@@ -62,8 +62,10 @@ def validate_admission(transaction: Transaction, rules: AdmissionRules, sender: 
         raise TransactionNotAdmittedError(f"intrinsic gas too low: gas {transaction.gas}, minimum needed {required}")
     cost = transaction.value + transaction.gas * transaction.max_fee_per_gas
     if cost > sender.balance:
+        is_price_needless = rules.base_fee_per_gas == 0 and transaction.value <= sender.balance
+        way_out = "; gas is free here, a price of 0 will do" if is_price_needless else ""
         raise TransactionNotAdmittedError(
-            f"insufficient funds for gas * price + value: balance {sender.balance}, tx cost {cost}"
+            f"insufficient funds for gas * price + value: balance {sender.balance}, tx cost {cost}{way_out}"
         )
 
 

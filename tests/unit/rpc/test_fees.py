@@ -6,6 +6,7 @@ import pytest
 from eth_account import Account
 
 from chain_node.core.types import Address
+from chain_node.rpc import Limits
 from tests.unit.rpc.memory_node import ACCOUNT, ACCOUNT_KEY, CHAIN_ID, MemoryNode, genesis_text, hex_of
 
 GWEI = 10**9
@@ -52,11 +53,13 @@ def test_rewards_are_weighted_by_gas(node: MemoryNode) -> None:
     assert history["reward"] == [["0x0"] * 4, ["0x3", "0x5", "0x9", "0x9"]]
 
 
-def test_rewards_are_given_for_fewer_blocks(node: MemoryNode) -> None:
-    for _ in range(130):
+def test_rewards_are_given_for_fewer_blocks() -> None:
+    node = MemoryNode(Limits(fee_reward_blocks=2))
+    for _ in range(3):
         node.mine()
-    assert len(node.result("eth_feeHistory", "0x400", "latest", [50])["reward"]) == 128
-    assert len(node.result("eth_feeHistory", "0x400", "latest")["gasUsedRatio"]) == 131
+    history = node.result("eth_feeHistory", "0x400", "latest", [50])
+    assert (history["oldestBlock"], history["reward"]) == ("0x2", [["0x0"]] * 2)
+    assert len(node.result("eth_feeHistory", "0x400", "latest")["gasUsedRatio"]) == 4
 
 
 def test_pending_block_is_the_next_one_without_transactions(node: MemoryNode) -> None:

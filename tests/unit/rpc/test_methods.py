@@ -272,6 +272,8 @@ def test_trace_gives_steps_or_calls(busy: MemoryNode) -> None:
     assert trace["failed"] is False
     frame = busy.result("debug_traceTransaction", sent, {"tracer": "callTracer"})
     assert (frame["type"], frame["to"], frame["input"]) == ("CALL", hex_of(ECHO), hex_of(word(2)))
+    receipt = busy.result("eth_getTransactionReceipt", sent)
+    assert (frame["gas"], frame["gasUsed"]) == (hex(200_000), receipt["gasUsed"])
     assert busy.error("debug_traceTransaction", sent, {"tracer": "jsTracer"})["code"] == -32602
     assert busy.error("debug_traceTransaction", hex_of(bytes(32)))["message"] == "transaction not found"
 

@@ -52,6 +52,14 @@ def test_admission_refuses_a_price_below_the_base_fee() -> None:
         validate_admission(make_transaction(nonce=5, price=6), rules, SENDER)
 
 
+def test_admission_says_that_gas_is_free_where_a_price_is_all_that_is_wrong() -> None:
+    with pytest.raises(TransactionNotAdmittedError, match=r"gas is free here, a price of 0 will do$"):
+        validate_admission(make_transaction(nonce=5, price=48), RULES, SENDER)
+    for rules, value in ((RULES, 1_000_001), (replace(RULES, base_fee_per_gas=7), 0)):
+        with pytest.raises(TransactionNotAdmittedError, match=r"tx cost \d+$"):
+            validate_admission(make_transaction(nonce=5, price=48, value=value), rules, SENDER)
+
+
 @pytest.mark.parametrize("nonce", [5, 6])
 def test_admission_accepts_what_can_be_executed_now_or_later(nonce: int) -> None:
     validate_admission(make_transaction(nonce=nonce, value=1_000_000), RULES, SENDER)
