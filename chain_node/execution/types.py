@@ -45,7 +45,7 @@ class BlockLimits:
     size_bytes: int
     """Sum of the encoded transactions."""
     should_stop: Callable[[], bool]
-    """Asked before each transaction; the proposer's time budget. The engine has no clock."""
+    """Asked before every few transactions; the proposer's time budget. The engine has no clock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

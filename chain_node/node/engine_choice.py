@@ -19,7 +19,7 @@ CACHE_MB_DEFAULT = 64
 """For trie nodes of the native engine; what is in use of a million slots."""
 
 _NATIVE_DIRECTORY = "native"
-_PYEVM_FILE = "data.mdb"
+_DATA_FILE = "data.mdb"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,9 @@ def pyevm_path(data_dir: Path) -> Path:
 
 def find_writer(data_dir: Path) -> EngineName | None:
     """The engine that wrote the chain store of a data directory; None for a new one."""
-    if native_path(data_dir).exists():
+    if (native_path(data_dir) / _DATA_FILE).exists():
         return "native"
-    return "py-evm" if (pyevm_path(data_dir) / _PYEVM_FILE).exists() else None
+    return "py-evm" if (pyevm_path(data_dir) / _DATA_FILE).exists() else None
 
 
 def choose_engine(wish: EngineWish, data_dir: Path | None = None) -> EngineChoice:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from chain_node.core.errors import LocalProtocolError
-from chain_node.core.genesis import Genesis
+from chain_node.core.genesis import ForkSchedule
 from chain_node.core.types import Address, Hash32, Height, Round
 from chain_node.execution.native.border import Border, open_border
 from chain_node.execution.native.engine import NativeEngine
@@ -119,7 +119,9 @@ class NativeStore:
         )
 
 
-def open_native(genesis: Genesis, path: Path, genesis_hash: Hash32, cache_mb: int) -> tuple[NativeStore, NativeEngine]:
+def open_native(
+    path: Path, genesis_hash: Hash32, *, chain_id: int, schedule: ForkSchedule, cache_mb: int
+) -> tuple[NativeStore, NativeEngine]:
     """Open the library's database, or create it, with the engine that executes on it.
 
     Raises:
@@ -127,7 +129,6 @@ def open_native(genesis: Genesis, path: Path, genesis_hash: Hash32, cache_mb: in
         ConfigError: the library is missing, or of another version.
     """
     border = open_border()
-    schedule = genesis.schedule
     forks = [(0, "istanbul")]
     forks += [] if schedule.berlin_height is None else [(schedule.berlin_height, "berlin")]
     forks += [] if schedule.london_height is None else [(schedule.london_height, "london")]
@@ -136,11 +137,11 @@ def open_native(genesis: Genesis, path: Path, genesis_hash: Hash32, cache_mb: in
         border.library.Database,
         str(path),
         genesis_hash,
-        genesis.chain_id,
+        chain_id,
         forks,
         cache_mb=cache_mb,
     )
-    engine = NativeEngine(database, border, chain_id=genesis.chain_id, schedule=schedule)
+    engine = NativeEngine(database, border, chain_id=chain_id, schedule=schedule)
     return NativeStore(path, database, border), engine
 
 

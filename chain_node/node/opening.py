@@ -139,7 +139,9 @@ def _open(genesis: Genesis, data_dir: Path, name: EngineName, cache_mb: int, *, 
     try:
         path.mkdir(parents=True, exist_ok=True)
         if name == "native":
-            store, engine = open_native(genesis, path, genesis_hash, cache_mb)
+            store, engine = open_native(
+                path, genesis_hash, chain_id=genesis.chain_id, schedule=genesis.schedule, cache_mb=cache_mb
+            )
             opened = OpenChain(store, engine)
         else:
             lmdb_store = LmdbStore(path, StoreIdentity(genesis_hash=genesis_hash, engine_name="py-evm"))

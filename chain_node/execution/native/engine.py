@@ -41,7 +41,7 @@ from chain_node.execution.types import (
 if TYPE_CHECKING:
     from chain_node.execution.native._native import BlockExecution, Database
 
-_CHUNK_COUNT = 256
+_CHUNK_COUNT = 128
 """Candidates handed over at a time."""
 
 _CHUNK_GAS = 20_000_000

@@ -22,6 +22,7 @@ class NativeStateView:
         self._database = database
         self._border = border
         self._accounts: dict[Address, Account | None] = {}
+        border.call(database.require_state, root)
 
     def account(self, address: Address) -> Account | None:
         """The account's record, or None if it does not exist."""

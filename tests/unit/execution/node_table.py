@@ -31,6 +31,11 @@ class NodeTable:
         self.codes.update(changes.codes)
 
 
+def hash_at(height: Height) -> Hash32:
+    """Hash of the block at a height, in every test chain."""
+    return keccak(b"hash %d" % height)
+
+
 def schedule_of(fork: Fork) -> ForkSchedule:
     return ForkSchedule(
         berlin_height=None if fork == "istanbul" else Height(0), london_height=Height(0) if fork == "london" else None

@@ -8,13 +8,13 @@ from chain_node.core.genesis import Fork
 from chain_node.core.hashing import keccak
 from chain_node.core.types import Address
 from chain_node.execution import Trace, TraceOptions
-from tests.unit.execution.conftest import EngineMaker
+from tests.unit.execution.conftest import GroundMaker
 from tests.unit.execution.test_engine_behaviour import ALICE, BOB, PROBE, PROBE_CODE, Chain, call_data
 
 
 @pytest.fixture
-def chain(make_engine: EngineMaker) -> Chain:
-    return Chain(make_engine)
+def chain(make_ground: GroundMaker) -> Chain:
+    return Chain(make_ground)
 
 
 def trace(chain: Chain, data: bytes, *, to: Address | None = PROBE, options: TraceOptions | None = None) -> Trace:
@@ -38,10 +38,10 @@ def test_trace_uses_the_gas_that_execution_used(chain: Chain) -> None:
     assert not traced.is_failed
 
 
-def test_trace_of_every_fork_works(make_engine: EngineMaker) -> None:
+def test_trace_of_every_fork_works(make_ground: GroundMaker) -> None:
     forks: tuple[Fork, ...] = ("istanbul", "berlin", "london")
     for fork in forks:
-        assert trace(Chain(make_engine, fork), call_data("value()")).return_data == (11).to_bytes(32, "big")
+        assert trace(Chain(make_ground, fork), call_data("value()")).return_data == (11).to_bytes(32, "big")
 
 
 def test_steps_account_for_all_gas_of_the_message(chain: Chain) -> None:

@@ -124,7 +124,12 @@ impl<S: StateSource> BlockState<S> {
 
     /// Change an account outside of any transaction; one that does not exist is created.
     pub fn modify(&mut self, address: Address, change: impl FnOnce(&mut AccountInfo)) -> Result<()> {
-        change(self.entry(address)?.now.get_or_insert_with(AccountInfo::default));
+        // By default an account has its empty code at hand, which would hide what is set later.
+        let make = || AccountInfo {
+            code: None,
+            ..AccountInfo::default()
+        };
+        change(self.entry(address)?.now.get_or_insert_with(make));
         Ok(())
     }
 
