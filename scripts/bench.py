@@ -35,6 +35,7 @@ from bench_native import (  # noqa: E402
     native_rss_mb,
     native_sync_tps,
 )
+from bench_native_engine import native_engine_tps  # noqa: E402
 from bench_network import (  # noqa: E402
     finality_ms,
     idle_core_share,
@@ -202,6 +203,7 @@ BENCHES: dict[str, Callable[[], dict[str, Figure]]] = {
     "import_xml_rows_per_s": import_xml_rows_per_s,
     "import_xml_rss_mb": import_xml_rows_per_s,
     "demo_seconds": demo_seconds,
+    "native_engine_tps": native_engine_tps,
     "native_node1_tps": native_node1_tps,
     "native_net3_tps": native_net3_tps,
     "native_net4_tps": native_net4_tps,

@@ -4,6 +4,7 @@ Run: `python scripts/bench_native_engine.py [--slots N ...] [--blocks N]` for th
 """
 
 import argparse
+import json
 import statistics
 import tempfile
 import time
@@ -45,8 +46,8 @@ def native_engine_tps() -> dict[str, Figure]:
         runs = [bench.run(BLOCKS) for _ in range(RUNS)]
     parts = ", ".join(f"{part} {statistics.median(run[part] for run in runs):.1f}" for part in PARTS)
     conditions = (
-        f"{BLOCKS} blocks of {TRANSACTIONS:,} signed puts of {_SENDERS} senders per run, random keys of a contract with "
-        f"{SLOTS:,} slots, each block durable before the next; microseconds per transaction: {parts}"
+        f"{BLOCKS} blocks of {TRANSACTIONS:,} signed puts of {_SENDERS} senders per run, random keys of a contract "
+        f"with {SLOTS:,} slots, each block durable before the next; microseconds per transaction: {parts}"
     )
     rates = [1e6 / sum(run.values()) for run in runs]
     return {"native_engine_tps": median_figure(rates, "tx/s", ">= 9000", conditions)}
@@ -67,7 +68,8 @@ class EngineBench:
         self._height = -1
         self._root = bytes(32)
         senders = sorted(address_of(key) for key in self._keys)
-        genesis = self._database.initialise([(_CONTRACT, 0, 1, _runtime_code(), []), *((s, 1, 0, b"", []) for s in senders)])
+        accounts = [(_CONTRACT, 0, 1, _runtime_code(), []), *((sender, 1, 0, b"", []) for sender in senders)]
+        genesis = self._database.initialise(accounts)
         self._commit([], genesis)
         for first in range(0, slots, _FILL_SLOTS):
             self._fill(first, min(_FILL_SLOTS, slots - first))
@@ -132,8 +134,6 @@ def _word(number: int) -> bytes:
 
 
 def _runtime_code() -> bytes:
-    import json
-
     return bytes.fromhex(json.loads(_ARTIFACT.read_text())["deployedBytecode"].removeprefix("0x"))
 
 
