@@ -116,7 +116,11 @@ impl Recorder {
         };
         let step = &mut self.steps[index];
         let is_all_spent = error.is_some() && error != describe_result(InstructionResult::Revert);
-        step.gas_cost = if is_all_spent { step.gas } else { step.gas.saturating_sub(gas_left) };
+        step.gas_cost = if is_all_spent {
+            step.gas
+        } else {
+            step.gas.saturating_sub(gas_left)
+        };
         step.error = error;
     }
 
