@@ -5,11 +5,28 @@ from dataclasses import replace
 from chain_node.core import rlp
 from chain_node.core.hashing import keccak
 from chain_node.core.types import Address, Hash32, Transaction
-from chain_node.execution import BlockContext, CallRequest
+from chain_node.execution import Account, BlockContext, CallRequest, TransactionRefusedError
+from chain_node.txpool import compute_intrinsic_gas
 
 
-def call_transaction(request: CallRequest, *, chain_id: int, nonce: int) -> Transaction:
-    """A transaction of the request's sender that costs nothing. Nobody signed it: it must never leave the node."""
+def call_transaction(request: CallRequest, account: Account, chain_id: int) -> Transaction:
+    """A transaction of the request's sender that costs nothing. Nobody signed it: it must never leave the node.
+
+    Raises:
+        TransactionRefusedError: the gas does not cover the intrinsic gas, or the account lacks the value.
+    """
+    transaction = _make(request, account.nonce, chain_id)
+    required = compute_intrinsic_gas(transaction)
+    if request.gas < required:
+        raise TransactionRefusedError(f"intrinsic gas too low: have {request.gas}, want {required}", is_final=True)
+    if account.balance < request.value:
+        raise TransactionRefusedError(
+            f"insufficient funds: have {account.balance}, want {request.value}", is_final=False
+        )
+    return transaction
+
+
+def _make(request: CallRequest, nonce: int, chain_id: int) -> Transaction:
     to = request.to or Address(b"")
     common: list[rlp.Item] = [rlp.scalar(request.gas), to, rlp.scalar(request.value), request.data]
     signature: list[rlp.Item] = [rlp.scalar(1), rlp.scalar(1)]

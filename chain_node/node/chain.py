@@ -25,6 +25,7 @@ from chain_node.execution import (
     StateView,
     estimate_gas,
 )
+from chain_node.execution.account import NO_ACCOUNT
 from chain_node.execution.trace import Trace, TraceOptions
 from chain_node.node.call_transaction import call_transaction, free_of_charge
 from chain_node.node.recent import Recent
@@ -119,10 +120,8 @@ class Chain:
     def trace_call(self, block: ChainBlock, request: CallRequest, options: TraceOptions) -> Trace:
         """Execute one message on the state after a block, free of charge, and record its steps."""
         root, context = block.header.state_root, free_of_charge(self.context_of(block.header))
-        self.engine.call(root, context, request)  # refuses what cannot run
         account = self.engine.open_state(root).account(request.sender)
-        nonce = 0 if account is None else account.nonce
-        transaction = call_transaction(request, chain_id=self.chain_id, nonce=nonce)
+        transaction = call_transaction(request, account or NO_ACCOUNT, self.chain_id)
         return self.engine.trace_transaction(root, [transaction], context, options)
 
     def base_fee_after(self, block: ChainBlock) -> int | None:

@@ -5,7 +5,7 @@ Pure: state is read through callables, time comes in as an argument, nothing her
 validity), then `admission.py` (may this transaction wait here?), then `pool.py` (the order it leaves in).
 """
 
-from chain_node.txpool.admission import AdmissionRules, SenderState, validate_admission
+from chain_node.txpool.admission import AdmissionRules, SenderState, compute_intrinsic_gas, validate_admission
 from chain_node.txpool.errors import PoolFullError, SenderNotPermittedError, TransactionNotAdmittedError
 from chain_node.txpool.permission import CONSORTIUM, PermissionCache, SenderRule
 from chain_node.txpool.pool import Pool, PoolLimits, Waiting
@@ -22,5 +22,6 @@ __all__ = [
     "SenderState",
     "TransactionNotAdmittedError",
     "Waiting",
+    "compute_intrinsic_gas",
     "validate_admission",
 ]

@@ -12,7 +12,7 @@ from chain_node.consensus.qbft.upon_new_block import state_from_record
 from chain_node.core import rlp
 from chain_node.core.codec import encode_block
 from chain_node.core.crypto import address_of, sign_digest
-from chain_node.core.genesis import parse_genesis
+from chain_node.core.genesis import Genesis, parse_genesis
 from chain_node.core.hashing import keccak
 from chain_node.core.types import FIRST_ROUND, Address, Block, Height, Transaction
 from chain_node.node.block_maker import BlockMaker, BuildOrder
@@ -23,7 +23,7 @@ from chain_node.node.evidence import EvidenceLog
 from chain_node.node.head_events import HeadEvents
 from chain_node.node.intake import Intake
 from chain_node.node.members import Members
-from chain_node.node.opening import make_engine
+from chain_node.node.opening import OpenChain, make_engine
 from chain_node.node.overview import Overview, Sources, Surroundings
 from chain_node.node.peer_network import NoPeers
 from chain_node.node.seal_window import SealWindow
@@ -72,17 +72,27 @@ def genesis_text(**qbft: object) -> str:
     )
 
 
+def open_in_memory(genesis: Genesis) -> OpenChain:
+    """A new chain on py-evm."""
+    store = MemoryStore()
+    engine = make_engine(genesis, store)
+    initial = engine.initialise(genesis.alloc)
+    block = Block(genesis.build_header(initial.state_root), ())
+    store.commit_block(make_commit(block, encode_block(block), block_hash(block.header), initial))
+    return OpenChain(store, engine)
+
+
 class MemoryNode:
     """Everything an RPC needs; `now_ms` and blocks move only when told to."""
 
-    def __init__(self, limits: Limits | None = None, genesis: str | None = None) -> None:
+    def __init__(
+        self, limits: Limits | None = None, genesis: str | None = None, opened: OpenChain | None = None
+    ) -> None:
+        """`opened` is a new chain of this genesis, on whichever engine; by default one in memory on py-evm."""
         self.now_ms = 1_800_000_000_000
         parsed = parse_genesis(genesis or genesis_text())
-        self.store = MemoryStore()
-        self.engine = make_engine(parsed, self.store)
-        initial = self.engine.initialise(parsed.alloc)
-        block = Block(parsed.build_header(initial.state_root), ())
-        self.store.commit_block(make_commit(block, encode_block(block), block_hash(block.header), initial))
+        opened = opened or open_in_memory(parsed)
+        self.store, self.engine = opened.store, opened.engine
         self.chain = Chain(parsed, self.store, self.engine)
         self.validators = Validators(self.chain, self.store)
         self.maker = BlockMaker(parsed, self.engine, self.store.block_hash)

@@ -33,8 +33,8 @@ def creation(code: bytes) -> bytes:
 
 
 @pytest.fixture
-def node() -> MemoryNode:
-    return MemoryNode()
+def node(node_on_each_engine: MemoryNode) -> MemoryNode:
+    return node_on_each_engine
 
 
 def install(node: MemoryNode, code: bytes) -> None:
@@ -88,7 +88,8 @@ def test_access_list_of_a_call_that_fails_says_why(node: MemoryNode) -> None:
 
 
 def test_access_list_of_an_endless_call_is_refused(node: MemoryNode) -> None:
-    assert node.error("eth_createAccessList", {"to": hex_of(SPINNER)})["code"] == -32005
+    error = node.error("eth_createAccessList", {"to": hex_of(SPINNER), "gas": hex(500_000)})
+    assert (error["code"], error["message"]) == (-32005, "the call takes more than 100000 steps")
 
 
 def test_call_that_cannot_be_paid_is_refused_before_it_is_traced(node: MemoryNode) -> None:

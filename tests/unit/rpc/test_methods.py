@@ -19,9 +19,9 @@ def node() -> MemoryNode:
 
 
 @pytest.fixture
-def busy() -> MemoryNode:
+def busy(node_on_each_engine: MemoryNode) -> MemoryNode:
     """Three blocks: two logs, one log, none."""
-    node = MemoryNode()
+    node = node_on_each_engine
     node.send(ECHO, word(1), nonce=0)
     node.send(ECHO, word(2), nonce=1)
     node.mine()
