@@ -54,6 +54,8 @@ def start_network(demo: Demo) -> None:
         start_node(demo, name, genesis, ports[name])
     for name, url in demo.rpc_by_organisation.items():
         demo.wait_for(f"{url}/ready", NODE_NAMES[name])
+    chosen = demo.run("tranchain-node", "engine", show=False)
+    print(f"  engine: {chosen['engine']} ({chosen['reason']})")
 
 
 def start_node(demo: Demo, organisation: str, genesis: Path, p2p_port: int) -> None:

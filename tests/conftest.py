@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+import tests.engines  # noqa: F401 - tells the nodes that tests start which engine is wanted
+
 ROOT = Path(__file__).parent
 
 settings.register_profile("repeatable", derandomize=True)

@@ -24,5 +24,7 @@ ENGINES = tuple(name for name in ALL if WANTED in ("", name))
 ENGINE: EngineName = "native" if "native" in ENGINES else "py-evm"
 """For suites that run on one."""
 
+if WANTED:
+    os.environ["TRANCHAIN_ENGINE"] = WANTED
 if WANTED and WANTED not in ENGINES:
     raise RuntimeError(f"TRANCHAIN_TEST_ENGINE is {WANTED}, which is not there")

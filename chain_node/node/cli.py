@@ -100,23 +100,29 @@ def genesis(
     chain_id: Annotated[int, typer.Option(min=1, help="Chain id.")] = 170919,
     block_period_ms: Annotated[int, typer.Option(min=100, help="Least time between blocks.")] = 1000,
     empty_block_period_seconds: Annotated[int, typer.Option(min=0, help="Time between empty blocks.")] = 60,
-    gas_limit: Annotated[int, typer.Option(min=5000, help="Gas of a block.")] = 60_000_000,
+    engine: Annotated[EngineWish, typer.Option(envvar="TRANCHAIN_ENGINE", help="What all nodes run.")] = "auto",
+    gas_limit: Annotated[int | None, typer.Option(min=5000, help="Gas of a block; as fits the engine.")] = None,
     per_tx_gas_limit: Annotated[int, typer.Option(min=0, help="Gas of a transaction.")] = 8_000_000,
     fork: Annotated[Literal["berlin", "london"], typer.Option(help="Rules of the EVM.")] = "london",
     timestamp: Annotated[int | None, typer.Option(min=0, help="Second of block 0; now unless given.")] = None,
 ) -> None:
     """Make the genesis file of a new network from signed member files.
 
+    A block may use 400 Mgas where all nodes run the native engine, 60 Mgas where some run py-evm. Unless --engine says
+    what runs, it is taken to be what would run here.
+
     Example: tranchain-node genesis bureau.json exchange.json risk.json --to genesis.json
     """
-    from chain_node.node.genesis_builder import NetworkParameters, build_genesis
+    from chain_node.node.engine_choice import choose_engine
+    from chain_node.node.genesis_builder import GAS_LIMIT_BY_ENGINE, NetworkParameters, build_genesis
     from chain_node.node.member_file import read_member_file
 
+    gas_of_block = gas_limit or GAS_LIMIT_BY_ENGINE[choose_engine(engine).name]
     parameters = NetworkParameters(
         chain_id=chain_id,
         block_period_ms=block_period_ms,
         empty_block_period_seconds=empty_block_period_seconds,
-        gas_limit=gas_limit,
+        gas_limit=gas_of_block,
         per_transaction_gas_limit=per_tx_gas_limit,
         fork=fork,
         timestamp=int(time.time()) if timestamp is None else timestamp,
@@ -126,7 +132,7 @@ def genesis(
         to.write_text(text)
     except OSError as error:
         raise ConfigError("to", f"{to} cannot be written: {error.strerror}") from error
-    typer.echo(f"{to}: {len(members)} organisations, chain id {chain_id}")
+    typer.echo(f"{to}: {len(members)} organisations, chain id {chain_id}, {gas_of_block // 10**6} Mgas a block")
 
 
 @app.command()

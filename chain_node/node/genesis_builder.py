@@ -6,7 +6,7 @@ Source: docs/protocol.md, 2 (fixed addresses, order of the constructors), 3 (`in
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -22,6 +22,7 @@ from chain_node.core.types import FIRST_ROUND, ZERO_ADDRESS, Address, Height
 from chain_node.execution import BlockContext
 from chain_node.execution.errors import CreationFailedError
 from chain_node.execution.pyevm_engine import PyEvmEngine
+from chain_node.node.engine_choice import EngineName
 from chain_node.node.fixed_addresses import (
     ACCESS_MANAGER,
     CONSORTIUM_IMPLEMENTATION,
@@ -36,6 +37,10 @@ _BUILD_GAS = 10**12
 """Constructors may use what they like: nobody waits for them."""
 
 
+GAS_LIMIT_BY_ENGINE: Mapping[EngineName, int] = {"native": 400_000_000, "py-evm": 60_000_000}
+"""What the slowest machine of a network should execute in about half a second."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkParameters:
     """What the members agree on."""
@@ -45,7 +50,7 @@ class NetworkParameters:
     """Below one second it is written as `xblockperiodmilliseconds`."""
     empty_block_period_seconds: int = 60
     request_timeout_seconds: int = 4
-    gas_limit: int = 60_000_000
+    gas_limit: int = GAS_LIMIT_BY_ENGINE["py-evm"]
     per_transaction_gas_limit: int = 8_000_000
     fork: Fork = "london"
     timestamp: int

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
-from chain_node.consensus.qbft.hashes import block_hash
-from chain_node.core.codec import encode_block
 from chain_node.core.crypto import address_of
 from chain_node.core.genesis import Genesis, parse_genesis
 from chain_node.core.hashing import keccak
-from chain_node.core.types import Block, Hash32
+from chain_node.core.types import Hash32
 from chain_node.network.admission import Identity
 from chain_node.network.api import TlsKeyHash
 from chain_node.network.frames import Goodbye
 from chain_node.network.peers import Peers
 from chain_node.node.assembly import assemble
-from chain_node.node.chain import Chain, make_commit
+from chain_node.node.chain import Chain
 from chain_node.node.clock import now_ms
 from chain_node.node.driver import Workers
 from chain_node.node.evidence import EvidenceLog
@@ -28,11 +27,12 @@ from chain_node.node.genesis_builder import NetworkParameters, build_genesis
 from chain_node.node.head_events import HeadEvents
 from chain_node.node.intake import Intake
 from chain_node.node.member_file import Member, MemberAccount, MemberNode
-from chain_node.node.opening import EVIDENCE_FILE, VOTES_FILE, make_engine
+from chain_node.node.opening import EVIDENCE_FILE, VOTES_FILE, OpenChain, open_scratch
 from chain_node.node.votes import Votes
 from chain_node.rpc import SubscriptionHub
-from chain_node.storage import FileDisk, MemoryStore
+from chain_node.storage import FileDisk
 from chain_node.txpool import Pool
+from tests.engines import ENGINE
 from tests.unit.network.memory_link import MemoryLink, connect
 from tests.unit.rpc.memory_node import ACCOUNT
 
@@ -78,18 +78,17 @@ class Machine:
     """What survives when a node is stopped."""
 
     directory: Path
-    store: MemoryStore
+    scratch: AbstractContextManager[OpenChain]
+    """Closes the chain when the machine is collected."""
+    chain: OpenChain
     key: bytes
     tls_key_hash: TlsKeyHash
 
 
 def make_machine(genesis: Genesis, directory: Path, index: int) -> Machine:
     directory.mkdir(parents=True, exist_ok=True)
-    store = MemoryStore()
-    initial = make_engine(genesis, store).initialise(genesis.alloc)
-    block = Block(genesis.build_header(initial.state_root), ())
-    store.commit_block(make_commit(block, encode_block(block), block_hash(block.header), initial))
-    return Machine(directory, store, validator_key(index), tls_key_hash(index))
+    scratch = open_scratch(genesis, ENGINE)
+    return Machine(directory, scratch, scratch.__enter__(), validator_key(index), tls_key_hash(index))
 
 
 @dataclass
@@ -101,7 +100,7 @@ class Running:
     links: list[MemoryLink] = field(default_factory=list)
 
     def start(self, group: asyncio.TaskGroup) -> None:
-        self.chain = Chain(self.genesis, self.machine.store, make_engine(self.genesis, self.machine.store))
+        self.chain = Chain(self.genesis, self.machine.chain.store, self.machine.chain.engine)
         self.votes = Votes(self.machine.directory / VOTES_FILE)
         self.evidence_disk = FileDisk(self.machine.directory / EVIDENCE_FILE)
         self.evidence = EvidenceLog(self.evidence_disk)
@@ -114,7 +113,7 @@ class Running:
         )
         self.parts = assemble(
             chain=self.chain,
-            store=self.machine.store,
+            store=self.machine.chain.store,
             intake=self.intake,
             votes=self.votes,
             evidence=self.evidence,
@@ -126,7 +125,7 @@ class Running:
         )
         identity = Identity(
             chain_id=self.genesis.chain_id,
-            genesis_hash=self.machine.store.block_hash(0) or b"",  # type: ignore[arg-type]
+            genesis_hash=self.machine.chain.store.block_hash(0) or b"",  # type: ignore[arg-type]
             client_version="test/v1",
             tls_key_hash=self.machine.tls_key_hash,
             validator=address_of(self.machine.key),

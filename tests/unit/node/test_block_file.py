@@ -9,8 +9,10 @@ from chain_node.core.errors import ConfigError
 from chain_node.core.genesis import parse_genesis
 from chain_node.core.types import Height
 from chain_node.node.block_file import export_blocks, verify_file
+from chain_node.node.block_maker import BlockMaker
 from chain_node.node.chain import Chain
 from chain_node.node.opening import EngineOptions, open_chain
+from tests.engines import ENGINE
 from tests.unit.rpc.memory_node import MemoryNode, genesis_text
 
 GENESIS = parse_genesis(genesis_text())
@@ -22,13 +24,14 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A chain of empty blocks on disk, as a node leaves it."""
     directory = tmp_path_factory.mktemp("data")
     node = MemoryNode()
-    opened = open_chain(GENESIS, directory, EngineOptions(wish="py-evm"))
+    opened = open_chain(GENESIS, directory, EngineOptions(wish=ENGINE))
     chain = Chain(GENESIS, opened.store, opened.engine)
+    maker = BlockMaker(GENESIS, opened.engine, opened.store.block_hash)
     for _ in range(HEAD):
         parent = chain.head()
         node.mine()
         block = decode_block(node.chain.encoded_block(Height(parent.height + 1)))
-        chain.add(block, node.maker.execute(block, parent.header))
+        chain.add(block, maker.execute(block, parent.header))
     opened.store.close()
     return directory
 

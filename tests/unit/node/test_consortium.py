@@ -67,7 +67,7 @@ class Consortium:
 
     def assert_equal_up_to(self, height: int, *nodes: Running) -> None:
         for at in range(height + 1):
-            assert len({node.machine.store.block_hash(at) for node in nodes}) == 1  # type: ignore[arg-type]
+            assert len({node.machine.chain.store.block_hash(at) for node in nodes}) == 1  # type: ignore[arg-type]
 
 
 @pytest.fixture

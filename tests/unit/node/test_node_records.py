@@ -9,7 +9,6 @@ from chain_node.core.genesis import Genesis
 from chain_node.network.api import NodeRecord
 from chain_node.node.chain import Chain
 from chain_node.node.node_records import NodeRecords
-from chain_node.node.opening import make_engine
 from tests.unit.node.nodes_in_process import make_genesis, make_machine, tls_key_hash, validator_key
 from tests.unit.rpc.memory_node import ECHO, MemoryNode
 
@@ -20,8 +19,8 @@ def genesis() -> Genesis:
 
 
 def test_records_are_those_of_the_contract_in_the_order_of_keys(genesis: Genesis, tmp_path: Path) -> None:
-    store = make_machine(genesis, tmp_path, 0).store
-    records = NodeRecords(Chain(genesis, store, make_engine(genesis, store)))
+    machine = make_machine(genesis, tmp_path, 0)
+    records = NodeRecords(Chain(genesis, machine.chain.store, machine.chain.engine))
     expected = [
         NodeRecord(
             tls_key_hash=tls_key_hash(index),
@@ -37,8 +36,8 @@ def test_records_are_those_of_the_contract_in_the_order_of_keys(genesis: Genesis
 def test_contract_is_asked_again_only_when_its_storage_has_changed(
     genesis: Genesis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = make_machine(genesis, tmp_path, 0).store
-    chain = Chain(genesis, store, make_engine(genesis, store))
+    machine = make_machine(genesis, tmp_path, 0)
+    chain = Chain(genesis, machine.chain.store, machine.chain.engine)
     records = NodeRecords(chain)
     before = records.newest()
     monkeypatch.setattr(type(chain.engine), "call", lambda *_: pytest.fail("the contract was asked again"))

@@ -6,32 +6,31 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from chain_node.consensus.qbft.extra_data import EMPTY_VANITY, ExtraData, encode_extra_data
-from chain_node.consensus.qbft.hashes import block_hash, seal_hash, with_seals
+from chain_node.consensus.qbft.hashes import seal_hash, with_seals
 from chain_node.consensus.qbft.state import State
 from chain_node.consensus.qbft.upon_new_block import state_from_record
 from chain_node.core import rlp
-from chain_node.core.codec import encode_block
 from chain_node.core.crypto import address_of, sign_digest
-from chain_node.core.genesis import Genesis, parse_genesis
+from chain_node.core.genesis import parse_genesis
 from chain_node.core.hashing import keccak
-from chain_node.core.types import FIRST_ROUND, Address, Block, Height, Transaction
+from chain_node.core.types import FIRST_ROUND, Address, Height, Transaction
 from chain_node.node.block_maker import BlockMaker, BuildOrder
-from chain_node.node.chain import Chain, make_commit
+from chain_node.node.chain import Chain
 from chain_node.node.consensus_view import ConsensusView
 from chain_node.node.driver import head_event
 from chain_node.node.evidence import EvidenceLog
 from chain_node.node.head_events import HeadEvents
 from chain_node.node.intake import Intake
 from chain_node.node.members import Members
-from chain_node.node.opening import OpenChain, make_engine
+from chain_node.node.opening import OpenChain, open_scratch
 from chain_node.node.overview import Overview, Sources, Surroundings
 from chain_node.node.peer_network import NoPeers
 from chain_node.node.seal_window import SealWindow
 from chain_node.node.validators import Validators
 from chain_node.rpc import Backend, ChainBlock, Dispatcher, Limits, NodeInfo, Peer, SubscriptionHub
 from chain_node.rpc.node_status import DiskStatus
-from chain_node.storage import MemoryStore
 from chain_node.txpool import Pool
+from tests.engines import ENGINE
 
 CHAIN_ID = 170919
 VALIDATOR_KEY = b"\x01" * 32
@@ -72,26 +71,17 @@ def genesis_text(**qbft: object) -> str:
     )
 
 
-def open_in_memory(genesis: Genesis) -> OpenChain:
-    """A new chain on py-evm."""
-    store = MemoryStore()
-    engine = make_engine(genesis, store)
-    initial = engine.initialise(genesis.alloc)
-    block = Block(genesis.build_header(initial.state_root), ())
-    store.commit_block(make_commit(block, encode_block(block), block_hash(block.header), initial))
-    return OpenChain(store, engine)
-
-
 class MemoryNode:
     """Everything an RPC needs; `now_ms` and blocks move only when told to."""
 
     def __init__(
         self, limits: Limits | None = None, genesis: str | None = None, opened: OpenChain | None = None
     ) -> None:
-        """`opened` is a new chain of this genesis, on whichever engine; by default one in memory on py-evm."""
+        """`opened` is a new chain of this genesis, on whichever engine; by default one on the engine under test."""
         self.now_ms = 1_800_000_000_000
         parsed = parse_genesis(genesis or genesis_text())
-        opened = opened or open_in_memory(parsed)
+        self._scratch = open_scratch(parsed, ENGINE)
+        opened = opened or self._scratch.__enter__()  # closed when the node is collected
         self.store, self.engine = opened.store, opened.engine
         self.chain = Chain(parsed, self.store, self.engine)
         self.validators = Validators(self.chain, self.store)
