@@ -136,15 +136,15 @@ class BlobStore:
         with self.transaction() as transaction:
             blobs = self.table["blobs"]
             fresh: dict[Hash32, Item] = {}
-            for item in items:
-                blob_hash = keccak(item.blob)
+            hashes = [keccak(item.blob) for item in items]
+            for blob_hash, item in zip(hashes, items, strict=True):
                 raw = transaction.get(blob_hash, db=blobs)
                 if raw is not None:
                     self._merge(transaction, blob_hash, _decode_entry(raw), owner, item.context)
                 else:
                     fresh[blob_hash] = item
             self._insert(transaction, owner, fresh)
-            placed = ((keccak(item.blob), item.context) for item in items)
+            placed = zip(hashes, (item.context for item in items), strict=True)
             self.lots.add(transaction, part.lot, dict(zip(part.positions, placed, strict=True)))
             return len(fresh)
 
@@ -277,25 +277,41 @@ class BlobStore:
         key_material = secrets.token_bytes(KEY_SIZE_BYTES * len(fresh))
         keys = [key_material[at : at + KEY_SIZE_BYTES] for at in range(0, len(key_material), KEY_SIZE_BYTES)]
         self._keys.write(dict(zip(slots, keys, strict=True)))
+        self._index(transaction, fresh)
         entries: list[tuple[bytes, bytes]] = []
         for (blob_hash, item), slot, key in zip(fresh.items(), slots, keys, strict=True):
-            self._index(transaction, blob_hash, item.context)
             sealed = AESGCM(key).encrypt(_NONCE, item.blob, None)
             entries.append((blob_hash, _encode_entry(Entry(slot, owner, item.context, sealed))))
         entries.sort()
         with transaction.cursor(db=self.table["blobs"]) as cursor:
             cursor.putmulti(entries)
 
-    def _index(self, transaction: lmdb.Transaction, blob_hash: Hash32, context: RecordContext | PackContext) -> None:
-        if isinstance(context, PackContext):
-            prefix = context.pack.to_bytes(32, "big")
-            if transaction.get(prefix, db=self.table["purged"]) is not None:
-                raise VaultError(409, "purged", f"pack {context.pack} was purged; it takes no more blobs")
-            transaction.put(prefix + blob_hash, b"", db=self.table["packs"])
-        elif transaction.get(_record_key(context), db=self.table["deleted"]) is not None:
-            raise VaultError(409, "revoked", f"record {context.index} of its batch was revoked on the chain")
-        elif not transaction.put(_record_key(context), blob_hash, db=self.table["records"], overwrite=False):
-            raise _other_context(f"record {context.index} of its batch is held with other bytes")
+    def _index(self, transaction: lmdb.Transaction, fresh: dict[Hash32, Item]) -> None:
+        """Enter new blobs where their records and packs are looked up."""
+        records: dict[bytes, Hash32] = {}
+        for blob_hash, item in fresh.items():
+            context = item.context
+            if isinstance(context, PackContext):
+                prefix = context.pack.to_bytes(32, "big")
+                if transaction.get(prefix, db=self.table["purged"]) is not None:
+                    raise VaultError(409, "purged", f"pack {context.pack} was purged; it takes no more blobs")
+                transaction.put(prefix + blob_hash, b"", db=self.table["packs"])
+            elif records.setdefault(_record_key(context), blob_hash) != blob_hash:
+                raise _held_otherwise(context.index)
+        self._index_records(transaction, records)
+
+    def _index_records(self, transaction: lmdb.Transaction, records: dict[bytes, Hash32]) -> None:
+        is_any_deleted = transaction.stat(db=self.table["deleted"])["entries"] > 0
+        for key in records if is_any_deleted else ():
+            if transaction.get(key, db=self.table["deleted"]) is not None:
+                raise VaultError(409, "revoked", f"record {_index_of(key)} of its batch was revoked on the chain")
+        with transaction.cursor(db=self.table["records"]) as cursor:
+            _, added = cursor.putmulti(sorted(records.items()), overwrite=False)
+        if added < len(records):
+            held = (
+                key for key, blob_hash in records.items() if transaction.get(key, db=self.table["records"]) != blob_hash
+            )
+            raise _held_otherwise(_index_of(next(held)))
 
     def _merge(
         self,
@@ -374,6 +390,14 @@ def _decode_entry(raw: bytes | memoryview[int]) -> Entry:
 
 def _record_key(context: RecordContext) -> bytes:
     return context.batch_root + context.index.to_bytes(4, "big")
+
+
+def _index_of(record_key: bytes) -> int:
+    return int.from_bytes(record_key[32:], "big")
+
+
+def _held_otherwise(index: int) -> VaultError:
+    return _other_context(f"record {index} of its batch is held with other bytes")
 
 
 def _other_context(message: str) -> VaultError:

@@ -67,12 +67,13 @@ class LotTable:
     ) -> None:
         """Remember items of a lot by position; those that are new are told in the journal."""
         lot_id = lot.lot_id
+        is_new = transaction.get(lot_id, db=self._table["lots"]) is None
         items, placements = [], []
         for position, (blob_hash, context) in sorted(placed.items()):
-            at = position.to_bytes(4, "big")
-            if transaction.get(lot_id + at, db=self._table["lot_items"]) is None:
-                items.append((lot_id + at, blob_hash))
-                placements.append((blob_hash + lot_id + at, cbor2.dumps(encode_context(context))))
+            key = lot_id + position.to_bytes(4, "big")
+            if is_new or transaction.get(key, db=self._table["lot_items"]) is None:
+                items.append((key, blob_hash))
+                placements.append((blob_hash + key, cbor2.dumps(encode_context(context))))
         if not items:
             return
         transaction.put(lot_id, lot.account + lot.signature + lot.digests, db=self._table["lots"])

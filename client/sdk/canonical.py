@@ -57,6 +57,11 @@ def _check(value: object, depth: int) -> None:
         if depth == DEPTH_MAX:
             raise InvalidInputError("canonical value", got="deeper arrays", expected=f"at most {DEPTH_MAX} levels")
         for item in value:  # type: ignore[attr-defined]  # its type was compared above
-            _check(item, depth + 1)
+            # what most items are is judged here: a call for each would take as long as the encoding itself
+            if type(item) is int:
+                if not -_INTEGER_END <= item < _INTEGER_END:
+                    _check(item, depth + 1)
+            elif type(item) is not bytes and item is not None:
+                _check(item, depth + 1)
         return
     raise InvalidInputError("canonical value", got=kind.__name__, expected="integer, bytes, text, null or array")

@@ -1,15 +1,37 @@
 """Databases of roles: one engine for SQLite files and PostgreSQL, and the version of each schema in it."""
 
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 
-from sqlalchemy import Column, Engine, Integer, MetaData, String, Table, create_engine, event, insert, make_url, select
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    create_engine,
+    event,
+    insert,
+    make_url,
+    select,
+)
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from client.sdk.errors import ConfigError, UnavailableError
 
+_PRAGMAS = (
+    "journal_mode = WAL",
+    "foreign_keys = ON",
+    "synchronous = FULL",
+    "busy_timeout = 10000",
+    "cache_size = -65536",  # KiB: hashed keys go all over an index, which is written page by page if it does not fit
+    "wal_autocheckpoint = 8000",  # pages
+)
 _VERSION_TABLE = Table(
     "tranchain_schema",
     MetaData(),
@@ -78,7 +100,24 @@ def ensure_schema(engine: Engine, metadata: MetaData, *, component: str, version
         )
 
 
+def insert_rows(
+    connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[object, ...]]
+) -> None:
+    """Insert many rows at once; their values must be what the database itself takes: integers, bytes, text, None.
+
+    SQLite gets them as they are: going through the types of the columns costs more than the writing.
+    """
+    if not rows:
+        return
+    if connection.dialect.name == "sqlite":
+        names, marks = ", ".join(columns), ", ".join("?" * len(columns))
+        statement = f"INSERT INTO {table.name} ({names}) VALUES ({marks})"  # noqa: S608  # names of our own tables
+        connection.exec_driver_sql(statement, list(rows))
+    else:
+        connection.execute(insert(table), [dict(zip(columns, row, strict=True)) for row in rows])
+
+
 def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     if isinstance(connection, sqlite3.Connection):
-        for pragma in ("journal_mode = WAL", "foreign_keys = ON", "synchronous = FULL", "busy_timeout = 10000"):
+        for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")

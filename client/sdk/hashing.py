@@ -1,5 +1,7 @@
 """Keccak-256 and the forms in which addresses and hashes cross borders. Pure: no I/O."""
 
+from functools import lru_cache
+
 from eth_hash.backends.pysha3 import keccak256
 from eth_typing import ChecksumAddress
 from eth_utils.address import to_checksum_address
@@ -26,4 +28,10 @@ def address_bytes(address: str) -> bytes:
 
 def address_text(address: bytes | str) -> ChecksumAddress:
     """Return the checksummed 0x text of 20 bytes or of an address in any case."""
-    return to_checksum_address(address if isinstance(address, bytes) else address_bytes(address))
+    return _checksummed(address if isinstance(address, bytes) else address_bytes(address))
+
+
+@lru_cache(maxsize=4_096)
+def _checksummed(address: bytes) -> ChecksumAddress:
+    """The checksum takes longer than the recovery of a signer, and few accounts sign much."""
+    return to_checksum_address(address)

@@ -42,7 +42,11 @@ def leaf(salt: bytes, record: bytes) -> bytes:
 
 def leaves(salts: Sequence[bytes], records: Sequence[bytes]) -> list[bytes]:
     """Return the leaves of records in order, each with the salt at its position."""
-    return [leaf(salt, record) for salt, record in zip(salts, records, strict=True)]
+    pairs = list(zip(salts, records, strict=True))
+    for salt, record in pairs:
+        if len(salt) != SALT_SIZE or len(record) == _INNER_NODE_SIZE - SALT_SIZE:
+            leaf(salt, record)  # which says what is wrong
+    return [keccak256(salt + record) for salt, record in pairs]
 
 
 def check_leaf(expected: bytes, *, salt: bytes, record: bytes, what: str) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cbor2 import dumps
+
 from client.sdk import signing
 from client.sdk.canonical import encode
 from client.sdk.hashing import keccak
@@ -21,6 +23,7 @@ def lot_digest(account: str, items: Sequence[Mapping[str, Any]], *, chain_id: in
 def _item_digest(item: Mapping[str, Any]) -> bytes:
     blob_hash = keccak(item["blob"])
     if item["kind"] == "record":
-        return keccak(encode([0, item["batch_root"], item["index"], blob_hash]))
+        # the canonical array [0, batch root, index, blob hash]; an upload makes one for every record
+        return keccak(b"\x84\x00\x58\x20" + item["batch_root"] + dumps(item["index"]) + b"\x58\x20" + blob_hash)
     readers, roles = sorted(set(item["readers"])), sorted(set(item["roles"]))
     return keccak(encode([1, item["pack"], readers, roles, blob_hash]))

@@ -17,6 +17,7 @@ BATCH_SIZE = 10_000
 """Records of one batch; the chain takes no more."""
 _DAY_S = 86_400
 _IS_EXPLICIT = tuple(spec.needs_explicit_consent for spec in CREDIT_FIELDS)
+_EXPLICIT = tuple(index for index, is_explicit in enumerate(_IS_EXPLICIT) if is_explicit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +52,14 @@ class PreparedBatch:
 
 def parts_of(values: CreditValues) -> dict[Part, CreditValues]:
     """Return what is kept of a person as records: fields of explicit consent apart, where any is known."""
+    if all(values[index] is None for index in _EXPLICIT):
+        return {Part.OWN: values}
     pairs = list(zip(values, _IS_EXPLICIT, strict=True))
-    parts = {Part.OWN: tuple(None if is_explicit else value for value, is_explicit in pairs)}
-    if any(is_explicit and value is not None for value, is_explicit in pairs):
-        explicit = [value if is_explicit else None for value, is_explicit in pairs]
-        parts[Part.EXPLICIT] = (observed_day(values), *explicit[1:])
-    return parts
+    explicit = [value if is_explicit else None for value, is_explicit in pairs]
+    return {
+        Part.OWN: tuple(None if is_explicit else value for value, is_explicit in pairs),
+        Part.EXPLICIT: (observed_day(values), *explicit[1:]),
+    }
 
 
 def prepare(rows: Sequence[Row]) -> PreparedBatch:

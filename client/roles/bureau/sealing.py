@@ -37,7 +37,12 @@ class DatabaseKey:
 
     def seal_each(self, plaintexts: Sequence[bytes], contexts: Sequence[bytes]) -> list[bytes]:
         """Encrypt each value for the context at its position."""
-        return [self.seal(plaintext, context) for plaintext, context in zip(plaintexts, contexts, strict=True)]
+        pool, encrypt = secrets.token_bytes(_NONCE_SIZE * len(plaintexts)), self._seal.encrypt
+        nonces = (pool[start : start + _NONCE_SIZE] for start in range(0, len(pool), _NONCE_SIZE))
+        return [
+            nonce + encrypt(nonce, plaintext, context)
+            for nonce, plaintext, context in zip(nonces, plaintexts, contexts, strict=True)
+        ]
 
     def open(self, sealed: bytes, context: bytes) -> bytes:
         """Decrypt a value of `context`; TamperedError when it was changed or belongs elsewhere."""

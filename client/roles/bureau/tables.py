@@ -136,7 +136,7 @@ RECORDS = Table(
     Column("sealed_secrets", LargeBinary),  # key and salt; null once destroyed
     Column("is_revoked", SmallInteger, nullable=False),  # 1 when the chain says so too
 )
-Index("records_by_subject", RECORDS.c.subject, RECORDS.c.state)
+Index("records_by_subject", RECORDS.c.subject)
 Index("records_by_state", RECORDS.c.state, RECORDS.c.is_revoked)
 
 QUERIES = Table(

@@ -6,7 +6,7 @@ and the chain knows batches by root. So whatever an interrupted upload left behi
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -76,17 +76,17 @@ def people_of(
     Raises:
         BadRowsError: rows that cannot be taken, among them those that were observed after `today`.
     """
-    columns = [*CREDIT_KEYS, *(spec.name for spec in CREDIT_FIELDS), "line"]
-    rows = table.accepted(skip_bad_rows=skip_bad_rows).select(columns).iter_rows()
+    columns = [*CREDIT_KEYS, "line", *(spec.name for spec in CREDIT_FIELDS)]
     bad = list(table.bad_rows)
     people: list[Person] = []
-    for national_id, *values, line in rows:
-        problem = _problem(tuple(values), line, today)
+    for row in table.accepted(skip_bad_rows=skip_bad_rows).select(columns).iter_rows():
+        values = row[2:]
+        problem = _problem(values, row[1], today)
         if problem is not None:
             bad.append(problem)
             continue
-        expires_day = retention.expires_day(tuple(values), today=today)
-        people.append(Person(national_id=national_id, parts=parts_of(tuple(values)), expires_day=expires_day))
+        expires_day = retention.expires_day(values, today=today)
+        people.append(Person(national_id=row[0], parts=parts_of(values), expires_day=expires_day))
     if bad and not skip_bad_rows:
         raise BadRowsError(table.path, bad)
     return people, tuple(bad)
@@ -192,18 +192,19 @@ def _prepare(bureau: Bureau, upload_id: int, some: Sequence[Person], next_row: i
         taken, left_out = _sort_out(bureau, by_subject, known, live, today)
         batch_id = None
         if taken:
-            rows = [row for subject in taken for row in _rows_of(subject, by_subject[subject])]
-            new = [next(iter(_rows_of(subject, by_subject[subject]))) for subject in taken if subject not in known]
+            rows_by_subject = {subject: _rows_of(subject, by_subject[subject]) for subject in taken}
+            rows = [row for some in rows_by_subject.values() for row in some]
+            new = [some[0] for subject, some in rows_by_subject.items() if subject not in known]
             batch_id = store.add_batch(connection, upload_id, rows, prepare(rows), new)
         _advance(connection, upload_id, next_row, left_out)
     return batch_id
 
 
-def _rows_of(subject: bytes, person: Person) -> Iterator[Row]:
-    for part, values in person.parts.items():
-        yield Row(
-            national_id=person.national_id, subject=subject, values=values, expires_day=person.expires_day, part=part
-        )
+def _rows_of(subject: bytes, person: Person) -> list[Row]:
+    return [
+        Row(national_id=person.national_id, subject=subject, values=values, expires_day=person.expires_day, part=part)
+        for part, values in person.parts.items()
+    ]
 
 
 def _sort_out(
