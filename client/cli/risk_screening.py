@@ -72,7 +72,7 @@ def screen(
     with session.console.progress("screening on chain") as bar:
         steps, gas = screening.finish_run(chain, identity, run_id, report=lambda _: bar.advance())
     screened = screening.check_run(chain, run_id)
-    rows = read_pack(chain, session.vault, identity, pack)
+    rows = read_pack(chain, session.vault, identity, pack, with_receipts=False)
     document = report_of(screened, rules, rows) | _scored_by(chain, run_id) | {"steps_count": steps, "gas_used": gas}
     session.console.result(document, title=f"Screening of pack {pack}, run {run_id}")
     if not screened.result.reached:

@@ -48,6 +48,38 @@ class Bundle:
     entries: tuple[BundleEntry, ...]
     refused_handles: tuple[bytes, ...] = ()
     """Handles of whom the bureau gives nothing for want of consent, or because it gave too often."""
+    part_key: bytes = b""
+    """Opens the parts; none where the entries are here."""
+    part_hashes: tuple[bytes, ...] = ()
+    """Vault addresses of the parts that have the entries, where they are many."""
+
+
+def encode_request_part(request_key: bytes, handles: Sequence[bytes], receipts: Sequence[bytes]) -> bytes:
+    """Return a part of a request, for the vault."""
+    return cipher.encrypt(request_key, canonical.encode([list(handles), list(receipts)]))
+
+
+def encode_request_of_parts(
+    part_hashes: Sequence[bytes], request_key: bytes, sealed_by_bureau: Mapping[str, bytes]
+) -> bytes:
+    """Return the request blob of a request in parts."""
+    body = cipher.encrypt(request_key, canonical.encode([list(part_hashes)]))
+    return canonical.encode([encode_key_blob(sealed_by_bureau), body])
+
+
+def request_parts(request_key: bytes, blob: bytes) -> tuple[bytes, ...]:
+    """Return the vault addresses of the parts of a request, none where it is whole."""
+    opened = cipher.decrypt(request_key, _request_parts(blob)[1], what="request blob")
+    match canonical.decode_array(opened, what="request blob"):
+        case [list(hashes)]:
+            return _byte_strings(hashes, "request blob")
+        case _:
+            return ()
+
+
+def open_request_part(request_key: bytes, blob: bytes) -> CreditRequest:
+    """Open a part of a request; TamperedError or DecodeError when it is none of this key."""
+    return _request_of(cipher.decrypt(request_key, blob, what="part of a request"))
 
 
 def encode_request(request: CreditRequest, request_key: bytes, sealed_by_bureau: Mapping[str, bytes]) -> bytes:
@@ -63,7 +95,10 @@ def sealed_request_keys(blob: bytes) -> dict[str, bytes]:
 
 def open_request(request_key: bytes, blob: bytes) -> CreditRequest:
     """Open a request blob; TamperedError or DecodeError when it is not one made with this key."""
-    opened = cipher.decrypt(request_key, _request_parts(blob)[1], what="request blob")
+    return _request_of(cipher.decrypt(request_key, _request_parts(blob)[1], what="request blob"))
+
+
+def _request_of(opened: bytes) -> CreditRequest:
     match canonical.decode_array(opened, what="request blob"):
         case [list(handles), list(receipts)] if len(handles) == len(receipts):
             what = "request blob"
@@ -84,6 +119,9 @@ def decode_answer(blob: bytes) -> dict[str, bytes]:
 
 def encode_bundle(bundle: Bundle) -> bytes:
     """Return the canonical bytes that are sealed to each recipient."""
+    if bundle.part_key:
+        parts: list[canonical.Value] = [bundle.part_key, list(bundle.part_hashes)]
+        return canonical.encode([bundle.query_id, bundle.pack_id, *parts, list(bundle.refused_handles)])
     entries: list[canonical.Value] = [
         [e.handle, e.key, e.salt, e.batch_id, e.index, e.proof, e.blob_hash] for e in bundle.entries
     ]
@@ -92,13 +130,22 @@ def encode_bundle(bundle: Bundle) -> bytes:
 
 def decode_bundle(data: bytes) -> Bundle:
     """Read an opened bundle; DecodeError when it is not one."""
-    match canonical.decode_array(data, what="bundle", length=4):
+    match canonical.decode_array(data, what="bundle"):
         case [int(query_id), int(pack_id), list(items), list(refused)]:
             entries = tuple(_entry(item) for item in items)
             handles = _byte_strings(refused, "bundle")
             return Bundle(query_id=query_id, pack_id=pack_id, entries=entries, refused_handles=handles)
+        case [int(query_id), int(pack_id), bytes(key), list(hashes), list(refused)] if len(key) == cipher.KEY_SIZE:
+            return Bundle(
+                query_id=query_id,
+                pack_id=pack_id,
+                entries=(),
+                refused_handles=_byte_strings(refused, "bundle"),
+                part_key=key,
+                part_hashes=_byte_strings(hashes, "bundle"),
+            )
         case _:
-            raise DecodeError("bundle", got="another shape", expected="[query, pack, entries, refused handles]")
+            raise DecodeError("bundle", got="another shape", expected="that of docs/protocol.md, 5")
 
 
 def open_record(entry: BundleEntry, encrypted: bytes, *, batch_root: bytes) -> bytes:

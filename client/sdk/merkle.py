@@ -5,6 +5,7 @@ position too. Source: docs/protocol.md, 1.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from eth_hash.backends.pysha3 import keccak256
 
@@ -49,6 +50,21 @@ class MerkleTree:
             index >>= 1
         return siblings
 
+    def siblings_of(self, indices: Sequence[int]) -> list[bytes]:
+        """Return what `root_of_some` needs beside leaves at these ascending indices: each node once, from below."""
+        if not indices or not 0 <= indices[0] <= indices[-1] < self.count:
+            raise InvalidInputError(
+                "leaf indices", got=f"{len(indices)} of {self.count}", expected="some of the tree's"
+            )
+        siblings = []
+        places = list(indices)
+        for level, padding in zip(self._levels[:-1], self._padding, strict=False):
+            known = set(places)
+            missing = (place ^ 1 for place in places if place ^ 1 not in known)
+            siblings += [level[place] if place < len(level) else padding for place in missing]
+            places = list(dict.fromkeys(place >> 1 for place in places))
+        return siblings
+
 
 def compute_root(leaves: Sequence[bytes], *, padding: bytes = ZERO_LEAF) -> bytes:
     """Return the root over leaves padded as in `MerkleTree`."""
@@ -74,6 +90,38 @@ def root_of_proof(leaf: bytes, index: int, proof: Sequence[bytes]) -> bytes:
         node = keccak256(sibling + node if index & 1 else node + sibling)
         index >>= 1
     return node
+
+
+def root_of_some(leaves: Sequence[bytes], indices: Sequence[int], siblings: Sequence[bytes], *, count: int) -> bytes:
+    """Return the root that leaves at ascending indices and the siblings of `MerkleTree.siblings_of` lead to.
+
+    Args:
+        leaves: some leaves of a tree.
+        indices: their positions, strictly ascending.
+        siblings: 32 bytes each.
+        count: leaves of the whole tree.
+    """
+    ascends = all(left < right for left, right in pairwise(indices))
+    if not indices or not ascends or not 0 <= indices[0] <= indices[-1] < count or len(leaves) != len(indices):
+        raise InvalidInputError("leaf indices", got=f"{len(indices)} of {count}", expected="ascending ones of the tree")
+    following = iter(siblings)
+    nodes = dict(zip(indices, leaves, strict=True))
+    try:
+        for _ in range((count - 1).bit_length()):
+            parents: dict[int, bytes] = {}
+            for place, node in nodes.items():
+                if place & 1:
+                    if place ^ 1 not in nodes:
+                        parents[place >> 1] = keccak256(next(following) + node)
+                else:
+                    right = nodes.get(place | 1)
+                    parents[place >> 1] = keccak256(node + (next(following) if right is None else right))
+            nodes = parents
+    except StopIteration:
+        raise InvalidInputError("Merkle proof", got=f"{len(siblings)} siblings", expected="more") from None
+    if next(following, None) is not None:
+        raise InvalidInputError("Merkle proof", got=f"{len(siblings)} siblings", expected="fewer")
+    return nodes[0]
 
 
 def check_proof(root: bytes, leaf: bytes, *, index: int, proof: Sequence[bytes], what: str) -> None:

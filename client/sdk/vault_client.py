@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from eth_account.signers.local import LocalAccount
 
 from client.sdk import signing
+from client.sdk.ahead import ahead
 from client.sdk.errors import ConfigError, DecodeError, RefusedError, TamperedError, UnavailableError
 from client.sdk.hashing import address_bytes, keccak
 from client.sdk.lot import lot_digest
@@ -89,7 +90,7 @@ class Fetched:
 
 
 class VaultClient:
-    """One account's connection to one vault, or to several that replicate. Not for use by several threads at once.
+    """One account's connection to one vault, or to several that replicate. Use it from one thread at a time.
 
     Calls go to the first vault that answers. Blobs that it does not have are asked of the next ones, and waited for a
     little: replication may be bringing them.
@@ -135,12 +136,20 @@ class VaultClient:
 
     def get_all(self, hashes: Sequence[bytes]) -> list[bytes]:
         """Return all blobs; RefusedError with the vault's reason for the first that it does not give."""
-        blobs = []
-        for fetched in self.fetch(hashes):
-            if fetched.blob is None:
-                raise RefusedError("the vault", f"blob {fetched.blob_hash.hex()[:16]}…: {fetched.reason}")
-            blobs.append(fetched.blob)
-        return blobs
+        return [_given(fetched) for fetched in self.fetch(hashes)]
+
+    def stream(self, hashes: Sequence[bytes], *, per_request: int = _GET_COUNT_DEFAULT) -> Iterator[bytes]:
+        """Yield all blobs in order, the next request under way while those of the last one are worked on.
+
+        At most two answers of `per_request` blobs are in memory. Use no other method before it has ended.
+
+        Raises:
+            RefusedError: the vault's reason for the first blob that it does not give.
+        """
+        size = min(per_request, ITEMS_MAX)
+        parts = (self.get_all(hashes[start : start + size]) for start in range(0, len(hashes), size))
+        for blobs in ahead(parts):
+            yield from blobs
 
     def purge(self, pack: int) -> int:
         """Have the blobs of a withdrawn or closed pack deleted; returns how many were at the vault that was asked."""
@@ -227,6 +236,12 @@ def _get(endpoint: VaultEndpoint, hashes: Sequence[bytes]) -> dict[bytes, Fetche
             break  # not even one fits
         part = full
     return found
+
+
+def _given(fetched: Fetched) -> bytes:
+    if fetched.blob is None:
+        raise RefusedError("the vault", f"blob {fetched.blob_hash.hex()[:16]}…: {fetched.reason}")
+    return fetched.blob
 
 
 def _may_come(fetched: Fetched) -> bool:

@@ -1,8 +1,9 @@
 """The answer to a query: entries that open records, sealed to each recipient. Source: docs/protocol.md, 5."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 from sqlalchemy import select
 
@@ -10,15 +11,16 @@ from client.roles.bureau.batch import split_secrets
 from client.roles.bureau.context import Bureau
 from client.roles.bureau.query import Query
 from client.roles.bureau.tables import BATCHES, RECORDS, BatchState, RecordState
+from client.sdk import cipher
 from client.sdk.credit_bundle import Bundle, BundleEntry, encode_answer, encode_bundle
+from client.sdk.credit_parts import PART_COUNT_MAX, BundlePart, encrypt_part
 from client.sdk.encryption_keys import KeyDirectory
 from client.sdk.hashing import keccak
 from client.sdk.merkle import MerkleTree, join_proof
 from client.sdk.vault_client import PackBlob
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
+class Given(NamedTuple):
     """A record that may be given."""
 
     subject: bytes
@@ -59,40 +61,77 @@ def records_to_give(bureau: Bureau, subjects: Sequence[bytes], *, now: int, toda
     with bureau.store.engine.connect() as connection:
         for row in connection.execute(query):
             if row.subject in wanted:
-                records[row.subject].append(Given(**row._mapping))  # noqa: SLF001  # documented access by name
+                records[row.subject].append(Given(*row))
     return dict(records)
 
 
-def bundle_entries(bureau: Bureau, given_by_handle: Mapping[bytes, Sequence[Given]]) -> list[BundleEntry]:
-    """Return what opens each record, in the order of the handles, with its proof under its batch's root."""
+def make_bundle(
+    bureau: Bureau, query: Query, given_by_handle: Mapping[bytes, Sequence[Given]], refused: Sequence[bytes]
+) -> Bundle:
+    """Return what opens the records given; of many records the parts that have it are in the vaults then."""
+    bundle = Bundle(query_id=query.id, pack_id=query.pack_id, entries=(), refused_handles=tuple(refused))
+    count = sum(map(len, given_by_handle.values()))
+    if count <= PART_COUNT_MAX:
+        return replace(bundle, entries=tuple(_entries(bureau, given_by_handle)))
+    part_key = cipher.new_key()
+    return replace(bundle, part_key=part_key, part_hashes=tuple(_put_parts(bureau, query, given_by_handle, part_key)))
+
+
+def _entries(bureau: Bureau, given_by_handle: Mapping[bytes, Sequence[Given]]) -> Iterator[BundleEntry]:
+    """Yield what opens each record, in the order of the handles, with its proof under its batch's root."""
     batch_ids = {one.batch_id for given in given_by_handle.values() for one in given}
-    trees = {batch_id: _tree(bureau, batch_id) for batch_id in sorted(batch_ids)}
-    entries = []
+    trees = {batch_id: MerkleTree(_leaves(bureau, batch_id)) for batch_id in sorted(batch_ids)}
     for handle, one in ((handle, one) for handle, given in given_by_handle.items() for one in given):
         key, salt = split_secrets(bureau.store.key.open(one.sealed_secrets, one.leaf))
-        entries.append(
-            BundleEntry(
-                handle=handle,
-                key=key,
-                salt=salt,
-                batch_id=one.chain_id,
-                index=one.position,
-                proof=join_proof(trees[one.batch_id].proof(one.position)),
-                blob_hash=one.blob_hash,
-            )
+        yield BundleEntry(
+            handle=handle,
+            key=key,
+            salt=salt,
+            batch_id=one.chain_id,
+            index=one.position,
+            proof=join_proof(trees[one.batch_id].proof(one.position)),
+            blob_hash=one.blob_hash,
         )
-    return entries
 
 
-def put_answer(
-    bureau: Bureau, query: Query, entries: Sequence[BundleEntry], refused: Sequence[bytes], keys: KeyDirectory
-) -> bytes:
-    """Seal entries and refused handles to each recipient, put all into the vaults, and return the answer blob's hash.
+def _put_parts(
+    bureau: Bureau, query: Query, given_by_handle: Mapping[bytes, Sequence[Given]], part_key: bytes
+) -> Iterator[bytes]:
+    """Put what opens the records into the vaults, a part for each batch, and yield the hash of each part."""
+    by_batch: defaultdict[int, list[tuple[int, bytes, Given]]] = defaultdict(list)
+    for handle, given in given_by_handle.items():
+        for one in given:
+            by_batch[one.batch_id].append((one.position, handle, one))
+    for batch_id in sorted(by_batch):
+        chosen = sorted(by_batch.pop(batch_id), key=lambda each: each[0])
+        blob = encrypt_part(part_key, _part(bureau, batch_id, chosen))
+        for vault in bureau.vaults:
+            vault.put([PackBlob(pack=query.pack_id, readers=query.recipients, blob=blob)])
+        yield keccak(blob)
+
+
+def _part(bureau: Bureau, batch_id: int, chosen: Sequence[tuple[int, bytes, Given]]) -> BundlePart:
+    indices = tuple(position for position, _, _ in chosen)
+    given = [one for _, _, one in chosen]
+    secrets = [split_secrets(bureau.store.key.open(one.sealed_secrets, one.leaf)) for one in given]
+    return BundlePart(
+        batch_id=given[0].chain_id,
+        indices=indices,
+        handles=tuple(handle for _, handle, _ in chosen),
+        keys=tuple(key for key, _ in secrets),
+        salts=tuple(salt for _, salt in secrets),
+        blob_hashes=tuple(one.blob_hash for one in given),
+        leaves=tuple(one.leaf for one in given),
+        siblings=tuple(MerkleTree(_leaves(bureau, batch_id)).siblings_of(indices)),
+    )
+
+
+def put_answer(bureau: Bureau, query: Query, bundle: Bundle, keys: KeyDirectory) -> bytes:
+    """Seal a bundle to each recipient, put all into the vaults, and return the answer blob's hash.
 
     Raises:
         RefusedError: a recipient has no usable encryption key (yet).
     """
-    bundle = Bundle(query_id=query.id, pack_id=query.pack_id, entries=tuple(entries), refused_handles=tuple(refused))
     plaintext = encode_bundle(bundle)
     sealed_by_recipient = keys.seal_to(
         query.recipients, plaintext, label="bundle", subject=query.id, expires_at=query.expires_at
@@ -108,7 +147,7 @@ def put_answer(
     return keccak(answer)
 
 
-def _tree(bureau: Bureau, batch_id: int) -> MerkleTree:
+def _leaves(bureau: Bureau, batch_id: int) -> list[bytes]:
     query = select(RECORDS.c.leaf).where(RECORDS.c.batch_id == batch_id).order_by(RECORDS.c.position)
     with bureau.store.engine.connect() as connection:
-        return MerkleTree(list(connection.scalars(query)))
+        return list(connection.scalars(query))

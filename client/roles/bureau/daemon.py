@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from client.roles.bureau.answer import bundle_entries, put_answer
+from client.roles.bureau.answer import make_bundle, put_answer
 from client.roles.bureau.context import CREDIT_FILES, Bureau
 from client.roles.bureau.decision import Decision, NotAskedError, decide, query_of
 from client.roles.bureau.journal import Journal, Tally
@@ -142,8 +142,8 @@ class Daemon:
             chain.send(CREDIT_FILES, "refuseCredit", [query.id, int(refusal)], account)
             self._journal.settle(query.id, QueryState.REFUSED)
             return Handled(query_id=query.id, state=QueryState.REFUSED, refusal=refusal)
-        entries = bundle_entries(self._bureau, decision.given_by_handle)
-        answer = put_answer(self._bureau, query, entries, decision.refused_handles, self._keys)
+        bundle = make_bundle(self._bureau, query, decision.given_by_handle, decision.refused_handles)
+        answer = put_answer(self._bureau, query, bundle, self._keys)
         counts = [tally.found, tally.missing, tally.refused, tally.withheld]
         chain.send(CREDIT_FILES, "answerCredit", [query.id, answer, *counts], account)
         self._journal.settle(query.id, QueryState.ANSWERED)

@@ -18,7 +18,13 @@ from client.roles.bureau.query import (
 )
 from client.roles.bureau.tables import Outcome, Part
 from client.sdk.consent import ConsentReceipt
-from client.sdk.credit_bundle import CreditRequest, open_request, sealed_request_keys
+from client.sdk.credit_bundle import (
+    CreditRequest,
+    open_request,
+    open_request_part,
+    request_parts,
+    sealed_request_keys,
+)
 from client.sdk.errors import InvalidInputError, RefusedError
 from client.sdk.event_log import Event
 from client.sdk.handle import key_commitment, subjects_by_handle
@@ -182,7 +188,15 @@ def _request(bureau: Bureau, query: Query) -> CreditRequest:
         recipient=bureau.identity.address,
         expires_at=query.expires_at,
     )
-    return open_request(open_sealed(bureau.identity, sealed, info), blob)
+    key = open_sealed(bureau.identity, sealed, info)
+    part_hashes = request_parts(key, blob)
+    if not part_hashes:
+        return open_request(key, blob)
+    parts = [open_request_part(key, bureau.fetch(each)) for each in part_hashes]
+    return CreditRequest(
+        handles=tuple(handle for part in parts for handle in part.handles),
+        receipts=tuple(receipt for part in parts for receipt in part.receipts),
+    )
 
 
 def _pack_key(bureau: Bureau, query: Query) -> bytes:

@@ -9,6 +9,7 @@ from sqlalchemy import and_, delete, func, insert, or_, select, update
 from client.roles.bureau.query import Query
 from client.roles.bureau.store import BureauStore, put_setting, setting
 from client.roles.bureau.tables import QUERIES, QUERY_SUBJECTS, WITHDRAWALS, Outcome, QueryState
+from client.sdk.database import insert_rows
 
 _MONTH_S = 30 * 86_400
 _EARLIER_S = 366 * 86_400
@@ -111,19 +112,10 @@ class Journal:
                 )
             )
             rows = [
-                {
-                    "query_id": query.id,
-                    "position": one.position,
-                    "subject": one.subject,
-                    "outcome": one.outcome,
-                    "batch_id": one.record[0] if one.record else None,
-                    "record_position": one.record[1] if one.record else None,
-                    "is_told": 0,
-                }
+                (query.id, one.position, one.subject, int(one.outcome), *(one.record or (None, None)), 0)
                 for one in named
             ]
-            if rows:
-                connection.execute(insert(QUERY_SUBJECTS), rows)
+            insert_rows(connection, QUERY_SUBJECTS, [column.name for column in QUERY_SUBJECTS.columns], rows)
 
     def settle(self, query_id: int, state: QueryState) -> None:
         """Record that a decision was carried out, or overtaken."""

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from client.sdk import canonical
 from client.sdk.chain import ChainClient, Receipt
 from client.sdk.errors import InvalidInputError, RefusedError
@@ -84,8 +86,12 @@ def issue(
 
 def kept_cents(pack: PackFile, reasons: bytes) -> int:
     """Return the exact principal at cut-off of the assets that a run kept."""
-    kept = (row for row, reason in zip(pack.rows, reasons, strict=True) if reason == Reason.KEPT)
-    return sum(row.known("balance_cents") for row in kept)
+    if len(reasons) != len(pack.rows):
+        longer = "shorter" if len(reasons) < len(pack.rows) else "longer"
+        raise ValueError(f"the reasons are {longer} than the pack")
+    is_kept = np.frombuffer(reasons, dtype=np.uint8) == Reason.KEPT
+    balances = pack.table.decoded.columns["balance_cents"]
+    return sum(balances[is_kept].tolist())
 
 
 def read_product(chain: ChainClient, name: str) -> Product:

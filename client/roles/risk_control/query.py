@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from client.sdk import cipher, merkle
 from client.sdk.chain import ChainClient
 from client.sdk.consent import Purpose
-from client.sdk.credit_bundle import CreditRequest, encode_request
+from client.sdk.credit_bundle import CreditRequest, encode_request, encode_request_of_parts, encode_request_part
+from client.sdk.credit_parts import PART_COUNT_MAX, cut
 from client.sdk.encryption_keys import KeyDirectory
 from client.sdk.errors import InvalidInputError, RefusedError, UnavailableError
 from client.sdk.handle import handles_tree
@@ -69,7 +70,7 @@ def open_query(
         RefusedError: no bureau has a proven key, or the contract's reason (fewer than 100 subjects, a pack that is not
             submitted, an account that is not risk control).
     """
-    receipt_by_handle = {row.handle: receipt for row, receipt in zip(pack.rows, pack.receipts, strict=True)}
+    receipt_by_handle = dict(zip(pack.table.decoded.handles, pack.receipts, strict=True))
     handles = tuple(sorted(receipt_by_handle))
     request = CreditRequest(handles=handles, receipts=tuple(receipt_by_handle[each] for each in handles))
     expires_at = chain.block_second() + QUERY_LIFETIME_S
@@ -86,8 +87,7 @@ def open_query(
         raise RefusedError("EncryptionKeys", f"{identity.address} has no proven key", "run `tranchain keys announce`")
     request_key = cipher.new_key()
     sealed = keys.seal_to(bureaus, request_key, label="request-key", subject=pack.pack_id, expires_at=expires_at)
-    blob = encode_request(request, request_key, sealed)
-    vault.put([PackBlob(pack=pack.pack_id, readers=bureaus, roles=[Role.AUDITOR], blob=blob)])
+    blob = _put_request(vault, pack.pack_id, request, request_key, sealed)
     terms = {
         "packId": pack.pack_id,
         "purpose": int(purpose),
@@ -100,6 +100,27 @@ def open_query(
     }
     receipt = chain.send("CreditFileRegistry", "requestCredit", [terms], identity.account)
     return int(receipt.event("CreditRequested").args["queryId"])
+
+
+def _put_request(
+    vault: VaultClient, pack_id: int, request: CreditRequest, request_key: bytes, sealed: Mapping[str, bytes]
+) -> bytes:
+    """Put a request into the vault, in parts where it names many subjects; returns the blob that leads to all of it."""
+
+    def readable(blob: bytes) -> PackBlob:
+        return PackBlob(pack=pack_id, readers=list(sealed), roles=[Role.AUDITOR], blob=blob)
+
+    if len(request.handles) <= PART_COUNT_MAX:
+        blob = encode_request(request, request_key, sealed)
+    else:
+        part_hashes = []
+        for handles, receipts in cut(request.handles, request.receipts):
+            part = encode_request_part(request_key, handles, receipts)
+            vault.put([readable(part)])
+            part_hashes.append(keccak(part))
+        blob = encode_request_of_parts(part_hashes, request_key, sealed)
+    vault.put([readable(blob)])
+    return blob
 
 
 def wait_for_answers(chain: ChainClient, query_id: int, *, timeout_s: float) -> tuple[Answer, ...]:

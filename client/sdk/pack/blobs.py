@@ -1,15 +1,16 @@
 """The vault blobs of a pack's rows: one encrypted blob per chunk, one key for all. Source: docs/protocol.md, 6."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from client.sdk import canonical, cipher
 from client.sdk.errors import DecodeError
 from client.sdk.pack.asset_row import AssetRow, parse_row
 
+_ROW_TYPES = [bytes, bytes, bytes]
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PackedRow:
+
+class PackedRow(NamedTuple):
     """One asset as it travels to those who may read it."""
 
     salt: bytes
@@ -26,16 +27,14 @@ class PackedRow:
 
 def encrypt_rows(row_key: bytes, rows: Sequence[PackedRow]) -> bytes:
     """Return the rows blob of one chunk."""
-    return cipher.encrypt(row_key, canonical.encode([[each.salt, each.row, each.receipt] for each in rows]))
+    return cipher.encrypt(row_key, canonical.encode([list(each) for each in rows]))
 
 
 def decrypt_rows(row_key: bytes, blob: bytes, *, what: str) -> list[PackedRow]:
     """Open a rows blob; TamperedError or DecodeError naming `what` when it is not one made with this key."""
-    rows = []
+    rows: list[PackedRow] = []
     for item in canonical.decode_array(cipher.decrypt(row_key, blob, what=what), what=what):
-        match item:
-            case [bytes(salt), bytes(row), bytes(receipt)]:
-                rows.append(PackedRow(salt=salt, row=row, receipt=receipt))
-            case _:
-                raise DecodeError(what, got="another shape", expected="an array of [salt, row, receipt]")
+        if type(item) is not list or [*map(type, item)] != _ROW_TYPES:
+            raise DecodeError(what, got="another shape", expected="an array of [salt, row, receipt]")
+        rows.append(PackedRow._make(item))
     return rows

@@ -36,17 +36,17 @@ def round_block(chain: ChainClient, round_id: int) -> int:
 def read_report(chain: ChainClient, round_id: int, asset_count: int) -> bytes:
     """Return the agreed report of a final round, one word an asset."""
     chunk_count = -(-asset_count * WORD_SIZE // REPORT_CHUNK_SIZE)
-    parts = [bytes(chain.call("ScoringRounds", "scoreChunk", round_id, index)) for index in range(chunk_count)]
-    return b"".join(parts)
+    return b"".join(chain.call_many("ScoringRounds", "scoreChunk", [(round_id, at) for at in range(chunk_count)]))
 
 
 def read_assets(chain: ChainClient, pack_id: int, report: bytes) -> Sequence[Asset]:
     """Return the assets of a pack as the Screening contract sees them."""
     classes, buckets = [], []
-    for index in range(-(-len(report) // (WORD_SIZE * ASSETS_PER_CHUNK))):
-        chunk = chain.call("AssetPackRegistry", "chunk", pack_id, index)
-        classes.append(bytes(chunk.classes))
-        buckets.append(bytes(chunk.buckets))
+    chunk_count = -(-len(report) // (WORD_SIZE * ASSETS_PER_CHUNK))
+    for chunk in chain.call_many("AssetPackRegistry", "chunk", [(pack_id, index) for index in range(chunk_count)]):
+        _, classes_of_chunk, buckets_of_chunk, _ = chunk
+        classes.append(classes_of_chunk)
+        buckets.append(buckets_of_chunk)
     return decode_assets(classes=b"".join(classes), buckets=b"".join(buckets), report=report)
 
 
@@ -66,7 +66,7 @@ def read_tables(chain: ChainClient, model_id: int) -> ModelTables:
 def read_reasons(chain: ChainClient, run_id: int, asset_count: int) -> bytes:
     """Return why each asset left in a run, one `Reason` byte an asset."""
     chunk_count = -(-asset_count // ASSETS_PER_CHUNK)
-    reasons = b"".join(bytes(chain.call("Screening", "reasons", run_id, index)) for index in range(chunk_count))
+    reasons = b"".join(chain.call_many("Screening", "reasons", [(run_id, index) for index in range(chunk_count)]))
     if len(reasons) != asset_count:
         raise InvalidInputError(f"reasons of run {run_id}", got=f"{len(reasons)} bytes", expected=str(asset_count))
     return reasons

@@ -4,25 +4,29 @@ Whoever reads has an identity whose encryption key the rows and bundles were sea
 an organisation's auditor account.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from client.sdk import merkle
 from client.sdk.attestation import CHUNK_SIZE
 from client.sdk.chain import ChainClient
-from client.sdk.credit_bundle import Bundle, BundleEntry, decode_answer, decode_bundle, open_record
+from client.sdk.credit_bundle import Bundle, decode_answer, decode_bundle
 from client.sdk.encryption_keys import KeyDirectory
-from client.sdk.errors import InvalidInputError, RefusedError, TamperedError
+from client.sdk.errors import RefusedError, TamperedError
 from client.sdk.hpke import decode_key_blob
 from client.sdk.keystore import Identity
-from client.sdk.leaf import leaf
+from client.sdk.leaf import leaves
 from client.sdk.pack.asset_row import AssetRow
 from client.sdk.pack.asset_table import AssetTable
-from client.sdk.pack.blobs import PackedRow, decrypt_rows
+from client.sdk.pack.blobs import decrypt_rows
+from client.sdk.pack.bundle_reader import read_entries, read_parts
 from client.sdk.pack.credit_record import OWN_RECORDS, CreditValues, NoRecord, RecordRules
 from client.sdk.pack.credit_table import FoundRecords
 from client.sdk.recipients import open_sealed
+
+_CHUNKS_PER_REQUEST = 128
+"""Some 12 MB of rows."""
 
 
 class BlobSource(Protocol):
@@ -33,6 +37,12 @@ class BlobSource(Protocol):
 
     def get_all(self, hashes: Sequence[bytes]) -> list[bytes]:
         """Return the blobs with these hashes, checked, in order; RefusedError when one is not to be had."""
+
+    def stream(self, hashes: Sequence[bytes], *, per_request: int) -> Iterator[bytes]:
+        """Yield the blobs with these hashes, checked, in order; RefusedError when one is not to be had.
+
+        About `per_request` of them are in memory at a time.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +56,19 @@ class PackFile:
     class_unit: int
     row_key: bytes
     rows: Sequence[AssetRow]
-    receipts: tuple[bytes, ...]
-    """Signed consent receipt of each row's borrower."""
+    receipts: tuple[bytes, ...] = ()
+    """Signed consent receipt of each row's borrower; none where they were not wanted."""
+
+    @property
+    def table(self) -> AssetTable:
+        """The rows as columns."""
+        return AssetTable.of(self.rows)
 
 
-def read_pack(chain: ChainClient, vault: BlobSource, identity: Identity, pack_id: int) -> PackFile:
-    """Read and check all rows of a submitted pack.
+def read_pack(
+    chain: ChainClient, vault: BlobSource, identity: Identity, pack_id: int, *, with_receipts: bool = True
+) -> PackFile:
+    """Read and check all rows of a submitted pack, and keep their receipts unless they are not wanted.
 
     Raises:
         RefusedError: the pack is not submitted, or its rows are not sealed to this account.
@@ -62,12 +79,16 @@ def read_pack(chain: ChainClient, vault: BlobSource, identity: Identity, pack_id
         raise RefusedError("AssetPackRegistry", f"pack {pack_id} is not submitted", "see `tranchain pack show`")
     row_key = read_row_key(chain, vault, identity, pack_id)
     added = list(chain.events("AssetPackRegistry", "AssetsAdded", filters={"packId": pack_id}))
-    blobs = vault.get_all([bytes(event.args["rowsBlob"]) for event in added])
-    packed: list[PackedRow] = []
+    blobs = vault.stream([bytes(event.args["rowsBlob"]) for event in added], per_request=_CHUNKS_PER_REQUEST)
+    rows: list[bytes] = []
+    receipts: list[bytes] = []
+    commitments: list[bytes] = []
     for event, blob in zip(added, blobs, strict=True):
-        what = f"rows of pack {pack_id} from asset {event.args['firstIndex']}"
-        packed += decrypt_rows(row_key, blob, what=what)
-    check_root(bytes(pack.root), [leaf(each.salt, each.row) for each in packed], pack_id)
+        opened = decrypt_rows(row_key, blob, what=f"rows of pack {pack_id} from asset {event.args['firstIndex']}")
+        commitments += leaves([salt for salt, _, _ in opened], [row for _, row, _ in opened])
+        rows += [row for _, row, _ in opened]
+        receipts += [receipt for _, _, receipt in opened] if with_receipts else []
+    check_root(bytes(pack.root), commitments, pack_id)
     return PackFile(
         pack_id=pack_id,
         root=bytes(pack.root),
@@ -75,8 +96,8 @@ def read_pack(chain: ChainClient, vault: BlobSource, identity: Identity, pack_id
         cut_off_day=pack.cutOff,
         class_unit=pack.classUnit,
         row_key=row_key,
-        rows=AssetTable([each.row for each in packed]),
-        receipts=tuple(each.receipt for each in packed),
+        rows=AssetTable(rows),
+        receipts=tuple(receipts),
     )
 
 
@@ -164,14 +185,8 @@ def read_answers(
         organisation = _organisation(chain, event.args["bureau"], block)
         bundle = _bundle(chain, vault, identity, query_id, query, bytes(event.args["bundleRoot"]))
         refused.update(bundle.refused_handles)
-        then, now = _Batches(chain, bundle.entries, block), _Batches(chain, bundle.entries, None)
-        counting = [entry for entry in bundle.entries if not then.is_revoked(entry)]
-        erased.update(entry.handle for entry in counting if now.is_revoked(entry))
-        live = [entry for entry in counting if not now.is_revoked(entry)]
-        blobs = vault.get_all([entry.blob_hash for entry in live])
-        for entry, blob in zip(live, blobs, strict=True):
-            record = open_record(entry, blob, batch_root=then.root_of(entry))
-            found.add(entry.handle, record, organisation=organisation, batch_id=entry.batch_id, index=entry.index)
+        read = read_parts if bundle.part_key else read_entries
+        erased |= read(chain, vault, bundle, found, organisation=organisation, block=block)
     return Answers(found=found, erased_handles=frozenset(erased), refused_handles=frozenset(refused))
 
 
@@ -203,27 +218,6 @@ def _bundle(
     if (bundle.query_id, bundle.pack_id) != (query_id, query.packId):
         raise TamperedError("bundle", got=f"query {bundle.query_id}", expected=f"query {query_id}")
     return bundle
-
-
-class _Batches:
-    """Roots and revoked bits of the batches that some entries name, as of a block (None: the latest)."""
-
-    def __init__(self, chain: ChainClient, entries: Sequence[BundleEntry], block: int | None) -> None:
-        self._roots, self._revoked = {}, {}
-        for batch_id in sorted({entry.batch_id for entry in entries}):
-            batch = chain.call("CreditFileRegistry", "batch", batch_id)
-            words = (batch.count + 255) // 256
-            self._roots[batch_id] = bytes(batch.root)
-            self._revoked[batch_id] = chain.call("CreditFileRegistry", "revokedWords", batch_id, 0, words, block=block)
-
-    def root_of(self, entry: BundleEntry) -> bytes:
-        return self._roots[entry.batch_id]
-
-    def is_revoked(self, entry: BundleEntry) -> bool:
-        words: Sequence[int] = self._revoked[entry.batch_id]
-        if entry.index >> 8 >= len(words):
-            raise InvalidInputError("bundle entry", got=f"index {entry.index}", expected="a position inside its batch")
-        return bool(words[entry.index >> 8] >> (entry.index & 255) & 1)
 
 
 def _organisation(chain: ChainClient, account: str, block: int) -> int:

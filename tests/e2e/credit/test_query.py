@@ -29,6 +29,7 @@ from client.sdk.hashing import keccak
 from client.sdk.keystore import add_encryption_key, unlock
 from client.sdk.merkle import root_of_proof
 from client.sdk.pack.asset_row import AssetRow
+from client.sdk.pack.credit_record import NoRecord
 from client.sdk.pack.reader import read_credit, read_pack
 from tests.e2e.credit.credit_network import PASSWORD, SCRYPT_N, CreditNetwork
 from tests.e2e.node_kit import ROOT
@@ -349,3 +350,25 @@ def test_registrar_on_a_taken_port_or_without_its_role_says_so_and_ends(market: 
         assert ended.returncode == 1
         assert reason in ended.stderr
         assert len(ended.stderr.splitlines()) == 1
+
+
+def test_query_in_parts_brings_what_a_whole_one_brings_and_what_was_erased_since_is_named(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+):
+    network, erased = market.network, market.known[2]
+    for module in ("sdk.credit_parts", "roles.risk_control.query", "roles.bureau.answer"):
+        monkeypatch.setattr(f"client.{module}.PART_COUNT_MAX", 40)
+    query = market.ask(Purpose.MONITORING)
+    (handled,) = [one for one in market.daemon().step() if one.query_id == query]
+    assert (handled.found, handled.refused) == (len(market.known) - 2, 1)
+    chain, risk = network.chain(), network.identities["risk"]
+    answered_in = chain.head()
+    whole = read_credit(chain, network.vault("risk"), risk, query)
+    assert (len(whole.by_handle), whole.erased_handles) == (len(market.known) - 2, frozenset())
+    assert list(whole.reason_by_handle.values()) == [NoRecord.REFUSED]
+    network.ask("bureau", "bureau", "erase", erased, "--db", market.database)
+    now = read_credit(chain, network.vault("risk"), risk, query)
+    then = read_credit(chain, network.vault("risk"), risk, query, as_of_block=answered_in)
+    assert len(now.by_handle) == len(then.by_handle) == len(whole.by_handle) - 1
+    assert then.erased_handles == whole.by_handle.keys() - now.by_handle.keys()
+    assert now.erased_handles == frozenset()
