@@ -36,6 +36,7 @@ from bench_native import (  # noqa: E402
     native_sync_tps,
 )
 from bench_native_engine import native_engine_tps  # noqa: E402
+from bench_native_pack import native_pack_1m_seconds, native_pack_6069_seconds, native_upload_records_per_s  # noqa: E402
 from bench_network import (  # noqa: E402
     finality_ms,
     idle_core_share,
@@ -212,6 +213,10 @@ BENCHES: dict[str, Callable[[], dict[str, Figure]]] = {
     "native_finality_p95_ms": native_finality_ms,
     "native_sync_tps": native_sync_tps,
     "native_rss_mb": native_rss_mb,
+    "native_upload_records_per_s": native_upload_records_per_s,
+    "native_pack_6069_seconds": native_pack_6069_seconds,
+    "native_pack_1m_seconds": native_pack_1m_seconds,
+    "native_pack_1m_rss_mb": native_pack_1m_seconds,
 }
 
 

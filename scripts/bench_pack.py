@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from bench_figure import Figure, median_figure
@@ -65,16 +65,22 @@ def write_files(directory: Path, loan_count: int) -> None:
     loans = _read(examples / "loans.csv")
     records = {row["national_id"]: row for row in _read(examples / "credit_files.csv")}
     consents = {row["subject_id"]: row for row in _read(examples / "consents.csv")}
-    tape, papers, files = [], [], []
-    for number in range(loan_count):
-        loan = loans[number % len(loans)]
-        original, person = loan["borrower_id"], f"Y{number:010}"
-        tape.append({**loan, "loan_id": f"L{number:07}", "borrower_id": person})
-        papers.append({**consents[original], "subject_id": person})
-        if original in records:
-            files.append({**records[original], "national_id": person})
-    for name, rows in (("loans", tape), ("consents", papers), ("credit_files", files)):
-        _write(directory / f"{name}.csv", rows)
+    with ExitStack() as stack:
+
+        def writer(name: str, like: dict[str, str]) -> csv.DictWriter[str]:
+            found = csv.DictWriter(stack.enter_context((directory / f"{name}.csv").open("w", newline="")), list(like))
+            found.writeheader()
+            return found
+
+        tape, papers = writer("loans", loans[0]), writer("consents", next(iter(consents.values())))
+        files = writer("credit_files", next(iter(records.values())))
+        for number in range(loan_count):
+            loan = loans[number % len(loans)]
+            original, person = loan["borrower_id"], f"Y{number:010}"
+            tape.writerow({**loan, "loan_id": f"L{number:07}", "borrower_id": person})
+            papers.writerow({**consents[original], "subject_id": person})
+            if original in records:
+                files.writerow({**records[original], "national_id": person})
 
 
 def start_bureaus(demo: Demo) -> None:
@@ -92,13 +98,15 @@ def start_bureaus(demo: Demo) -> None:
         demo.start(f"{name}-daemon", "tranchain", "bureau", "serve", *options)
 
 
-def start_others(demo: Demo) -> None:
-    """Start the registrar and the three oracles."""
+def start_others(demo: Demo, *, rows_per_hour: int = 200_000) -> None:
+    """Start the registrar and the oracles."""
     key_file = ("--key-file", str(demo.directory / "registrar.key.json"))
     demo.run("tranchain", "registrar", "init", *key_file, "--scrypt-n", "4096", account="registrar", show=False)
     listen = ("--listen", demo.registrar.removeprefix("http://"), "--log", str(demo.directory / "requests.log"))
-    demo.start("registrar", "tranchain", "registrar", "serve", *key_file, *listen, account="registrar")
-    for oracle, auditor in AUDITOR_BY_ORACLE.items():
+    limit = ("--rows-per-hour", str(rows_per_hour))
+    demo.start("registrar", "tranchain", "registrar", "serve", *key_file, *listen, *limit, account="registrar")
+    for oracle in demo.oracles:
+        auditor = AUDITOR_BY_ORACLE[oracle]
         reader = ("--auditor", str(demo.consortium.keystore(auditor)), "--db", str(demo.directory / f"{oracle}.db"))
         demo.start(oracle, "tranchain", "oracle", "serve", *reader, account=oracle)
 
@@ -118,10 +126,11 @@ def submit(demo: Demo) -> str:
     return pack
 
 
-def run_pack(demo: Demo, pack: str) -> None:
+def run_pack(demo: Demo, pack: str, *, timeout_s: int = 300) -> None:
     """Query, score, screen, transfer and issue."""
-    demo.run("tranchain", "risk", "query", pack, account="risk-control")
-    demo.run("tranchain", "risk", "score", pack, "--timeout", "300", account="risk-control")
+    timeout = ("--timeout", str(timeout_s))
+    demo.run("tranchain", "risk", "query", pack, *timeout, account="risk-control")
+    demo.run("tranchain", "risk", "score", pack, *timeout, account="risk-control")
     demo.run("tranchain", "risk", "screen", pack, "--expected-bad-rate", "10%", account="risk-control")
     demo.run("tranchain", "pack", "bring-down", pack, account=ORIGINATOR)
     document = demo.directory / "assignment.txt"
@@ -135,10 +144,3 @@ def run_pack(demo: Demo, pack: str) -> None:
 def _read(path: Path) -> list[dict[str, str]]:
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
-
-
-def _write(path: Path, rows: Sequence[dict[str, str]]) -> None:
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)

@@ -19,8 +19,6 @@ from demo_stage import Demo, find_port
 from client.sdk.chain import ChainClient
 from client.sdk.encryption_keys import KeyDirectory
 
-BLOCK_PERIOD_MS = 200
-
 
 def make_network(demo: Demo, endpoint_by_organisation: Mapping[str, str]) -> Path:
     """Each organisation's keys, certificates, member files and genesis; returns the genesis file, written last."""
@@ -31,8 +29,7 @@ def make_network(demo: Demo, endpoint_by_organisation: Mapping[str, str]) -> Pat
     print("   and three signed member files: `tranchain admin certify`, `certify-node`, `member-file`)")
     members = [str(path) for path in consortium.member_files]
     genesis = demo.directory / "genesis.json"
-    period = ("--block-period-ms", str(BLOCK_PERIOD_MS))
-    demo.run("tranchain-node", "genesis", *members, "--to", str(genesis), *period, as_json=False)
+    demo.run("tranchain-node", "genesis", *members, "--to", str(genesis), *demo.genesis_options, as_json=False)
     return genesis
 
 

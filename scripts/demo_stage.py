@@ -43,6 +43,8 @@ class Demo:
     registrar: str
     has_all_oracles: bool = False
     """Whether organisations without a node have an oracle too, which then uses another's node."""
+    genesis_options: tuple[str, ...] = ("--block-period-ms", "200")
+    """Of `tranchain-node genesis`."""
     started: float = field(default_factory=time.monotonic)
     daemons: dict[str, Daemon] = field(default_factory=dict)
     """By name."""
@@ -87,6 +89,7 @@ class Demo:
             "TRANCHAIN_REGISTRAR": self.registrar,
             "TRANCHAIN_PASSWORD_FILE": str(self.consortium.password_file),
             "PYTHONUNBUFFERED": "1",
+            "PYTHONDONTWRITEBYTECODE": "",  # an installed command is compiled already
         }
 
     def say(self, text: str) -> None:

@@ -4,6 +4,7 @@ Exit codes: 0 done; 1 refused, or something given is wrong; 2 wrong usage; 3 som
 final as asked (`client.cli.finality`); 130 interrupted.
 """
 
+import gc
 import importlib
 import pkgutil
 import sys
@@ -23,6 +24,8 @@ from client.sdk.errors import BadRowsError, ConflictError, RefusedError, Trancha
 
 EXIT_WRONG, EXIT_USAGE, EXIT_UNAVAILABLE, EXIT_INTERRUPTED = 1, 2, 3, 130
 
+_GC_ALLOCATIONS = 100_000
+"""Between two searches for cycles: a pack is millions of objects in none, and searching them again is slow."""
 _NOT_GROUPS = ("app", "session")
 _VALUE_OPTIONS = ("--rpc", "--registry", "--vault", "--keystore", "--password-file", "--config")
 _FLAGS = ("--json", "--debug")
@@ -38,6 +41,8 @@ Example: tranchain --rpc http://127.0.0.1:8545 admin status
 
 def main() -> None:
     """Run the command line of this process."""
+    gc.freeze()
+    gc.set_threshold(_GC_ALLOCATIONS, 20, 20)
     sys.exit(run(sys.argv[1:]))
 
 

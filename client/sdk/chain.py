@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from eth_abi.abi import decode as abi_decode
 from eth_account.signers.local import LocalAccount
-from eth_utils.abi import function_signature_to_4byte_selector
+from eth_utils.abi import function_signature_to_4byte_selector, get_abi_output_types
 from web3 import Web3
 from web3.contract import Contract
 from web3.exceptions import BadFunctionCallOutput, ContractLogicError, MismatchedABI, Web3Exception
@@ -31,6 +32,10 @@ _log = logging.getLogger(__name__)
 
 IN_FLIGHT_DEFAULT = 48
 """Transactions under way at once in `send_many`; a node holds at most 64 of one account."""
+
+
+CALLS_PER_REQUEST = 64
+"""View calls that `call_many` sends together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +173,30 @@ class ChainClient:
             InvalidInputError: the arguments do not fit the function.
         """
         return self._call(contract, function, args, {}, "latest" if block is None else block)
+
+    def call_many(
+        self, contract: str, function: str, arguments: Sequence[Sequence[Any]], *, block: int | None = None
+    ) -> Iterator[Any]:
+        """Read a view function with each of these arguments, many to a request; yields the answers in order.
+
+        An answer is the one value of the function or a tuple of its values; structs are plain tuples. Errors as of
+        `call`, for the first arguments that have one.
+        """
+        bound = self.contract(contract)
+        abi = bound.get_function_by_name(function).abi
+        outputs = get_abi_output_types(abi)
+        at = "latest" if block is None else hex(block)
+        for start in range(0, len(arguments), CALLS_PER_REQUEST):
+            some = arguments[start : start + CALLS_PER_REQUEST]
+            data = ("0x" + self.encode(bound, function, args, name=contract).hex() for args in some)
+            with translated():
+                answers = self.nodes.ask_many("eth_call", [[{"to": bound.address, "data": each}, at] for each in data])
+            for args, answer in zip(some, answers, strict=True):
+                if "error" in answer or answer["result"] in (None, "0x"):
+                    yield self._call(bound, function, args, {}, "latest" if block is None else block)
+                    continue
+                values = abi_decode(outputs, bytes.fromhex(answer["result"][2:]))
+                yield values[0] if len(values) == 1 else values
 
     def call_as(self, sender: str, contract: str | Contract, function: str, *args: Any) -> Any:
         """Ask a function what it would answer this account at the latest block; errors as of `call`."""

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -61,6 +62,20 @@ class Endpoint:
             EndpointError: no answer, or none of JSON-RPC.
             requests.HTTPError: the node refuses the request as such, for instance as too large.
         """
+        return _checked(self._answer(body, timeout_s))
+
+    def post_many(self, bodies: Sequence[bytes], *, timeout_s: float) -> list[dict[str, Any]]:
+        """Send JSON-RPC requests with the ids 0, 1, 2, … as one batch and return the answers in that order; as `post`.
+
+        A node may refuse a batch as a whole: its one answer is then that of each request.
+        """
+        found = self._answer(b"[" + b",".join(bodies) + b"]", timeout_s)
+        if isinstance(found, dict):
+            return [_checked(found)] * len(bodies)
+        answers = {each.get("id"): each for each in found if isinstance(each, dict)} if isinstance(found, list) else {}
+        return [_checked(answers.get(number)) for number in range(len(bodies))]
+
+    def _answer(self, body: bytes, timeout_s: float) -> Any:
         try:
             response = self._sent(body, timeout_s)
         except requests.Timeout as error:
@@ -71,12 +86,9 @@ class Endpoint:
             raise EndpointError(f"HTTP {response.status_code}")
         response.raise_for_status()
         try:
-            answer = json.loads(response.content)
+            return json.loads(response.content)
         except ValueError as error:
             raise EndpointError("it answered with something else than JSON") from error
-        if not isinstance(answer, dict) or not ("result" in answer or "error" in answer):
-            raise EndpointError("it answered with something else than JSON-RPC")
-        return answer
 
     def ask(self, method: str, *params: object, timeout_s: float = LOOK_TIMEOUT_S) -> Any:
         """Return the result of one method; EndpointError where there is none."""
@@ -115,7 +127,18 @@ class Endpoint:
         session = getattr(self._connections, "session", None)
         if session is None:
             session = self._connections.session = requests.Session()
+            # what the environment says of proxies and certificates is read once, and not for every request
+            found = session.merge_environment_settings(self._url, {}, None, None, None)
+            session.proxies, session.verify, session.cert = found["proxies"], found["verify"], found["cert"]
+            session.auth = requests.utils.get_netrc_auth(self._url)
+            session.trust_env = False
         return session
+
+
+def _checked(answer: Any) -> dict[str, Any]:
+    if not isinstance(answer, dict) or not ("result" in answer or "error" in answer):
+        raise EndpointError("it answered with something else than JSON-RPC")
+    return answer
 
 
 def _number(value: object) -> int:

@@ -16,7 +16,7 @@ from eth_account.signers.local import LocalAccount
 
 from client.model.manifest import ModelPackage
 from client.roles.oracle.store import ReportStore, StoredReport
-from client.sdk.chain import ChainClient
+from client.sdk.chain import ChainClient, ContractCall
 from client.sdk.errors import ContractRefusedError, InvalidInputError, RefusedError, TamperedError
 from client.sdk.hashing import keccak
 from client.sdk.keystore import Identity
@@ -33,6 +33,8 @@ CLOCK_MARGIN_S = 2
 """How far validators' clocks may be behind this one's when a window ends by the clock alone."""
 _REVEAL_GAS, _REVEAL_CHUNK_GAS = 400_000, 60_000
 """More than a reveal takes, where it cannot be estimated because the head's second is too old."""
+_PUBLISH_GAS, _PUBLISH_BYTE_GAS = 400_000, 330
+"""More than publishing a chunk takes: several are under way at a time, and the last one ends the round."""
 _NAME_GAS = 1_000_000
 """More than naming takes, for the same reason."""
 _AGREED, _FINAL, _VOID = 2, 3, 4
@@ -227,20 +229,32 @@ class OracleService:
     def _publish(self, round_id: int) -> bool:
         """Publish the chunks that nobody has published; False when there was none."""
         chunks = report_chunks(self._stored(round_id).report)
-        missing = [index for index in range(len(chunks)) if not self._is_published(round_id, index)]
-        for index in missing:
-            self._publish_chunk(round_id, index, chunks[index])
-        return len(missing) > 0
+        begun = missing = self._unpublished(round_id, len(chunks))
+        while missing:
+            calls = [
+                ContractCall(
+                    contract="ScoringRounds",
+                    function="publishScores",
+                    args=[round_id, index, chunks[index]],
+                    gas=_PUBLISH_GAS + _PUBLISH_BYTE_GAS * len(chunks[index]),
+                )
+                for index in missing
+            ]
+            try:
+                for _ in self._chain.send_many(calls, self._oracle):
+                    pass
+            except ContractRefusedError:
+                before, missing = missing, self._unpublished(round_id, len(chunks))
+                if len(missing) == len(before):  # otherwise another oracle was faster with some
+                    raise
+            else:
+                break
+        return len(begun) > 0
 
-    def _is_published(self, round_id: int, index: int) -> bool:
-        return int(self._chain.call("ScoringRounds", "scoreChunkPointer", round_id, index), 16) != 0
-
-    def _publish_chunk(self, round_id: int, index: int, chunk: bytes) -> None:
-        try:
-            self._chain.send("ScoringRounds", "publishScores", [round_id, index, chunk], self._oracle)
-        except ContractRefusedError:
-            if not self._is_published(round_id, index):  # otherwise another oracle was faster
-                raise
+    def _unpublished(self, round_id: int, count: int) -> list[int]:
+        arguments = [(round_id, index) for index in range(count)]
+        pointers = self._chain.call_many("ScoringRounds", "scoreChunkPointer", arguments)
+        return [index for index, pointer in enumerate(pointers) if not int(pointer, 16)]
 
     def _stored(self, round_id: int) -> StoredReport:
         stored = self._store.find(round_id)

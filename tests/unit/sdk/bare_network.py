@@ -83,8 +83,10 @@ def serve() -> Iterator[tuple[str, BareNetwork]]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             request = json.loads(body)
-            reply = json.dumps(network.answer(request)).encode()
-            if request["method"] == "eth_sendRawTransaction" and network.lost_after_sending:
+            is_batch = isinstance(request, list)  # whose answers may come in any order
+            answer = [network.answer(each) for each in reversed(request)] if is_batch else network.answer(request)
+            reply = json.dumps(answer).encode()
+            if not is_batch and request["method"] == "eth_sendRawTransaction" and network.lost_after_sending:
                 network.lost_after_sending -= 1
                 self.close_connection = True
                 self.connection.close()

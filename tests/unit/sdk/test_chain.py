@@ -115,6 +115,17 @@ def test_many_transactions_are_in_order_and_use_each_nonce_once(founded):
     assert founded.chain.transaction_count(account.address) == before + 12
 
 
+def test_many_calls_answer_as_one_after_the_other(founded, monkeypatch):
+    monkeypatch.setattr("client.sdk.chain.CALLS_PER_REQUEST", 3)
+    accounts = [[each.address] for each in founded.governors] * 3
+    found = list(founded.chain.call_many("Consortium", "organisationOf", accounts))
+    assert found == [founded.chain.call("Consortium", "organisationOf", *each) for each in accounts]
+    (governor, certificate_hash) = next(founded.chain.call_many("Consortium", "account", accounts[:1]))
+    assert (governor, certificate_hash) == founded.chain.call("Consortium", "account", *accounts[0])
+    with pytest.raises(ContractRefusedError):
+        list(founded.chain.call_many("ContractRegistry", "addressOf", [["Consortium"], ["Nobody"]]))
+
+
 def test_several_threads_share_the_nonces_of_one_account(founded):
     account = founded.governors[1]
     before = founded.chain.transaction_count(account.address)
