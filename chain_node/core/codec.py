@@ -30,6 +30,7 @@ __all__ = [
     "encode_block",
     "encode_header",
     "encode_receipt",
+    "need_transaction",
 ]
 
 _BERLIN_FIELD_COUNT = 15
@@ -112,6 +113,13 @@ def decode_each(raws: Sequence[bytes]) -> list[Transaction]:
     return [decode_transaction(raw) for raw in raws]
 
 
+def need_transaction(decoded: Transaction | InvalidInputError) -> Transaction:
+    """One of what a `DecodeTransactions` gave; raises what is wrong with it."""
+    if isinstance(decoded, InvalidInputError):
+        raise decoded
+    return decoded
+
+
 def decode_block(raw: bytes, decode_transactions: DecodeTransactions = decode_each) -> Block:
     """Decode a block and recover the sender of each transaction.
 
@@ -127,7 +135,7 @@ def decode_block(raw: bytes, decode_transactions: DecodeTransactions = decode_ea
         raise DecodeError(offset=len(raw) - len(ommers), expected="an empty list of ommers")
     header = decode_header(header_raw)
     raws = [_transaction_bytes(body, start, end) for start, end in rlp.iterate_list(body, 0, len(body))]
-    return Block(header, tuple(_good(one) for one in decode_transactions(raws)))
+    return Block(header, tuple(need_transaction(one) for one in decode_transactions(raws)))
 
 
 def decode_blocks(stream: BinaryIO) -> Iterator[Block]:
@@ -192,12 +200,6 @@ def _transaction_bytes(raw: bytes, start: int, end: int) -> bytes:
     if payload[:1] >= b"\xc0":
         raise DecodeError(offset=start, expected="a legacy transaction as a list, not as a byte string")
     return payload
-
-
-def _good(decoded: Transaction | InvalidInputError) -> Transaction:
-    if isinstance(decoded, InvalidInputError):
-        raise decoded
-    return decoded
 
 
 def _read_block_bytes(stream: BinaryIO) -> bytes:

@@ -10,11 +10,11 @@ from dataclasses import replace
 
 from chain_node.consensus.qbft.hashes import block_hash as hash_of_header
 from chain_node.consensus.qbft.header_rules import compute_base_fee
-from chain_node.core.codec import decode_receipt, encode_block
+from chain_node.core.codec import encode_block
 from chain_node.core.errors import ConfigError, UnavailableError, invariant
 from chain_node.core.genesis import Genesis
 from chain_node.core.trie import BLOOM_SIZE_BYTES
-from chain_node.core.types import Address, Block, Hash32, Header, Height, Receipt
+from chain_node.core.types import Address, Block, Hash32, Header, Height
 from chain_node.execution import (
     AccountOverride,
     BlockContext,
@@ -29,11 +29,14 @@ from chain_node.execution.account import NO_ACCOUNT
 from chain_node.execution.trace import Trace, TraceOptions
 from chain_node.node.call_transaction import call_transaction, free_of_charge
 from chain_node.node.recent import Recent
-from chain_node.rpc import ChainBlock
+from chain_node.rpc import BlockReceipts, ChainBlock
 from chain_node.storage import BlockCommit, ChainStore
 
 _BLOCKS_CACHED_MAX = 32
 """Recent blocks and receipts kept decoded: what clients poll for."""
+
+_TRANSACTIONS_CACHED_MAX = 20_000
+"""Transactions in all blocks that are kept so, and receipts likewise: about a kilobyte each."""
 
 
 class Chain:
@@ -50,8 +53,10 @@ class Chain:
         self.genesis_difficulty = genesis.difficulty
         self.engine = engine
         self._store = store
-        self._blocks: Recent[Height, ChainBlock] = Recent(_BLOCKS_CACHED_MAX)
-        self._receipts: Recent[Height, tuple[Receipt, ...]] = Recent(_BLOCKS_CACHED_MAX)
+        self._blocks: Recent[Height, ChainBlock] = Recent(
+            _BLOCKS_CACHED_MAX, lambda block: block.transaction_count, _TRANSACTIONS_CACHED_MAX
+        )
+        self._receipts: Recent[Height, BlockReceipts] = Recent(_BLOCKS_CACHED_MAX, len, _TRANSACTIONS_CACHED_MAX)
         stored = store.head()
         if stored is None:
             raise ConfigError("data_dir", "the store has no genesis block")
@@ -80,7 +85,7 @@ class Chain:
         """Height and log filter of the blocks of a range, both ends included."""
         return self._store.logs_blooms(first, last)
 
-    def receipts(self, block: ChainBlock) -> tuple[Receipt, ...]:
+    def receipts(self, block: ChainBlock) -> BlockReceipts:
         """Receipts of a block, in the order of its transactions."""
         return self._receipts.get(block.height, self._load_receipts)
 
@@ -158,12 +163,14 @@ class Chain:
     def _load_from_store(self, height: Height) -> ChainBlock:
         block_hash = self._store.block_hash(height)
         invariant(holds=block_hash is not None, fact=f"hash of block {height} below the head is in the store")
-        return ChainBlock.from_bytes(self.encoded_block(height), block_hash or Hash32(b""))
+        return ChainBlock.from_bytes(
+            self.encoded_block(height), block_hash or Hash32(b""), self.engine.decode_transactions
+        )
 
-    def _load_receipts(self, height: Height) -> tuple[Receipt, ...]:
+    def _load_receipts(self, height: Height) -> BlockReceipts:
         encoded = self._store.receipts(height)
         invariant(holds=encoded is not None, fact=f"receipts of block {height} below the head are in the store")
-        return tuple(decode_receipt(receipt) for receipt in encoded or ())
+        return BlockReceipts(encoded or ())
 
 
 def context_of(header: Header, ancestor_hash: Callable[[Height], Hash32 | None]) -> BlockContext:

@@ -14,8 +14,12 @@ _Value = TypeVar("_Value")
 class Recent(Generic[_Key, _Value]):
     """Keeps the values used last; like `functools.lru_cache`, but values can also be put in."""
 
-    def __init__(self, count_max: int) -> None:
+    def __init__(self, count_max: int, weigh: Callable[[_Value], int] = lambda _: 0, weight_max: int = 0) -> None:
+        """Keep so many values, whose weights together are bounded; the newest stays, whatever it weighs."""
         self._count_max = count_max
+        self._weigh = weigh
+        self._weight_max = weight_max
+        self._weight = 0
         self._value_by_key: OrderedDict[_Key, _Value] = OrderedDict()
         self._lock = Lock()
 
@@ -30,9 +34,16 @@ class Recent(Generic[_Key, _Value]):
         return value
 
     def put(self, key: _Key, value: _Value) -> None:
-        """Keep a value; the one unused for longest may have to go."""
+        """Keep a value; those unused for longest may have to go."""
         with self._lock:
+            replaced = self._value_by_key.pop(key, None)
+            if replaced is not None:
+                self._weight -= self._weigh(replaced)
             self._value_by_key[key] = value
-            self._value_by_key.move_to_end(key)
-            if len(self._value_by_key) > self._count_max:
-                self._value_by_key.popitem(last=False)
+            self._weight += self._weigh(value)
+            while len(self._value_by_key) > 1 and self._is_too_much():
+                _, oldest = self._value_by_key.popitem(last=False)
+                self._weight -= self._weigh(oldest)
+
+    def _is_too_much(self) -> bool:
+        return len(self._value_by_key) > self._count_max or self._weight > self._weight_max

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from chain_node.consensus.qbft.record import VoteRecord, decode_entry, record_after
+from chain_node.consensus.qbft.record import VoteRecord, decode_entry, height_of_entry, record_after
 from chain_node.core.errors import ConfigError, InvalidInputError
 from chain_node.core.types import Height
 from chain_node.storage import Disk, FileDisk
@@ -67,7 +67,7 @@ class Votes:
         Raises:
             StoreFullError: no room for the shorter log; the longer one is kept.
         """
-        self._log.compact(payload for payload in self._log.payloads if decode_entry(payload)[0].height > height)
+        self._log.compact(payload for payload in self._log.payloads if height_of_entry(payload) > height)
 
     def close(self) -> None:
         """Release the file."""

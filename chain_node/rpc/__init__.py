@@ -5,6 +5,7 @@
 this package and in config only. May import `txpool`, `execution`, `core`. Start reading with `dispatcher.py`.
 """
 
+from chain_node.rpc.block_receipts import BlockReceipts
 from chain_node.rpc.chain_block import ChainBlock, ReceiptsOf
 from chain_node.rpc.dispatcher import METHODS, Dispatcher
 from chain_node.rpc.http_app import HTTPOptions, Readiness, RPCApp
@@ -26,6 +27,7 @@ __all__ = [
     "METHODS",
     "Backend",
     "BlockFinality",
+    "BlockReceipts",
     "ChainBlock",
     "ChainQueries",
     "ConsensusQueries",

@@ -63,7 +63,10 @@ class Request:
     @property
     def is_slow(self) -> bool:
         """Whether it should run in a worker thread."""
-        return self.method is not None and self.method.is_slow
+        if self.method is None:
+            return False
+        is_slow = self.method.is_slow
+        return is_slow if isinstance(is_slow, bool) else is_slow(self.params)
 
     @property
     def is_submission(self) -> bool:

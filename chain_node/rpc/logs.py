@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from chain_node.core.trie import logs_bloom
-from chain_node.core.types import Address, Hash32, Height, Log, Receipt
+from chain_node.core.types import Address, Hash32, Height, Log
 from chain_node.rpc.block_choice import height_of, need_block
+from chain_node.rpc.block_receipts import BlockReceipts
 from chain_node.rpc.chain_block import ChainBlock
 from chain_node.rpc.errors import LIMIT_EXCEEDED, InvalidParamsError, RPCError
 from chain_node.rpc.json_value import JsonObject, JsonValue
@@ -136,7 +137,7 @@ def logs_of_block(chain: ChainQueries, block: ChainBlock, query: LogQuery) -> It
     return view_logs(block, chain.receipts(block), query)
 
 
-def view_logs(block: ChainBlock, receipts: tuple[Receipt, ...], query: LogQuery) -> Iterator[JsonObject]:
+def view_logs(block: ChainBlock, receipts: BlockReceipts, query: LogQuery) -> Iterator[JsonObject]:
     """Matching logs among the receipts of a block."""
     log_index = 0
     for transaction_index, receipt in enumerate(receipts):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -40,5 +40,6 @@ class Method:
     """A row of the method table."""
 
     answer: Callable[[Call], JsonValue]
-    is_slow: bool = False
-    """It may execute code or read many blocks: run it in a worker thread. Others run on the event loop."""
+    is_slow: bool | Callable[[Sequence[JsonValue]], bool] = False
+    """It may execute code or read many blocks: run it in a worker thread. Others run on the event loop. Where it
+    depends on the parameters, a function says so."""

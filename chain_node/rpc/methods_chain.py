@@ -5,6 +5,8 @@ Source: Ethereum execution-apis, namespace eth.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from chain_node.rpc.block_choice import find_block, need_block
 from chain_node.rpc.chain_block import ChainBlock
 from chain_node.rpc.fee_history import fee_history
@@ -151,11 +153,16 @@ def _choice_by_hash(params: Params) -> BlockChoice:
     return BlockChoice(hash=params.hash(0, "block hash"))
 
 
+def _is_whole(params: Sequence[JsonValue]) -> bool:
+    """Whether the transactions of a block are wanted: they may have to be decoded."""
+    return len(params) > 1 and params[1] is True
+
+
 METHODS = {
     "eth_chainId": Method(_chain_id),
     "eth_blockNumber": Method(_block_number),
-    "eth_getBlockByNumber": Method(_block_by_number),
-    "eth_getBlockByHash": Method(_block_by_hash),
+    "eth_getBlockByNumber": Method(_block_by_number, is_slow=_is_whole),
+    "eth_getBlockByHash": Method(_block_by_hash, is_slow=_is_whole),
     "eth_getBlockTransactionCountByNumber": Method(_transaction_count_by_number),
     "eth_getBlockTransactionCountByHash": Method(_transaction_count_by_hash),
     "eth_getUncleCountByBlockNumber": Method(_uncle_count_by_number),
@@ -169,7 +176,7 @@ METHODS = {
     "eth_getRawTransactionByBlockNumberAndIndex": Method(_raw_transaction_by_block_number_and_index),
     "eth_getRawTransactionByBlockHashAndIndex": Method(_raw_transaction_by_block_hash_and_index),
     "eth_getTransactionReceipt": Method(_transaction_receipt),
-    "eth_getBlockReceipts": Method(_block_receipts),
+    "eth_getBlockReceipts": Method(_block_receipts, is_slow=True),
     "eth_feeHistory": Method(fee_history, is_slow=True),
     "eth_gasPrice": Method(_gas_price),
     "eth_maxPriorityFeePerGas": Method(_zero_wei),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from chain_node.core.errors import ChainError
-from chain_node.core.types import Address, Hash32, Height, Receipt, Transaction
+from chain_node.core.types import Address, Hash32, Height, Transaction
 from chain_node.execution import (
     AccountOverride,
     CallRequest,
@@ -19,6 +19,7 @@ from chain_node.execution import (
     StateView,
 )
 from chain_node.execution.trace import Trace, TraceOptions
+from chain_node.rpc.block_receipts import BlockReceipts
 from chain_node.rpc.chain_block import ChainBlock
 from chain_node.rpc.node_status import NodeStatus
 
@@ -69,7 +70,7 @@ class ChainQueries(Protocol):
         """Height and log filter of the blocks of a range, both ends included, without reading the blocks."""
         ...
 
-    def receipts(self, block: ChainBlock) -> tuple[Receipt, ...]:
+    def receipts(self, block: ChainBlock) -> BlockReceipts:
         """Receipts of a block, in the order of its transactions."""
         ...
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from chain_node.core import rlp
 from chain_node.core.hashing import keccak
 from chain_node.core.trie import BLOOM_SIZE_BYTES, EMPTY_TRIE_ROOT
-from chain_node.core.types import AccessList, Address, Log, Receipt, Transaction
+from chain_node.core.types import AccessList, Address, Log, Transaction
+from chain_node.rpc.block_receipts import BlockReceipts
 from chain_node.rpc.chain_block import ChainBlock
 from chain_node.rpc.json_value import JsonObject, JsonValue
 from chain_node.rpc.params import to_data, to_quantity
@@ -18,6 +19,8 @@ from chain_node.rpc.queries import NextBlock
 def block_view(block: ChainBlock, *, is_full: bool, genesis_difficulty: int) -> JsonObject:
     """A block; transactions whole or as hashes."""
     view = header_view(block)
+    if is_full:
+        block.transactions()  # decodes all of them in one go
     indices = range(block.transaction_count)
     view["totalDifficulty"] = to_quantity(genesis_difficulty + block.height)
     view["size"] = to_quantity(block.size_bytes)
@@ -130,22 +133,15 @@ def _transaction_fields(transaction: Transaction) -> JsonObject:
     return view
 
 
-def receipt_views(block: ChainBlock, receipts: tuple[Receipt, ...]) -> list[JsonObject]:
+def receipt_views(block: ChainBlock, receipts: BlockReceipts) -> list[JsonObject]:
     """All receipts of a block, in the order of its transactions."""
-    views = []
-    first_log_index = 0
-    for index in range(len(receipts)):
-        views.append(_receipt_view(block, receipts, index, first_log_index))
-        first_log_index += len(receipts[index].logs)
-    return views
+    block.transactions()  # decodes all of them in one go
+    return [receipt_view(block, receipts, index) for index in range(len(receipts))]
 
 
-def receipt_view(block: ChainBlock, receipts: tuple[Receipt, ...], index: int) -> JsonObject:
+def receipt_view(block: ChainBlock, receipts: BlockReceipts, index: int) -> JsonObject:
     """The receipt of one transaction of a block."""
-    return _receipt_view(block, receipts, index, sum(len(receipt.logs) for receipt in receipts[:index]))
-
-
-def _receipt_view(block: ChainBlock, receipts: tuple[Receipt, ...], index: int, first_log_index: int) -> JsonObject:
+    first_log_index = receipts.logs_before(index)
     receipt, transaction = receipts[index], block.transaction(index)
     gas_before = receipts[index - 1].cumulative_gas_used if index else 0
     created = created_address(transaction) if transaction.to is None else None

@@ -17,7 +17,7 @@ _HEADER_SIZE_BYTES = len(_MARKER) + 8
 PAYLOAD_SIZE_BYTES_MAX = 64 * 1024 * 1024
 """One record; the largest holds a locked block and its certificate."""
 
-COMPACTION_SIZE_BYTES = 1024 * 1024
+COMPACTION_SIZE_BYTES = 4 * 1024 * 1024
 """From this size on `is_compaction_due` asks for `compact`. Memory holds the records too and swings by as much."""
 
 

@@ -91,6 +91,13 @@ def encode_record(record: VoteRecord) -> tuple[bytes, ...]:
     return tuple(encode_entry(vote, record.lock if index == last else None) for index, vote in enumerate(record.votes))
 
 
+def height_of_entry(raw: bytes) -> Height:
+    """Height of an entry that `encode_entry` made, without decoding the blocks in it."""
+    _, first, end = rlp.read_prefix(raw, 0, len(raw))
+    _, start, stop = rlp.read_prefix(raw, first, end)
+    return Height(int.from_bytes(raw[start:stop], "big"))
+
+
 def decode_entry(raw: bytes) -> tuple[SignedVote, PreparedCertificate | None]:
     """Decode what `encode_entry` made.
 

@@ -17,6 +17,7 @@ from chain_node.consensus.qbft.record import (
     decode_entry,
     encode_entry,
     encode_record,
+    height_of_entry,
     record_after,
 )
 from chain_node.core import rlp
@@ -149,6 +150,12 @@ def test_record_entries_fold_to_what_was_signed_last() -> None:
     newer = SignedVote(height=2, round=0, kind=0x13, digest=digest)
     assert record_after(record, newer, None) == VoteRecord(height=2, votes=(newer,), lock=None)
     assert record_after(VoteRecord(height=2, votes=(newer,), lock=None), entries[0][0], None).votes == (newer,)
+
+
+@pytest.mark.parametrize("height", [0, 1, 127, 128, 2**40])
+def test_height_of_an_entry_is_read_without_the_rest(height: int) -> None:
+    vote = SignedVote(height=height, round=0, kind=0x12, digest=proposal_digest(BLOCK), block=BLOCK)
+    assert height_of_entry(encode_entry(vote, None)) == height
 
 
 @given(st.binary(max_size=120))
