@@ -279,12 +279,15 @@ def _read_alloc(root: JsonObject) -> dict[Address, GenesisAccount]:
     accounts: dict[Address, GenesisAccount] = {}
     for address, account in root.read_object("alloc").read_entries_by_hex_key(size=20):
         storage = account.read_object("storage", is_required=False).read_integers_by_hex_key()
-        accounts[Address(address)] = GenesisAccount(
+        read = accounts[Address(address)] = GenesisAccount(
             balance=account.read_integer("balance", default=0),
             nonce=account.read_integer("nonce", default=0),
             code=account.read_bytes("code", default=b""),
             storage={slot: value for slot, value in sorted(storage.items()) if value},
         )
+        if read.storage and not read.code and not read.nonce:
+            # No block leads to such an account, and implementations of the EVM differ in what they make of it.
+            raise ConfigError(f"alloc.0x{address.hex()}", "storage needs code, or a nonce of at least 1")
         account.ignore("comment")
         account.ignore("privatekey")
         account.refuse_unread()

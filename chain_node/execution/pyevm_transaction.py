@@ -1,7 +1,7 @@
 """Executing one transaction or call on a state: the rules around the message that py-evm then runs.
 
-The coinbase is credited only when there is a fee: with gas prices of 0 it stays untouched, so that an account that
-does not exist is not created.
+The coinbase is credited only when there is a fee, so that with gas prices of 0 an account that does not exist is not
+created; one that exists and is empty is removed, as ever when a transaction touches it.
 Source: Ethereum Yellow Paper, section 6; EIP-1559, EIP-2028, EIP-2200, EIP-2930, EIP-3529, EIP-3607.
 """
 
@@ -133,9 +133,11 @@ def apply_transaction(state: State, transaction: Transaction, fork: Fork) -> Out
     gas_used = _settle(computation, gas=transaction.gas, fork=fork)
     if gas_price:
         state.delta_balance(sender, (transaction.gas - gas_used) * gas_price)
-        tip = gas_used * (gas_price - base_fee)
-        if tip:
-            state.delta_balance(state.context.coinbase, tip)
+    tip = gas_used * (gas_price - base_fee) if gas_price else 0
+    if tip:
+        state.delta_balance(state.context.coinbase, tip)
+    else:
+        state.touch_account(state.context.coinbase)
     _destroy_accounts(state, computation)
     return Outcome(computation, gas_used)
 

@@ -127,6 +127,7 @@ def test_alloc_is_read_with_code_storage_and_addresses_in_order() -> None:
         ("alloc", {"00" * 20: {}, "0x" + "00" * 20: {}}, "alloc.0x" + "00" * 20),
         ("alloc", {"00" * 20: {"balance": "x"}}, "alloc." + "00" * 20 + ".balance"),
         ("alloc", {"00" * 20: {"storage": {"0x1": 1, "0x01": 2}}}, "alloc." + "00" * 20 + ".storage.0x01"),
+        ("alloc", {"00" * 20: {"balance": "0x1", "storage": {"0x1": 1}}}, "alloc.0x" + "00" * 20),
         ("surprise", 1, "surprise"),
     ],
 )

@@ -130,6 +130,20 @@ def test_transaction_without_gas_price_leaves_the_coinbase_out_of_the_state(
     assert chain.engine.open_state(chain.root).account(COINBASE) is None
 
 
+def test_coinbase_that_is_empty_in_genesis_is_removed_by_the_first_transaction(make_ground: GroundMaker) -> None:
+    ground = make_ground("london")
+    empty = GenesisAccount(balance=0, nonce=0, code=b"", storage={})
+    genesis = ground.engine.initialise({COINBASE: empty})
+    ground.keep(genesis)
+    assert ground.engine.open_state(genesis.state_root).account(COINBASE) is not None
+    transaction = sign(KEY, nonce=0, to=BOB)
+    result = ground.engine.execute_block(
+        genesis.state_root, [transaction], context_at(1, "london"), gas_per_transaction=0
+    )
+    ground.keep(result)
+    assert ground.engine.open_state(result.state_root).account(COINBASE) is None
+
+
 def test_gas_price_is_paid_to_the_coinbase(chain: Chain) -> None:
     result = chain.add_block([chain.sign(BOB, value=1, gas_price=3)])
     view = chain.engine.open_state(chain.root)

@@ -1,7 +1,8 @@
 //! revm, with the rules of this chain around the message it runs.
 //!
 //! revm's own checks of transactions are not used: `transaction_rules` has made them in our words. The coinbase is
-//! credited only when there is a fee, so that with gas prices of 0 an account that does not exist is not created.
+//! credited only when there is a fee, so that with gas prices of 0 an account that does not exist is not created; one
+//! that exists and is empty is removed, as ever when a transaction touches it.
 
 use crate::error::{Error, Kind, Result};
 use crate::execute::environment::Environment;
@@ -216,9 +217,12 @@ where
     fn reward_beneficiary(&self, evm: &mut E, result: &mut FrameResult) -> std::result::Result<(), Self::Error> {
         let (block, tx, _, journal, _, _) = evm.ctx_mut().all_mut();
         let tip = tx.gas_price.saturating_sub(u128::from(block.basefee));
-        if self.is_transaction && tip > 0 {
-            let fee = U256::from(result.gas().used()) * U256::from(tip);
-            journal.load_account_mut(block.beneficiary)?.data.incr_balance(fee);
+        if self.is_transaction {
+            let mut coinbase = journal.load_account_mut(block.beneficiary)?.data;
+            coinbase.touch();
+            if tip > 0 {
+                coinbase.incr_balance(U256::from(result.gas().used()) * U256::from(tip));
+            }
         }
         Ok(())
     }
