@@ -5,6 +5,7 @@ Run: `python scripts/bench_native_engine.py [--slots N ...] [--blocks N]` for th
 
 import argparse
 import json
+import os
 import statistics
 import tempfile
 import time
@@ -27,6 +28,7 @@ BLOCKS = 10
 RUNS = 5
 GROWTH_SLOTS = (10_000, 100_000, 1_000_000, 10_000_000)
 PARTS = ("recover", "execute", "roots", "commit")
+CPU = "cpu"
 _SENDERS = 100
 _GAS_LIMIT = 400_000_000
 _FILL_GAS_LIMIT = 2_000_000_000
@@ -45,11 +47,14 @@ def native_engine_tps() -> dict[str, Figure]:
         bench.run(1)
         runs = [bench.run(BLOCKS) for _ in range(RUNS)]
     parts = ", ".join(f"{part} {statistics.median(run[part] for run in runs):.1f}" for part in PARTS)
+    cpu = statistics.median(run[CPU] for run in runs)
     conditions = (
         f"{BLOCKS} blocks of {TRANSACTIONS:,} signed puts of {_SENDERS} senders per run, random keys of a contract "
-        f"with {SLOTS:,} slots, each block durable before the next; microseconds per transaction: {parts}"
+        f"with {SLOTS:,} slots, each block durable before the next; microseconds per transaction: {parts}; "
+        f"processor time of all threads {cpu:.1f}, with the encoding of blocks in Python; "
+        f"load average {os.getloadavg()[0]:.1f}"
     )
-    rates = [1e6 / sum(run.values()) for run in runs]
+    rates = [rate_of(run) for run in runs]
     return {"native_engine_tps": median_figure(rates, "tx/s", ">= 9000", conditions)}
 
 
@@ -75,10 +80,13 @@ class EngineBench:
             self._fill(first, min(_FILL_SLOTS, slots - first))
 
     def run(self, blocks: int) -> dict[str, float]:
-        """Microseconds per transaction, by part."""
+        """Microseconds per transaction, by part; and processor time of all threads."""
         times: dict[str, list[float]] = {part: [] for part in PARTS}
-        for raws in [self._sign_block() for _ in range(blocks)]:
+        signed = [self._sign_block() for _ in range(blocks)]
+        cpu_start = time.process_time()
+        for raws in signed:
             self._block(raws, times)
+        times[CPU] = [time.process_time() - cpu_start]
         return {part: sum(seconds) / blocks / TRANSACTIONS * 1e6 for part, seconds in times.items()}
 
     def _block(self, raws: list[bytes], times: dict[str, list[float]]) -> None:
@@ -129,6 +137,11 @@ class EngineBench:
 _PUT = keccak(b"put(uint256,bytes32)")[:4]
 
 
+def rate_of(run: dict[str, float]) -> float:
+    """Transactions per second of a run."""
+    return 1e6 / sum(run[part] for part in PARTS)
+
+
 def _word(number: int) -> bytes:
     return number.to_bytes(32, "big")
 
@@ -149,15 +162,15 @@ def main() -> None:
     parser.add_argument("--slots", type=int, nargs="+", default=GROWTH_SLOTS)
     parser.add_argument("--blocks", type=int, default=BLOCKS)
     arguments = parser.parse_args()
-    print("      slots     tx/s  " + "  ".join(f"{part:>8}" for part in PARTS) + "  (us per transaction)")
+    print("      slots     tx/s  " + "  ".join(f"{part:>8}" for part in (*PARTS, CPU)) + "  (us per transaction)")
     for slots in arguments.slots:
         with tempfile.TemporaryDirectory(dir=".") as directory:
             bench = EngineBench(Path(directory), slots)
             bench.run(1)
             runs = [bench.run(arguments.blocks) for _ in range(RUNS)]
-            parts = {part: statistics.median(run[part] for run in runs) for part in PARTS}
-            rate = statistics.median(1e6 / sum(run.values()) for run in runs)
-            print(f"{slots:>11,} {rate:>8,.0f}  " + "  ".join(f"{parts[part]:>8.1f}" for part in PARTS), flush=True)
+            medians = [statistics.median(run[part] for run in runs) for part in (*PARTS, CPU)]
+            rate = statistics.median(rate_of(run) for run in runs)
+            print(f"{slots:>11,} {rate:>8,.0f}  " + "  ".join(f"{median:>8.1f}" for median in medians), flush=True)
 
 
 if __name__ == "__main__":

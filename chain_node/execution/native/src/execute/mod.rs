@@ -15,5 +15,8 @@ pub mod trace;
 pub mod transaction_rules;
 pub mod words;
 
+#[cfg(test)]
+mod tests;
+
 pub use block::{BlockExecution, Executed};
 pub use environment::{Environment, Fork, Schedule};

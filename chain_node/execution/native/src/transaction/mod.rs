@@ -7,6 +7,8 @@
 mod fields;
 pub mod rlp;
 mod signature;
+#[cfg(test)]
+mod tests;
 
 use alloy_primitives::{Address, B256, U256, keccak256};
 use fields::{read_access_list, read_bytes, read_list, read_recipient, read_scalar, read_small};
