@@ -29,6 +29,9 @@ _BACKLOG = 1024
 _KEEP_ALIVE_SECONDS = 60
 """How long an idle connection is kept."""
 
+_COLLECTION_COUNT = 50_000
+"""New objects between two collections: transactions that wait are many, and none of them is garbage in a cycle."""
+
 _GRACE_SECONDS = 3
 """How long open requests may take to finish at shutdown."""
 
@@ -64,6 +67,7 @@ def _run(config: NodeConfig) -> None:
             # What lives as long as the process need not be looked at again by every collection.
             gc.collect()
             gc.freeze()
+            gc.set_threshold(_COLLECTION_COUNT, *gc.get_threshold()[1:])
             _run_loop(node, listener)
         finally:
             node.close()
