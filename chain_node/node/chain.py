@@ -85,6 +85,10 @@ class Chain:
         """Height and log filter of the blocks of a range, both ends included."""
         return self._store.logs_blooms(first, last)
 
+    def heights_with_logs(self, address: Address, first: Height, last: Height) -> Sequence[Height]:
+        """Heights of a range, both ends included, in which a contract logged, ascending."""
+        return self._store.heights_with_logs(address, first, last)
+
     def receipts(self, block: ChainBlock) -> BlockReceipts:
         """Receipts of a block, in the order of its transactions."""
         return self._receipts.get(block.height, self._load_receipts)

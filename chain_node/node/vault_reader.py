@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from chain_node.core.types import Address, Hash32, Height
 from chain_node.execution import CallRequest
 from chain_node.node.chain import Chain
-from chain_node.rpc.logs import LogQuery, find_heights
+from chain_node.rpc.logs import LogQuery, find_heights, match_logs
 from chain_node.vault.api import ChainHead, ChainLog
 from chain_node.vault.errors import CallRevertedError
 
@@ -39,9 +39,10 @@ class VaultReader:
     def logs(self, address: Address, topic: Hash32, from_number: int, to_number: int) -> Sequence[ChainLog]:
         """Events of a contract whose first topic is given, both block numbers included, in chain order."""
         query = LogQuery(addresses=frozenset((address,)), topics=(frozenset((topic,)),))
-        found = []
+        found: list[ChainLog] = []
         for height in find_heights(self._chain, query, Height(from_number), Height(to_number)):
             block = self._chain.block_at(height)
-            receipts = () if block is None else self._chain.receipts(block)
-            found += [log for receipt in receipts for log in receipt.logs if query.is_match(log)]
-        return [ChainLog(log.topics, log.data) for log in found]
+            if block is not None:
+                matches = match_logs(self._chain.receipts(block), query)
+                found += [ChainLog(log.topics, log.data) for _, _, log in matches]
+        return found

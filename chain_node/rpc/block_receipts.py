@@ -11,6 +11,7 @@ from typing import overload
 
 from chain_node.core import rlp
 from chain_node.core.codec import decode_receipt
+from chain_node.core.trie import BLOOM_SIZE_BYTES
 from chain_node.core.types import Receipt
 
 
@@ -39,6 +40,12 @@ class BlockReceipts(Sequence[Receipt]):
             receipt = self._receipts[index] = decode_receipt(self._encoded[index])
         return receipt
 
+    def logs_bloom(self, index: int) -> int:
+        """The log filter of a receipt, without decoding it."""
+        encoded = self._encoded[index]
+        start, _ = _find_bloom(encoded)
+        return int.from_bytes(encoded[start : start + BLOOM_SIZE_BYTES], "big")
+
     def logs_before(self, index: int) -> int:
         """Number of logs in the receipts before one; counted once, without decoding them."""
         if self._logs_before is None:
@@ -47,14 +54,21 @@ class BlockReceipts(Sequence[Receipt]):
 
 
 def _count_logs(encoded: bytes) -> int:
-    """Items of the last of the four fields, after the type byte if there is one."""
-    start = 1 if encoded[:1] in (b"\x01", b"\x02") else 0
-    _, position, end = rlp.read_prefix(encoded, start, len(encoded))
-    for _ in range(3):
-        _, _, position = rlp.read_prefix(encoded, position, end)
-    _, position, end = rlp.read_prefix(encoded, position, end)
+    """Items of the list that follows the log filter."""
+    bloom, end = _find_bloom(encoded)
+    _, position, end = rlp.read_prefix(encoded, bloom + BLOOM_SIZE_BYTES, end)
     count = 0
     while position < end:
         _, _, position = rlp.read_prefix(encoded, position, end)
         count += 1
     return count
+
+
+def _find_bloom(encoded: bytes) -> tuple[int, int]:
+    """Where the log filter starts, the third of four fields after the type byte if there is one; and the end of all."""
+    start = 1 if encoded[:1] in (b"\x01", b"\x02") else 0
+    _, position, end = rlp.read_prefix(encoded, start, len(encoded))
+    for _ in range(2):
+        _, _, position = rlp.read_prefix(encoded, position, end)
+    _, position, _ = rlp.read_prefix(encoded, position, end)
+    return position, end

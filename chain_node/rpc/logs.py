@@ -23,6 +23,8 @@ _ALTERNATIVES_MAX = 1_000
 """Addresses, or topics at one position, in one query."""
 
 _TOPICS_MAX = 4
+_INDEXED_ADDRESSES_MAX = 16
+"""With more contracts than this in a query the index is not asked: full blocks fill the log filter, it does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,18 +141,31 @@ def logs_of_block(chain: ChainQueries, block: ChainBlock, query: LogQuery) -> It
 
 def view_logs(block: ChainBlock, receipts: BlockReceipts, query: LogQuery) -> Iterator[JsonObject]:
     """Matching logs among the receipts of a block."""
-    log_index = 0
-    for transaction_index, receipt in enumerate(receipts):
-        for log in receipt.logs:
-            if query.is_match(log):
-                yield log_view(log, block, transaction_index, log_index)
-            log_index += 1
+    for index, position, log in match_logs(receipts, query):
+        yield log_view(log, block, index, receipts.logs_before(index) + position)
+
+
+def match_logs(receipts: BlockReceipts, query: LogQuery) -> Iterator[tuple[int, int, Log]]:
+    """Matching logs with their receipt's index and their position in it; decodes what may have one."""
+    choices = query.bloom_choices()
+    for index in range(len(receipts)):
+        if _holds_one_of_each(receipts.logs_bloom(index), choices):
+            for position, log in enumerate(receipts[index].logs):
+                if query.is_match(log):
+                    yield index, position, log
 
 
 def find_heights(chain: ChainQueries, query: LogQuery, first: Height, last: Height) -> Iterator[Height]:
-    """Heights of a range, both ends included, whose log filters do not rule out a match."""
+    """Heights of a range, both ends included, where the index of contracts and the log filters leave one possible."""
+    indexed: set[Height] | None = None
+    if 0 < len(query.addresses) <= _INDEXED_ADDRESSES_MAX:
+        indexed = {height for one in query.addresses for height in chain.heights_with_logs(one, first, last)}
+        if not indexed:
+            return
     choices = query.bloom_choices()
     for height, bloom_bytes in chain.logs_blooms(first, last):
+        if indexed is not None and height not in indexed:
+            continue
         bloom = int.from_bytes(bloom_bytes, "big")
         if _holds_one_of_each(bloom, choices):
             yield height

@@ -70,6 +70,10 @@ class ChainQueries(Protocol):
         """Height and log filter of the blocks of a range, both ends included, without reading the blocks."""
         ...
 
+    def heights_with_logs(self, address: Address, first: Height, last: Height) -> Sequence[Height]:
+        """Heights of a range, both ends included, in which a contract logged, ascending."""
+        ...
+
     def receipts(self, block: ChainBlock) -> BlockReceipts:
         """Receipts of a block, in the order of its transactions."""
         ...
