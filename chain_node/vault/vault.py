@@ -57,6 +57,9 @@ class Found:
     reason: str | None
 
 
+_FULL = Found(None, "answer_full: ask for it again in another request")
+
+
 class Vault:
     """One vault: its store, its view of the chain, and the key that signs its deletion receipts."""
 
@@ -141,11 +144,10 @@ class Vault:
         found: list[Found] = []
         size_bytes = 0
         for blob_hash in hashes:
-            one = self._get_one(caller, blob_hash)
+            is_full = size_bytes > ANSWER_SIZE_BYTES_MAX
+            one = _FULL if is_full else self._get_one(caller, blob_hash)
             size_bytes += len(one.blob or b"")
-            if size_bytes > ANSWER_SIZE_BYTES_MAX:
-                one = Found(None, "answer_full: ask for it again in another request")
-            found.append(one)
+            found.append(_FULL if size_bytes > ANSWER_SIZE_BYTES_MAX else one)
         return found
 
     def purge(self, caller: Caller, body: bytes) -> int:

@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,9 @@ from client.roles.oracle.store import ReportStore
 from client.sdk.database import open_engine
 from client.sdk.errors import RefusedError, UnavailableError
 from client.sdk.keystore import unlock
+
+_QUICK_POLL_S, _QUICK_S = 0.05, 3.0
+"""How often, and how long, it looks for what comes next after something it did: a round is a few steps in a row."""
 
 app = typer.Typer(name="oracle", help="Oracles: run the model, report scores.", no_args_is_help=True)
 
@@ -57,10 +61,13 @@ def serve(
         signal.signal(number, lambda *_: stop.set())
     session.console.note(f"oracle {session.identity.address} serves; rows are read as {reader.address}")
     told: dict[int, str] = {}
-    while not stop.wait(poll_ms / 1000):
+    quick_until = 0.0
+    while not stop.wait(_QUICK_POLL_S if time.monotonic() < quick_until else poll_ms / 1000):
         try:
             for step in service.advance():
                 _tell(session, step, told)
+                if not step.is_problem:
+                    quick_until = time.monotonic() + _QUICK_S
         except (UnavailableError, RefusedError) as error:
             if told.get(0) != str(error):
                 session.console.error(str(error), kind="unavailable")

@@ -26,7 +26,7 @@ RECIPIENTS_MAX = 16
 """More the contract does not take."""
 QUERY_LIFETIME_S = 7 * 86_400
 """After this nobody answers the query or opens its bundles any more."""
-_POLL_S = 0.2
+_POLL_S = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

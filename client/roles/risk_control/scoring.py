@@ -1,7 +1,7 @@
 """Asking the oracles for the scores of a pack. Source: docs/protocol.md, 7."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,7 @@ _VOID_REASONS = {
     4: "a dispute was won against it",
 }
 _FAULTS = {1: "silent", 2: "late", 3: "dissents", 4: "malformed", 5: "never published", 6: "overruled"}
-_POLL_S = 0.2
+_POLL_S = 0.1
 _AGAIN = "run `tranchain risk score` again: it opens another round"
 
 
@@ -81,16 +81,27 @@ class OracleState:
 def oracle_states(chain: ChainClient, round_id: int) -> tuple[OracleState, ...]:
     """Return what each oracle of a round did so far, in the order in which the round lists them."""
     current = chain.call("ScoringRounds", "round", round_id)
+    return _states(chain, round_id, bytes(current.reportHash), oracle_names(chain, round_id))
+
+
+def oracle_names(chain: ChainClient, round_id: int) -> dict[str, str]:
+    """Return the name of the organisation of each oracle of a round, in the order in which the round lists them."""
+    oracles = chain.call("ScoringRounds", "oraclesOf", round_id)
+    organisations = list(chain.call_many("Consortium", "organisationOf", [[oracle] for oracle in oracles]))
+    names = {each: chain.call("Consortium", "organisation", each).name for each in set(organisations) if each}
+    return {oracle: names.get(each, "no member") for oracle, each in zip(oracles, organisations, strict=True)}
+
+
+def _states(
+    chain: ChainClient, round_id: int, report_hash: bytes, name_by_oracle: Mapping[str, str]
+) -> tuple[OracleState, ...]:
     states = []
-    for oracle in chain.call("ScoringRounds", "oraclesOf", round_id):
-        report = chain.call("ScoringRounds", "reportOf", round_id, oracle)
-        did = "committed" if any(report.commitment) else "silent"
-        if any(report.reportHash):
-            did = "agrees" if report.reportHash == current.reportHash else "revealed"
-        did = _FAULTS.get(report.fault, did)
-        organisation = chain.call("Consortium", "organisationOf", oracle)
-        name = chain.call("Consortium", "organisation", organisation).name if organisation else "no member"
-        states.append(OracleState(oracle=oracle, organisation=name, did=did))
+    reports = chain.call_many("ScoringRounds", "reportOf", [(round_id, oracle) for oracle in name_by_oracle])
+    for (oracle, name), (commitment, own_hash, fault) in zip(name_by_oracle.items(), reports, strict=True):
+        did = "committed" if any(commitment) else "silent"
+        if any(own_hash):
+            did = "agrees" if own_hash == report_hash else "revealed"
+        states.append(OracleState(oracle=oracle, organisation=name, did=_FAULTS.get(fault, did)))
     return tuple(states)
 
 
@@ -109,9 +120,10 @@ def wait_until_final(
     """
     deadline = time.monotonic() + timeout_s
     shown: tuple[OracleState, ...] = ()
+    names = oracle_names(chain, round_id)
     while True:
         current = chain.call("ScoringRounds", "round", round_id)
-        states = oracle_states(chain, round_id)
+        states = _states(chain, round_id, bytes(current.reportHash), names)
         if states != shown:
             shown = states
             report(states)
