@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Sequence
 
+import numpy as np
+
 from client.roles.risk_control.screening import ScreenedPack
 from client.roles.risk_control.what_if import WhatIf
 from client.sdk.pack.economics import economics_of
@@ -21,7 +23,7 @@ _STEPS = {
 def report_of(screened: ScreenedPack, policy: Policy, pack: PackFile) -> dict[str, object]:
     """Return the report of a screening; amounts in cents are exact, from the rows."""
     result = screened.result
-    balances = [row.known("balance_cents") for row in pack.rows]
+    balances: list[int] = pack.table.decoded.columns["balance_cents"].tolist()
     return {
         "run": screened.run_id,
         "outcome": "target met" if result.reached else f"target not met: {result.binding.name.lower()}",
@@ -55,9 +57,9 @@ def _bridge(screened: ScreenedPack, balances: list[int]) -> list[dict[str, objec
 
 def _mode(mode: Mode, result: ScreeningResult, pack: PackFile, balances: list[int]) -> dict[str, object]:
     """What one mode removes and costs: principal, yield, and what is left of it after fee and expected loss."""
-    kept = [index for index, reason in enumerate(result.reasons) if reason == Reason.KEPT]
+    is_kept = np.frombuffer(result.reasons, dtype=np.uint8) == Reason.KEPT
     rate_ppm = result.after.bad_rate_by_balance_ppm
-    economics = economics_of((pack.rows[index] for index in kept), bad_rate_ppm=rate_ppm)
+    economics = economics_of(pack.table.decoded.columns, is_kept, bad_rate_ppm=rate_ppm)
     removed = Counter(result.reasons)
     return {
         "mode": mode_word(mode),

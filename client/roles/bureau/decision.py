@@ -17,7 +17,6 @@ from client.roles.bureau.query import (
     refusal_of,
 )
 from client.roles.bureau.tables import Outcome, Part
-from client.sdk.consent import ConsentReceipt
 from client.sdk.credit_bundle import (
     CreditRequest,
     open_request,
@@ -92,15 +91,17 @@ def decide(bureau: Bureau, journal: Journal, query: Query, policy: Policy) -> De
         pack_key = _pack_key(bureau, query)
     except InvalidInputError:
         return Decision(originator=originator, refusal=Refusal.MALFORMED)
-    receipts = consents(query, request, standing, originator=originator)
-    if not any(receipts):
+    is_explicit = dict(zip(request.handles, consents(query, request, standing, originator=originator), strict=True))
+    del request  # its receipts are most of what is in memory
+    handles = tuple(is_explicit)
+    if all(each is None for each in is_explicit.values()):
         return Decision(originator=originator, refusal=Refusal.CONSENT)
-    subject_by_handle = _subjects(bureau, pack_key, request)
+    subject_by_handle = _subjects(bureau, pack_key, handles)
     earlier = journal.earlier_subjects(originator, query.requester, now=query.second, but=query.id)
     if is_too_near(set(subject_by_handle.values()), earlier, policy.difference_min):
         return Decision(originator=originator, refusal=Refusal.BUDGET)
-    permitted = _permitted(journal, query, policy, dict(zip(request.handles, receipts, strict=True)), subject_by_handle)
-    decision = _answer(bureau, query, originator, request, permitted, subject_by_handle)
+    permitted = _permitted(journal, query, policy, is_explicit, subject_by_handle)
+    decision = _answer(bureau, query, originator, handles, permitted, subject_by_handle)
     if 0 < decision.tally.found < policy.found_min:
         return Decision(originator=originator, refusal=Refusal.SIZE)
     return decision
@@ -110,17 +111,17 @@ def _answer(
     bureau: Bureau,
     query: Query,
     originator: str,
-    request: CreditRequest,
-    permitted: Mapping[bytes, ConsentReceipt],
+    handles: tuple[bytes, ...],
+    permitted: Mapping[bytes, bool],
     subject_by_handle: Mapping[bytes, bytes],
 ) -> Decision:
-    """Give every record that there is of the permitted handles, as far as its consent goes."""
+    """Give every record that there is of the permitted handles, as far as its consent goes: explicit or not."""
     open_subjects = [subject for handle, subject in subject_by_handle.items() if handle in permitted]
     records = records_to_give(bureau, open_subjects, now=query.second, today=query.second // DAY_S)
     named: list[Named] = []
     given: dict[bytes, Sequence[Given]] = {}
     withheld = 0
-    for position, handle in enumerate(request.handles):
+    for position, handle in enumerate(handles):
         subject = subject_by_handle.get(handle)
         if subject is None:
             continue
@@ -128,16 +129,16 @@ def _answer(
         found = records.get(subject, []) if handle in permitted else []
         if found:
             outcome = Outcome.FOUND
-            covered = [one for one in found if one.part != Part.EXPLICIT or permitted[handle].is_explicit]
+            covered = [one for one in found if one.part != Part.EXPLICIT or permitted[handle]]
             withheld += len(covered) < len(found)
             given[handle] = covered
         record = (found[0].batch_id, found[0].position) if found else None
         named.append(Named(position=position, subject=subject, outcome=outcome, record=record))
-    refused = tuple(handle for handle in request.handles if handle not in permitted)
-    missing = len(request.handles) - len(given) - len(refused)
+    refused = tuple(handle for handle in handles if handle not in permitted)
+    missing = len(handles) - len(given) - len(refused)
     return Decision(
         originator=originator,
-        handles=request.handles,
+        handles=handles,
         named=tuple(named),
         tally=Tally(found=len(given), missing=missing, refused=len(refused), withheld=withheld),
         given_by_handle=given,
@@ -149,18 +150,18 @@ def _permitted(
     journal: Journal,
     query: Query,
     policy: Policy,
-    receipt_by_handle: Mapping[bytes, ConsentReceipt | None],
+    explicit_by_handle: Mapping[bytes, bool | None],
     subject_by_handle: Mapping[bytes, bytes],
-) -> dict[bytes, ConsentReceipt]:
-    """Return the receipts of the handles with consent that was not withdrawn, and that were not given too often."""
+) -> dict[bytes, bool]:
+    """Return the handles with consent that was not withdrawn, not given too often, and whether it is explicit."""
     withdrawn = journal.withdrawn(query.purpose)
     times = journal.times_given(list(subject_by_handle.values()), now=query.second)
     permitted = {}
-    for handle, receipt in receipt_by_handle.items():
+    for handle, is_explicit in explicit_by_handle.items():
         subject = subject_by_handle.get(handle, b"")
         is_open = subject not in withdrawn and times.get(subject, 0) < policy.queries_per_month
-        if receipt is not None and is_open:
-            permitted[handle] = receipt
+        if is_explicit is not None and is_open:
+            permitted[handle] = is_explicit
     return permitted
 
 
@@ -221,9 +222,7 @@ def _pack_key(bureau: Bureau, query: Query) -> bytes:
     return pack_key
 
 
-def _subjects(bureau: Bureau, pack_key: bytes, request: CreditRequest) -> dict[bytes, bytes]:
+def _subjects(bureau: Bureau, pack_key: bytes, handles: Sequence[bytes]) -> dict[bytes, bytes]:
     """Return the subject of each handle that belongs to one of this bureau, in the order of the handles."""
     id_by_handle = subjects_by_handle(pack_key, bureau.store.national_ids())
-    return {
-        handle: bureau.store.key.subject(id_by_handle[handle]) for handle in request.handles if handle in id_by_handle
-    }
+    return {handle: bureau.store.key.subject(id_by_handle[handle]) for handle in handles if handle in id_by_handle}

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import IntEnum
 
-from client.sdk.consent import ConsentReceipt, Purpose, check_receipt
+from client.sdk.consent import Purpose, check_receipt
 from client.sdk.credit_bundle import CreditRequest
 from client.sdk.errors import InvalidInputError
 from client.sdk.handle import handles_tree
@@ -111,10 +111,8 @@ def check_request(query: Query, request: CreditRequest) -> None:
         raise InvalidInputError("request", got="receipts of another root", expected="those of the query")
 
 
-def consents(
-    query: Query, request: CreditRequest, standing: Standing, *, originator: str
-) -> list[ConsentReceipt | None]:
-    """Return for each handle its receipt, if that permits exactly this use by exactly these recipients.
+def consents(query: Query, request: CreditRequest, standing: Standing, *, originator: str) -> list[bool | None]:
+    """Return for each handle whether its consent is explicit; None unless it permits exactly this use and recipients.
 
     Most of the time goes into signatures, which threads verify beside one another.
     """
@@ -128,8 +126,8 @@ def consents(
 
 def _consents_of(
     query: Query, request: CreditRequest, part: slice, wanted: Sequence[Role], originator: str
-) -> list[ConsentReceipt | None]:
-    permitted: list[ConsentReceipt | None] = []
+) -> list[bool | None]:
+    permitted: list[bool | None] = []
     for handle, receipt in zip(request.handles[part], request.receipts[part], strict=True):
         try:
             parsed = check_receipt(
@@ -143,7 +141,7 @@ def _consents_of(
         except InvalidInputError:
             permitted.append(None)
         else:
-            permitted.append(parsed)
+            permitted.append(parsed.is_explicit)
     return permitted
 
 

@@ -1,15 +1,16 @@
 """What an originator must remember of a submission: it is continued, never doubled, never with new salts."""
 
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from eth_hash.backends.pysha3 import preimage
 from sqlalchemy import Column, Engine, Integer, LargeBinary, MetaData, String, Table, delete, insert, select
 
 from client.sdk import cipher
 from client.sdk.at_rest import database_key
 from client.sdk.database import ensure_schema
 from client.sdk.errors import InvalidInputError
-from client.sdk.hashing import keccak
 from client.sdk.keystore import Identity
 
 _METADATA = MetaData()
@@ -44,7 +45,7 @@ class SubmissionStore:
         self._key = database_key(identity.account, "originator")
 
     def begin_or_continue(
-        self, *, chain_id: int, registry: str, pack_id: int, content: bytes, is_opened: bool
+        self, *, chain_id: int, registry: str, pack_id: int, content: Iterable[bytes], is_opened: bool
     ) -> PackSecrets:
         """Return the secrets of a submission: new ones the first time, the same ones ever after.
 
@@ -53,10 +54,14 @@ class SubmissionStore:
         Raises:
             InvalidInputError: the pack was opened with other content.
         """
+        digest = preimage(b"")
+        for part in content:
+            digest.update(len(part).to_bytes(8, "big") + part)
+        content_hash = digest.digest()
         where = {"registry": registry, "chain_id": chain_id, "pack_id": pack_id}
         with self._engine.begin() as connection:
             row = connection.execute(select(_SUBMISSIONS).filter_by(**where)).one_or_none()
-            if row is not None and row.file_hash == keccak(content):
+            if row is not None and row.file_hash == content_hash:
                 opened = cipher.decrypt(self._key, row.secrets, what=f"secrets of pack {pack_id}")
                 return PackSecrets(seed=opened[:32], row_key=opened[32:])
             if is_opened:
@@ -66,5 +71,5 @@ class SubmissionStore:
             connection.execute(delete(_SUBMISSIONS).where(*(_SUBMISSIONS.c[name] == where[name] for name in where)))
             fresh = PackSecrets(seed=secrets.token_bytes(32), row_key=cipher.new_key())
             encrypted = cipher.encrypt(self._key, fresh.seed + fresh.row_key)
-            connection.execute(insert(_SUBMISSIONS).values(**where, file_hash=keccak(content), secrets=encrypted))
+            connection.execute(insert(_SUBMISSIONS).values(**where, file_hash=content_hash, secrets=encrypted))
             return fresh

@@ -8,12 +8,14 @@ import hmac
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain as chain_iterables
 
 from client.model.codes import CURRENCIES
 from client.roles.originator.registrar_client import RegistrarClient
 from client.roles.originator.store import PackSecrets, SubmissionStore
 from client.roles.originator.tape import Loan
 from client.sdk import consent, handle
+from client.sdk.ahead import ahead
 from client.sdk.attestation import CHUNK_SIZE
 from client.sdk.chain import ChainClient, ContractCall, Receipt
 from client.sdk.encryption_keys import KeyDirectory
@@ -91,17 +93,21 @@ class PackSubmission:
             self._check_row_key(pack_id, bytes(pack.rowKeyBlob), secrets.row_key)
         done = int(self._chain.call("AssetPackRegistry", "assetCount", pack_id))
         ordered = [loans[index] for index in _shuffled(len(loans), secrets.seed)]
-        calls = self._chunks(pack_id, ordered, secrets, pack_key, terms.class_unit, first_index=done)
+        calls = ahead(self._chunks(pack_id, ordered, secrets, pack_key, terms.class_unit, first_index=done))
         report(done)
         for receipt in self._chain.send_many(calls, self._identity.account, in_flight=8):
             report(receipt.event("AssetsAdded").args["count"])
         return self._submit(pack_id)
 
     def _secrets(self, pack_id: int, loans: Sequence[Loan], terms: PackTerms, *, is_opened: bool) -> PackSecrets:
-        content = repr((terms, [(loan.subject, loan.loan_id, loan.values) for loan in loans])).encode()
         chain = self._chain
+        content = (repr((loan.subject, loan.loan_id, loan.values)).encode() for loan in loans)
         return self._store.begin_or_continue(
-            chain_id=chain.chain_id, registry=chain.registry, pack_id=pack_id, content=content, is_opened=is_opened
+            chain_id=chain.chain_id,
+            registry=chain.registry,
+            pack_id=pack_id,
+            content=chain_iterables([repr(terms).encode()], content),
+            is_opened=is_opened,
         )
 
     def _check_row_key(self, pack_id: int, blob_hash: bytes, row_key: bytes) -> None:

@@ -16,7 +16,7 @@ from client.sdk.pack.on_chain import (
     read_report,
     read_tables,
 )
-from client.sdk.screening import Asset, Mode, ScreeningResult, compare_modes, screen
+from client.sdk.screening import Asset, Mode, ScreeningResult, compare_modes
 
 STEP_GAS = 7_500_000
 """Gas of one call of `step`, below the limit of a transaction."""
@@ -97,7 +97,8 @@ def check_run(chain: ChainClient, run_id: int) -> ScreenedPack:
     assets = read_assets(chain, run.packId, report)
     tables, policy = read_tables(chain, run.modelId), read_policy(chain, run.policyId)
     excluded = brought_down_before(chain, run_id, run.assetCount)
-    result = screen(assets, policy, tables.pd_ppm, tables.margin_ppm, brought_down=excluded)
+    by_mode = compare_modes(assets, policy, tables.pd_ppm, tables.margin_ppm, brought_down=excluded)
+    result = by_mode[policy.mode]
     if run.phase in (Phase.DONE, Phase.UNREACHABLE):
         differing = [
             name
@@ -117,6 +118,6 @@ def check_run(chain: ChainClient, run_id: int) -> ScreenedPack:
         run_id=run_id,
         policy_id=run.policyId,
         result=result,
-        by_mode=compare_modes(assets, policy, tables.pd_ppm, tables.margin_ppm, brought_down=excluded),
+        by_mode=by_mode,
         assets=assets,
     )

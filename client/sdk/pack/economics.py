@@ -6,12 +6,15 @@ default / average life in years. Excess spread = yield − servicing fee − exp
 shorten the life and the interest alike.
 """
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from client.sdk.pack.asset_row import AssetRow
+import numpy as np
+from numpy.typing import NDArray
+
+from client.model.arithmetic import Int64Array
 
 PPM: Final = 1_000_000
 LOSS_GIVEN_DEFAULT_PPM: Final = PPM
@@ -37,21 +40,28 @@ class Economics:
 
 
 def economics_of(
-    rows: Iterable[AssetRow],
+    columns: Mapping[str, Int64Array],
+    chosen: NDArray[np.bool_],
     *,
     bad_rate_ppm: int,
     loss_given_default_ppm: int = LOSS_GIVEN_DEFAULT_PPM,
     servicing_fee_ppm: int = SERVICING_FEE_PPM,
 ) -> Economics:
-    """Return the figures of some rows; `bad_rate_ppm` is their expected share of defaults over their life."""
-    count = principal = interest = life = 0
-    for row in rows:
-        balance, rate = row.known("balance_cents"), row.known("rate_ppm")
-        payments = max(row.known("term_months") - row.known("months_on_book"), 1)
-        count += 1
-        principal += balance
-        interest += balance * rate
-        life += balance * average_life_ppm(rate, payments)
+    """Return the figures of the chosen rows of a pack's columns; exact, since loans of equal terms are added up first.
+
+    `bad_rate_ppm` is their expected share of defaults over their life.
+    """
+    balances, rates = columns["balance_cents"][chosen], columns["rate_ppm"][chosen]
+    payments = np.maximum(columns["term_months"][chosen] - columns["months_on_book"][chosen], 1)
+    terms, place = np.unique(np.stack([rates, payments]), axis=1, return_inverse=True)
+    totals = np.zeros(terms.shape[1], dtype=np.int64)
+    np.add.at(totals, place.reshape(-1), balances)
+    count = len(balances)
+    principal = interest = life = 0
+    for rate, left, cents in zip(*terms.tolist(), totals.tolist(), strict=True):
+        principal += cents
+        interest += cents * rate
+        life += cents * average_life_ppm(rate, left)
     if not principal:
         return Economics(
             count=count, principal_cents=0, yield_ppm=0, life_months_ppm=0, expected_loss_ppm=0, excess_spread_ppm=0

@@ -21,7 +21,7 @@ def begin(
 ) -> PackSecrets:
     store = SubmissionStore(open_engine(str(path)), identity)
     return store.begin_or_continue(
-        chain_id=chain, registry=REGISTRY, pack_id=pack, content=content, is_opened=is_opened
+        chain_id=chain, registry=REGISTRY, pack_id=pack, content=[content], is_opened=is_opened
     )
 
 
