@@ -90,7 +90,7 @@ class PackRun:
     usage: dict[str, Usage]
     """From the query to the issue, by process; "command" is the commands one after the other."""
     peak_mb: dict[str, float]
-    """Largest resident memory of each process, setup included."""
+    """Most memory of each process (RssAnon), setup included."""
 
     @property
     def seconds(self) -> float:
@@ -109,7 +109,7 @@ class PackRun:
 
     def memory(self) -> str:
         """Say how much memory each process took."""
-        return "largest RSS in MB: " + ", ".join(f"{name} {peak:.0f}" for name, peak in self.peak_mb.items())
+        return "largest RssAnon in MB: " + ", ".join(f"{name} {peak:.0f}" for name, peak in self.peak_mb.items())
 
 
 def measure_pack(loan_count: int) -> PackRun:
@@ -117,7 +117,7 @@ def measure_pack(loan_count: int) -> PackRun:
     with consortium() as demo:
         meter = meter_of(demo)
         write_files(demo.directory, loan_count)
-        setup_s = {}
+        setup_s: dict[str, float] = {}
         database = ("--db", str(demo.directory / "bureau.db"))
         mapping = ("--mapping", str(EXAMPLES / "mapping_credit_files.toml"))
         files = str(demo.directory / "credit_files.csv")

@@ -1,4 +1,7 @@
-"""What processes use while something runs: processor seconds and the largest resident memory of each. Linux only."""
+"""What processes use while something runs: processor seconds, and the most memory of each. Linux only.
+
+Memory is RssAnon: what a process has of its own, without the pages of its files that the system may drop.
+"""
 
 import os
 import threading
@@ -74,7 +77,7 @@ def _resident_mb(pid: int) -> float:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
         return 0.0
-    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS:")), 0.0)
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("RssAnon:")), 0.0)
 
 
 def _cpu_s(pid: int) -> float:

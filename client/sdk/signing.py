@@ -3,6 +3,8 @@
 A signature is 65 bytes, r ‖ s ‖ v with v 27 or 28 and s in the lower half, as Solidity's ecrecover expects.
 """
 
+from functools import lru_cache
+
 from coincurve import PrivateKey, PublicKey
 from eth_account.messages import encode_typed_data
 from eth_account.signers.local import LocalAccount
@@ -16,8 +18,14 @@ _HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 
 def sign_digest(account: LocalAccount, digest: bytes) -> bytes:
     """Sign a 32-byte digest."""
-    signature: bytes = PrivateKey(bytes(account.key)).sign_recoverable(digest, hasher=None)
+    signature: bytes = _signer(bytes(account.key)).sign_recoverable(digest, hasher=None)
     return signature[:64] + bytes([signature[64] + 27])
+
+
+@lru_cache(maxsize=4)
+def _signer(key: bytes) -> PrivateKey:
+    """Making one computes its public key, which takes as long as a signature."""
+    return PrivateKey(key)
 
 
 def recover(digest: bytes, signature: bytes) -> str:
