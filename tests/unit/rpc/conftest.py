@@ -4,17 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from chain_node.core.errors import ConfigError
 from chain_node.core.genesis import parse_genesis
 from chain_node.node.opening import open_scratch
+from tests.engines import ENGINES
 from tests.unit.rpc.memory_node import MemoryNode, genesis_text
 
 
-@pytest.fixture(params=["py-evm", "native"])
+@pytest.fixture(params=ENGINES)
 def node_on_each_engine(request: pytest.FixtureRequest) -> Iterator[MemoryNode]:
-    """A node on an engine; skipped where that is not installed."""
-    try:
-        with open_scratch(parse_genesis(genesis_text()), request.param) as opened:
-            yield MemoryNode(opened=opened)
-    except ConfigError as error:
-        pytest.skip(str(error))
+    with open_scratch(parse_genesis(genesis_text()), request.param) as opened:
+        yield MemoryNode(opened=opened)
