@@ -1,5 +1,6 @@
 """Recording one transaction as py-evm executes it: steps and messages."""
 
+from collections.abc import Sized
 from typing import Any
 
 from eth.exceptions import Halt, Revert, VMError
@@ -9,7 +10,7 @@ from eth.vm.logic.invalid import InvalidOpcode
 from chain_node.core.genesis import Fork
 from chain_node.execution.pyevm_computation import COMPUTATION_BY_FORK
 from chain_node.execution.pyevm_transaction import Outcome, describe_error, describe_failure
-from chain_node.execution.trace import CallFrame, StructLog, Trace, TraceOptions
+from chain_node.execution.trace import WORDS_MAX, CallFrame, StructLog, Trace, TraceOptions
 
 _SLOAD, _SSTORE, _SELF_DESTRUCT = 0x54, 0x55, 0xFF
 _CALL_OPERATIONS = {
@@ -29,6 +30,7 @@ class Recorder:
         self._options = options
         self._steps: list[StructLog] = []
         self._is_truncated = False
+        self._word_count = 0
         self._kinds: dict[int, str] = {}
         self.pending_kind = "CALL"
         self.balances_at_destruction: dict[bytes, int] = {}
@@ -60,7 +62,7 @@ class Recorder:
         """Whether the next step is to be recorded."""
         if not self._options.is_step_recorded:
             return False
-        if len(self._steps) >= self._options.steps_max:
+        if len(self._steps) >= self._options.steps_max or self._word_count >= WORDS_MAX:
             self._is_truncated = True
             return False
         return True
@@ -74,6 +76,9 @@ class Recorder:
         """Fill a reserved place."""
         self._steps[index] = step
 
+    def _count(self, stack: Sized | None, memory: Sized | None, storage: Sized | None) -> None:
+        self._word_count += len(stack or ()) + len(memory or ()) // 32 + 2 * len(storage or ())
+
     def capture(self, computation: Any, opcode: int, touched_slots: dict[int, int]) -> dict[str, Any]:
         """What the machine holds before an instruction, as far as the options ask for it."""
         options = self._options
@@ -86,7 +91,9 @@ class Recorder:
                 touched_slots[stack[-1]] = stack[-2]
             storage = tuple(touched_slots.items())
         memory = bytes(computation._memory._bytes) if options.is_memory_recorded else None  # noqa: SLF001 - as above
-        return {"stack": tuple(stack) if options.is_stack_recorded else None, "memory": memory, "storage": storage}
+        recorded = {"stack": tuple(stack) if options.is_stack_recorded else None, "memory": memory, "storage": storage}
+        self._count(**recorded)
+        return recorded
 
     def _make_frame(self, computation: Any) -> CallFrame:
         message = computation.msg

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 STEPS_MAX = 50_000
 """Steps recorded by default; a trace is a debugging aid, not an archive."""
 
+WORDS_MAX = 800_000
+"""Words of 32 bytes, of stacks, memories and storages together, that a trace holds before it is cut short: anybody may
+have a call traced, and a machine's memory is copied at every step. The native engine has the same bound."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TraceOptions:
@@ -74,5 +78,5 @@ class Trace:
     return_data: bytes
     steps: tuple[StructLog, ...]
     is_truncated: bool
-    """Whether steps were left out because of the limit."""
+    """Whether steps were left out because of a limit."""
     call: CallFrame

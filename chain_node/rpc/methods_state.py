@@ -115,7 +115,7 @@ def _create_access_list(call: Call) -> JsonValue:
     for _ in range(_ACCESS_LIST_TRIES_MAX):
         trace = chain.trace_call(block, request, options)
         if trace.is_truncated:
-            raise RPCError(LIMIT_EXCEEDED, f"the call takes more than {_ACCESS_LIST_STEPS_MAX} steps")
+            raise RPCError(LIMIT_EXCEEDED, f"the call takes more than {_ACCESS_LIST_STEPS_MAX} steps, or large stacks")
         touched = list_touched(trace.steps, target, excluded={request.sender, target, *PRECOMPILES})
         if touched == request.access_list:
             return _access_list_result(touched, trace)

@@ -89,7 +89,17 @@ def test_access_list_of_a_call_that_fails_says_why(node: MemoryNode) -> None:
 
 def test_access_list_of_an_endless_call_is_refused(node: MemoryNode) -> None:
     error = node.error("eth_createAccessList", {"to": hex_of(SPINNER), "gas": hex(500_000)})
-    assert (error["code"], error["message"]) == (-32005, "the call takes more than 100000 steps")
+    assert (error["code"], error["message"][:38]) == (-32005, "the call takes more than 100000 steps,")
+
+
+def test_trace_of_large_memories_or_stacks_is_cut_short(node: MemoryNode) -> None:
+    # 20,001 words of memory, then 500 steps, each of which would copy all of it.
+    code = bytes.fromhex("60006209c40052" + "5b" * 500)
+    call = {"data": hex_of(code), "gas": hex(5_000_000)}
+    trace = node.result("debug_traceCall", call, "latest", {"enableMemory": True, "disableStack": True})
+    assert (trace["truncated"], len(trace["structLogs"])) == (True, 3 + -(-800_000 // 20_001))
+    assert not trace["failed"]
+    assert len(node.result("debug_traceCall", call, "latest")["structLogs"]) == 504
 
 
 def test_call_that_cannot_be_paid_is_refused_before_it_is_traced(node: MemoryNode) -> None:

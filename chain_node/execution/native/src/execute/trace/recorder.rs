@@ -19,6 +19,9 @@ use revm::interpreter::{
 };
 use std::collections::BTreeMap;
 
+/// Words of stacks, memories and storages together that a trace holds, as in `execution/trace.py`.
+const WORDS_MAX: usize = 800_000;
+
 const SLOAD: u8 = 0x54;
 const SSTORE: u8 = 0x55;
 const SELF_DESTRUCT: u8 = 0xff;
@@ -38,6 +41,7 @@ pub struct Recorder {
     fork: Fork,
     steps: Vec<Step>,
     is_truncated: bool,
+    word_count: usize,
     open: Vec<Open>,
     root: Option<CallFrame>,
     balances_at_destruction: BTreeMap<Address, U256>,
@@ -51,6 +55,7 @@ impl Recorder {
             fork,
             steps: Vec::new(),
             is_truncated: false,
+            word_count: 0,
             open: Vec::new(),
             root: None,
             balances_at_destruction: BTreeMap::new(),
@@ -106,7 +111,7 @@ impl Recorder {
         if !self.options.is_step_recorded {
             return false;
         }
-        self.is_truncated |= self.steps.len() >= self.options.steps_max;
+        self.is_truncated |= self.steps.len() >= self.options.steps_max || self.word_count >= WORDS_MAX;
         !self.is_truncated
     }
 
@@ -168,7 +173,7 @@ impl<D: Database<Error = Error>> Inspector<MainnetContext<D>> for Recorder {
             .filter(|_| matches!(opcode, SLOAD | SSTORE))
             .map(|open| open.touched.clone());
         let memory = || Bytes::copy_from_slice(&machine.memory.slice(0..machine.memory.size()));
-        self.steps.push(Step {
+        let step = Step {
             program_counter: machine.bytecode.pc(),
             operation: mnemonic(opcode, self.fork),
             gas: machine.gas.remaining(),
@@ -178,7 +183,9 @@ impl<D: Database<Error = Error>> Inspector<MainnetContext<D>> for Recorder {
             memory: self.options.is_memory_recorded.then(memory),
             storage: touched.filter(|_| self.options.is_storage_recorded),
             error: None,
-        });
+        };
+        self.word_count += count_words(&step);
+        self.steps.push(step);
         let index = self.steps.len() - 1;
         if let Some(open) = self.open.last_mut() {
             open.pending = Some(index);
@@ -257,6 +264,12 @@ impl<D: Database<Error = Error>> Inspector<MainnetContext<D>> for Recorder {
             open.heirs.push((contract, heir));
         }
     }
+}
+
+fn count_words(step: &Step) -> usize {
+    step.stack.as_ref().map_or(0, Vec::len)
+        + step.memory.as_ref().map_or(0, |memory| memory.len() / 32)
+        + step.storage.as_ref().map_or(0, |storage| 2 * storage.len())
 }
 
 /// Whether the message began: one that could not be sent is no message.
