@@ -31,6 +31,7 @@ class Recorder:
         self._steps: list[StructLog] = []
         self._is_truncated = False
         self._word_count = 0
+        self._message_word_count = 0
         self._kinds: dict[int, str] = {}
         self.pending_kind = "CALL"
         self.balances_at_destruction: dict[bytes, int] = {}
@@ -43,13 +44,14 @@ class Recorder:
     def finish(self, outcome: Outcome) -> Trace:
         """The trace, after the transaction was executed with `trace_class`."""
         computation = outcome.computation
+        call = self._make_frame(computation)
         return Trace(
             gas_used=outcome.gas_used,
             is_failed=computation.is_error,
             return_data=bytes(computation.output),
             steps=tuple(self._steps),
-            is_truncated=self._is_truncated,
-            call=self._make_frame(computation),
+            is_truncated=self._is_truncated or self._message_word_count > WORDS_MAX,
+            call=call,
         )
 
     def note_kind(self, computation: Any) -> None:
@@ -97,6 +99,8 @@ class Recorder:
 
     def _make_frame(self, computation: Any) -> CallFrame:
         message = computation.msg
+        call_data = self._keep(message.code if message.is_create else message.data)
+        calls = [self._make_frame(child) for child in computation.children]
         return CallFrame(
             kind=self._kinds.get(id(computation), "CALL"),
             sender=message.sender,
@@ -104,14 +108,19 @@ class Recorder:
             value=message.value,
             gas=message.gas,
             gas_used=computation.get_gas_used(),
-            call_data=bytes(message.code if message.is_create else message.data),
-            return_data=bytes(computation.output),
+            call_data=call_data,
+            return_data=self._keep(computation.output),
             error=describe_error(computation),
             calls=(
-                *(self._make_frame(child) for child in computation.children),
+                *calls,
                 *(self._make_destruction(message.storage_address, heir) for heir in computation.beneficiaries),
             ),
         )
+
+    def _keep(self, data: bytes) -> bytes:
+        """The data of a message; nothing once all messages together have too much."""
+        self._message_word_count += len(data) // 32
+        return b"" if self._message_word_count > WORDS_MAX else bytes(data)
 
     def _make_destruction(self, destroyed: bytes, heir: bytes) -> CallFrame:
         return CallFrame(

@@ -10,7 +10,8 @@ STEPS_MAX = 50_000
 
 WORDS_MAX = 800_000
 """Words of 32 bytes, of stacks, memories and storages together, that a trace holds before it is cut short: anybody may
-have a call traced, and a machine's memory is copied at every step. The native engine has the same bound."""
+have a call traced, and a machine's memory is copied at every step. As many again of data of messages. The native engine
+has the same bounds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,5 +79,5 @@ class Trace:
     return_data: bytes
     steps: tuple[StructLog, ...]
     is_truncated: bool
-    """Whether steps were left out because of a limit."""
+    """Whether steps, or data of messages, were left out because of a limit."""
     call: CallFrame

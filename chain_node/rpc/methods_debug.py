@@ -8,7 +8,7 @@ from __future__ import annotations
 from chain_node.core.codec import encode_header, encode_receipt
 from chain_node.execution.trace import CallFrame, StructLog, Trace, TraceOptions
 from chain_node.rpc.block_choice import need_block
-from chain_node.rpc.errors import LIMIT_EXCEEDED, RESOURCE_NOT_FOUND, InvalidParamsError, RPCError
+from chain_node.rpc.errors import LIMIT_EXCEEDED, RESOURCE_NOT_FOUND, RESPONSE_TOO_LARGE, InvalidParamsError, RPCError
 from chain_node.rpc.json_value import JsonObject, JsonValue
 from chain_node.rpc.method import Call, Method
 from chain_node.rpc.methods_chain import raw_transaction_by_hash
@@ -103,6 +103,8 @@ class _Tracer:
         """The trace of a transaction with this gas limit; of its own message geth tells the gas of the transaction."""
         if not self._is_of_messages:
             return _steps_view(trace)
+        if trace.is_truncated:
+            raise RPCError(RESPONSE_TOO_LARGE, "response too large")
         return {**_frame_view(trace.call), "gas": to_quantity(gas), "gasUsed": to_quantity(trace.gas_used)}
 
 

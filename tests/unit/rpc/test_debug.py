@@ -102,6 +102,16 @@ def test_trace_of_large_memories_or_stacks_is_cut_short(node: MemoryNode) -> Non
     assert len(node.result("debug_traceCall", call, "latest")["structLogs"]) == 504
 
 
+def test_trace_of_messages_with_too_much_data_is_refused(node: MemoryNode) -> None:
+    # Calls a precompile for ever with 20,001 words of memory.
+    code = bytes.fromhex("60006209c40052" + "5b" + "600060006209c420600060045afa50" + "600756")
+    call = {"data": hex_of(code), "gas": hex(12_000_000)}
+    error = node.error("debug_traceCall", call, "latest", {"tracer": "callTracer"})
+    assert error == {"code": -32003, "message": "response too large"}
+    few = node.result("debug_traceCall", {**call, "gas": hex(2_000_000)}, "latest", {"tracer": "callTracer"})
+    assert len(few["calls"][0]["input"]) == 2 + 2 * 640_032
+
+
 def test_call_that_cannot_be_paid_is_refused_before_it_is_traced(node: MemoryNode) -> None:
     call = {"from": hex_of(STRANGER), "to": hex_of(ECHO), "value": "0x1"}
     assert "insufficient funds" in node.error("debug_traceCall", call, "latest")["message"]

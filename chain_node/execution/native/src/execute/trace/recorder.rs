@@ -19,7 +19,8 @@ use revm::interpreter::{
 };
 use std::collections::BTreeMap;
 
-/// Words of stacks, memories and storages together that a trace holds, as in `execution/trace.py`.
+/// Words of stacks, memories and storages together that a trace holds, and of data of messages; as in
+/// `execution/trace.py`.
 const WORDS_MAX: usize = 800_000;
 
 const SLOAD: u8 = 0x54;
@@ -42,6 +43,7 @@ pub struct Recorder {
     steps: Vec<Step>,
     is_truncated: bool,
     word_count: usize,
+    message_word_count: usize,
     open: Vec<Open>,
     root: Option<CallFrame>,
     balances_at_destruction: BTreeMap<Address, U256>,
@@ -56,6 +58,7 @@ impl Recorder {
             steps: Vec::new(),
             is_truncated: false,
             word_count: 0,
+            message_word_count: 0,
             open: Vec::new(),
             root: None,
             balances_at_destruction: BTreeMap::new(),
@@ -71,9 +74,18 @@ impl Recorder {
         Ok(Trace {
             summary,
             steps: self.steps,
-            is_truncated: self.is_truncated,
+            is_truncated: self.is_truncated || self.message_word_count > WORDS_MAX,
             call,
         })
+    }
+
+    /// The data of a message; nothing once all messages together have too much.
+    fn keep(&mut self, data: Bytes) -> Bytes {
+        self.message_word_count = self.message_word_count.saturating_add(data.len() / 32);
+        if self.message_word_count > WORDS_MAX {
+            return Bytes::new();
+        }
+        data
     }
 
     fn begin(&mut self, frame: CallFrame) {
@@ -95,7 +107,11 @@ impl Recorder {
         } else {
             frame.gas
         };
-        frame.return_data = if is_kept { result.output.clone() } else { Bytes::new() };
+        frame.return_data = if is_kept {
+            self.keep(result.output.clone())
+        } else {
+            Bytes::new()
+        };
         frame.error = describe_result(result.result);
         frame
             .calls
@@ -208,7 +224,7 @@ impl<D: Database<Error = Error>> Inspector<MainnetContext<D>> for Recorder {
             CallScheme::DelegateCall => "DELEGATECALL",
             CallScheme::StaticCall => "STATICCALL",
         };
-        let call_data = inputs.input.bytes(context);
+        let call_data = self.keep(inputs.input.bytes(context));
         self.begin(CallFrame {
             kind,
             sender: inputs.caller,
@@ -231,6 +247,7 @@ impl<D: Database<Error = Error>> Inspector<MainnetContext<D>> for Recorder {
     fn create(&mut self, context: &mut MainnetContext<D>, inputs: &mut CreateInputs) -> Option<CreateOutcome> {
         let creator = context.journaled_state.state.get(&inputs.caller());
         let nonce = creator.map_or(0, |account| account.info.nonce);
+        let call_data = self.keep(inputs.init_code().clone());
         self.begin(CallFrame {
             kind: if matches!(inputs.scheme(), CreateScheme::Create2 { .. }) {
                 "CREATE2"
@@ -242,7 +259,7 @@ impl<D: Database<Error = Error>> Inspector<MainnetContext<D>> for Recorder {
             value: inputs.value(),
             gas: inputs.gas_limit(),
             gas_used: 0,
-            call_data: inputs.init_code().clone(),
+            call_data,
             return_data: Bytes::new(),
             error: None,
             calls: Vec::new(),
