@@ -135,7 +135,7 @@ def test_gas_of_a_score_is_bounded(package: ModelPackage, revm: RevmScorer) -> N
     assert one < 2 * GAS_MAX
 
 
-@pytest.mark.parametrize("row_count", [600, pytest.param(4_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("row_count", [200, pytest.param(4_000, marks=pytest.mark.slow)])
 def test_py_evm_scores_as_the_executors(
     suite: Suite, package: ModelPackage, example_columns: dict[str, Int64Array], row_count: int
 ) -> None:

@@ -145,7 +145,7 @@ def test_is_kept_of_a_pack_without_screening_is_true(suite: Suite, scored: Score
 @pytest.mark.parametrize(
     ("changes", "binding"),
     [
-        ({"expected_bad_rate_ppm": 10}, Binding.TARGET),
+        pytest.param({"expected_bad_rate_ppm": 10}, Binding.TARGET, marks=pytest.mark.slow),
         ({"mode": Mode.PER_LEVEL, "profile_ppm": (0,) * 9 + (1,), "expected_bad_rate_ppm": 20_000}, Binding.PROFILE),
         ({"limits": region_limit(100_000)}, Binding.CONCENTRATION),
     ],
@@ -161,7 +161,12 @@ def test_unreachable_target_changes_nothing_and_says_what_binds(
     assert views.runOf(scored.pack).call() == 0
     assert views.levels(run, True).call() == views.levels(run, False).call()
     assert views.histogram(run, True).call() == views.histogram(run, False).call()
-    screen_pack(suite, scored)
+
+
+def test_pack_of_an_unreachable_target_is_screened_with_another(suite: Suite, scored: Scored) -> None:
+    _, result = screen_pack(suite, scored, replace(POLICY, expected_bad_rate_ppm=10))
+    assert not result.reached
+    assert screen_pack(suite, scored)[1].reached
 
 
 def test_pack_without_eligible_asset_is_unreachable(suite: Suite, scored: Scored) -> None:
