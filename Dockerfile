@@ -7,12 +7,17 @@ COPY requirements.lock .
 RUN /opt/tranchain/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --only-binary :all: \
     -r requirements.lock
 
+# A wheel in dist/ (made by `make wheel` where Rust is) brings the native engine; without one the package is built here,
+# where no Rust is, and the nodes run on py-evm.
 FROM packages AS wheel
-COPY pyproject.toml README.md LICENSE ./
+COPY requirements-build.lock pyproject.toml README.md LICENSE MANIFEST.in dist* /src/
 COPY contracts contracts
 COPY chain_node chain_node
 COPY client client
-RUN /opt/tranchain/bin/pip wheel --no-cache-dir --disable-pip-version-check --no-deps --wheel-dir /wheel .
+RUN mkdir /wheel && if ls tranchain-*.whl >/dev/null 2>&1; then cp tranchain-*.whl /wheel; else \
+    /opt/tranchain/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements-build.lock \
+    && /opt/tranchain/bin/pip wheel --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation \
+        --wheel-dir /wheel .; fi
 
 FROM python:3.11-slim-bookworm
 # The directories that volumes are mounted on belong to the user, so a new named volume does too.

@@ -6,7 +6,7 @@ TOOLS := tests/conformance/tools
 .DEFAULT_GOAL := help
 NATIVE := chain_node/execution/native
 NATIVE_SOURCES := $(NATIVE)/Cargo.toml $(NATIVE)/Cargo.lock $(shell find $(NATIVE)/src -name '*.rs')
-.PHONY: help demo auto-trust test test-py-evm conformance sim lint bench contracts model-check soak format clean
+.PHONY: help demo auto-trust test test-py-evm native lint-native wheel conformance sim lint bench contracts model-check soak format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -56,6 +56,16 @@ conformance: .venv/dev.stamp ## web3.py's suites, and ethers, viem, web3, Hardha
 	@cd $(TOOLS) && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --ignore-scripts --loglevel=error; } \
 		|| echo "npm cannot install the tools of $(TOOLS): their tests are skipped"
 	@$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow" tests/conformance/rpc tests/conformance/web3_suites $(TOOLS) $(ARGS)
+
+native: ## build the native engine in this working copy; needs cargo
+	@$(PYTHON) scripts/build_native.py
+
+wheel: .venv/packages.stamp ## a wheel with the native engine in dist/, for docker-compose and machines without Rust; needs cargo
+	@rm -rf dist build && $(BIN)/pip wheel --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+
+lint-native: ## rustfmt, clippy and the tests of the crate; needs cargo
+	@cd $(NATIVE) && cargo fmt --check && cargo clippy --release --locked -- -D warnings
+	@cd $(NATIVE) && cargo test --release --locked --no-default-features
 
 sim: .venv/dev.stamp ## simulate consortia with faults: SEEDS=10000 of them, from FIRST=0
 	@$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),1000) --first $(or $(FIRST),0) --jobs $$(nproc)

@@ -142,10 +142,15 @@ def test_links_of_the_documentation_resolve(page: Path) -> None:
 
 
 def test_every_dependency_has_its_reason() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    document = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    project = document["project"]
+    crate = tomllib.loads((ROOT / "chain_node" / "execution" / "native" / "Cargo.toml").read_text())
     wanted = [
+        *document["build-system"]["requires"],
         *project["dependencies"],
         *(name for extra in project["optional-dependencies"].values() for name in extra),
+        *crate["dependencies"],
+        *crate.get("dev-dependencies", {}),
     ]
     table = (ROOT / "docs" / "adr" / "0013-dependencies.md").read_text()
     cells = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
