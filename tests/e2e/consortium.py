@@ -202,17 +202,22 @@ class Consortium:
         return {**os.environ, "PYTHONUNBUFFERED": "1"}
 
 
-def found_consortium(directory: Path, *, node_count: int = 1, oracles: Sequence[str] = ()) -> Consortium:
+def found_consortium(
+    directory: Path, *, node_count: int = 1, oracles: Sequence[str] = (), engines: Sequence[str] = ()
+) -> Consortium:
     """Make keys and genesis, start the nodes, deploy, enrol the originator, activate the model, prove the keys.
 
-    With one node the bank bureau runs it, and risk control's oracle is the only one unless others are named.
+    With one node the bank bureau runs it, and risk control's oracle is the only one unless others are named. `engines`
+    says what each node executes with, and then a block has the gas that fits the slowest.
     """
     oracles = oracles or (tuple(AUDITOR_BY_ORACLE) if node_count > 1 else ("oracle-c",))
     names = list(MEMBERS)[:node_count]
     papers = {name: _make_node(directory / f"node-{name}", name) for name in names}
     members = make_consortium(directory, papers, oracles=oracles)
     genesis = directory / "genesis.json"
-    built = tranchain_node("genesis", *members.member_files, "--to", genesis, "--block-period-ms", "100")
+    engine_by_name = dict(zip(names, engines, strict=True)) if engines else {}
+    gas = ("--gas-limit", "60000000") if engines else ()
+    built = tranchain_node("genesis", *members.member_files, "--to", genesis, "--block-period-ms", "100", *gas)
     assert built.returncode == 0, built.stderr
     governor = members.identity("governor-a").account
     nodes = {}
@@ -220,7 +225,8 @@ def found_consortium(directory: Path, *, node_count: int = 1, oracles: Sequence[
         place = directory / f"node-{name}"
         listen = ["--p2p-listen", str(paper.record).rpartition(":")[0]] if node_count > 1 else []
         network = Network(place, genesis, place / "data", governor, governor)
-        nodes[name] = NodeProcess(network, options=["--log-level", "debug", *listen], port=free_port())
+        engine = ["--engine", engine_by_name[name]] if engines else []
+        nodes[name] = NodeProcess(network, options=["--log-level", "debug", *listen, *engine], port=free_port())
     consortium = Consortium(directory, members, nodes, registrar_port=free_port())
     try:
         offsets = [node.launch() for node in nodes.values()]

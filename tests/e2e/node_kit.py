@@ -134,6 +134,7 @@ class NodeProcess:
     """Where its RPC listens."""
     prefix: Sequence[str] = ()
     """Command that runs it, as `ip netns exec NAME` does."""
+    program: Sequence[str] = tuple(PROGRAM)
 
     @property
     def url(self) -> str:
@@ -168,7 +169,15 @@ class NodeProcess:
         offset = self.log.stat().st_size
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*self.prefix, *PROGRAM, "run", *arguments, "--rpc-listen", f"{self.host}:{self.port}", *self.options],
+                [
+                    *self.prefix,
+                    *self.program,
+                    "run",
+                    *arguments,
+                    "--rpc-listen",
+                    f"{self.host}:{self.port}",
+                    *self.options,
+                ],
                 cwd=ROOT,
                 stdout=log,
                 stderr=log,

@@ -11,14 +11,16 @@ from scripts.demo_consortium import AUDITOR_BY_ORACLE, MEMBERS
 from tests.e2e.consortium import Consortium, found_consortium
 from tests.e2e.main_job import PRODUCT, MainJob, run_main_job, upload_credit_files
 from tests.e2e.network_kit import block_hashes, wait_until
+from tests.engines import IS_NATIVE_BUILT
 
 ORGANISATIONS = tuple(MEMBERS)
 
 
 @pytest.fixture(scope="module")
 def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Consortium]:
-    """Three nodes, all daemons, and an oracle of each institution."""
-    running = found_consortium(tmp_path_factory.mktemp("three"), node_count=3)
+    """Three nodes, on both engines where there are two, all daemons, and an oracle of each institution."""
+    engines = ("py-evm", "native", "native") if IS_NATIVE_BUILT else ()
+    running = found_consortium(tmp_path_factory.mktemp("three"), node_count=3, engines=engines)
     try:
         upload_credit_files(running)
         running.start_bureau()
