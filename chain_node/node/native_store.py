@@ -152,7 +152,9 @@ def _translate(path: str, kind: str, message: str) -> Exception:
         case "locked":
             return StoreLockedError(path)
         case "identity":
-            return StoreIdentityError(path, "an identity", got=message, expected="that of this genesis")
+            found, _, expected = message.partition(", expected ")
+            field, _, got = found.rpartition(" ")
+            return StoreIdentityError(path, field, got=got, expected=expected)
         case "unreadable":
             return StoreUnreadableError(path, message)
         case _:
