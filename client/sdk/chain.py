@@ -12,13 +12,19 @@ from typing import Any
 
 from eth_abi.abi import decode as abi_decode
 from eth_account.signers.local import LocalAccount
-from eth_utils.abi import function_signature_to_4byte_selector, get_abi_output_types
+from eth_utils.abi import (
+    function_abi_to_4byte_selector,
+    function_signature_to_4byte_selector,
+    get_abi_input_types,
+    get_abi_output_types,
+)
 from web3 import Web3
 from web3.contract import Contract
 from web3.exceptions import BadFunctionCallOutput, ContractLogicError, MismatchedABI, Web3Exception
 from web3.types import BlockIdentifier, TxParams, TxReceipt
 
 from client.sdk import event_log, revert, rpc
+from client.sdk.abi_words import encode_words
 from client.sdk.artifacts import load_artifact
 from client.sdk.errors import ConfigError, ContractRefusedError, InvalidInputError, RefusedError, UnavailableError
 from client.sdk.event_log import Event
@@ -310,6 +316,10 @@ class ChainClient:
     def encode(self, bound: Contract, function: str, args: Sequence[Any], *, name: str = "the contract") -> bytes:
         """Return the calldata of a call; InvalidInputError when the arguments do not fit the function."""
         try:
+            abi = bound.get_function_by_name(function).abi
+            words = encode_words(get_abi_input_types(abi), args)
+            if words is not None:
+                return function_abi_to_4byte_selector(abi) + words
             return bytes.fromhex(bound.encode_abi(function, args=list(args)).removeprefix("0x"))
         except (Web3Exception, ValueError, TypeError) as error:
             raise InvalidInputError(f"arguments of {name}.{function}", got=_first_line(error)) from error
