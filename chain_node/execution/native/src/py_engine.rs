@@ -238,12 +238,16 @@ impl PyBlockExecution {
             .0
             .lock()
             .map_err(|_| Error::new(Kind::Panic, "an earlier call panicked"))?;
-        work(block.as_mut().ok_or_else(finished)?)
+        let result = work(block.as_mut().ok_or_else(finished)?);
+        if result.is_err() {
+            *block = None;
+        }
+        result
     }
 }
 
 fn finished() -> Error {
-    Error::new(Kind::Failed, "the block is finished")
+    Error::new(Kind::Failed, "the block is finished, or failed")
 }
 
 /// What a block's transactions did.

@@ -8,8 +8,8 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyTuple};
 use rayon::prelude::*;
 
-/// Below this many a thread's wake-up costs more than it saves.
-const TRANSACTIONS_PER_THREAD_MIN: usize = 4;
+/// Fewer are not worth waking other threads for.
+const TRANSACTIONS_SHARED_MIN: usize = 4;
 
 type Decoded<'a> = Result<(Transaction<'a>, B256, Address), Flaw>;
 
@@ -20,11 +20,11 @@ type Decoded<'a> = Result<(Transaction<'a>, B256, Address), Flaw>;
 #[pyfunction]
 pub fn decode_transactions<'py>(py: Python<'py>, raws: Vec<PyBackedBytes>) -> PyResult<Vec<Bound<'py, PyTuple>>> {
     let decoded: Vec<Decoded<'_>> = run(py, || {
-        Ok(raws
-            .par_iter()
-            .with_min_len(TRANSACTIONS_PER_THREAD_MIN)
-            .map(decode)
-            .collect())
+        Ok(if raws.len() < TRANSACTIONS_SHARED_MIN {
+            raws.iter().map(decode).collect()
+        } else {
+            raws.par_iter().map(decode).collect()
+        })
     })?;
     raws.iter()
         .zip(decoded)
