@@ -7,6 +7,7 @@ else the node does with it outside the engine, so whoever needs one decoded asks
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from threading import Lock
@@ -36,8 +37,8 @@ class TransactionDecoder:
         self._decode_all = decode_all
         self._worker = worker
         self._lock = Lock()
-        self._transaction_by_raw: dict[bytes, Transaction] = {}
-        """In the order in which they came."""
+        self._transaction_by_raw: OrderedDict[bytes, Transaction] = OrderedDict()
+        """In the order in which they came. A plain dict finds its oldest entry slowly once many before it are gone."""
         self._transaction_by_hash: dict[Hash32, Transaction] = {}
         self._size_bytes = 0
 
@@ -47,6 +48,13 @@ class TransactionDecoder:
 
     def decode(self, raws: Sequence[bytes]) -> list[Decoded]:
         """For each one the transaction, or why it is none."""
+        return self._decode(raws, is_remembered=True)
+
+    def decode_included(self, raws: Sequence[bytes]) -> list[Decoded]:
+        """As `decode`, for transactions of decided blocks, which come once only."""
+        return self._decode(raws, is_remembered=False)
+
+    def _decode(self, raws: Sequence[bytes], *, is_remembered: bool) -> list[Decoded]:
         known = self._transaction_by_raw
         found: list[Decoded | None] = [known.get(raw) for raw in raws]
         missing = [index for index, one in enumerate(found) if one is None]
@@ -54,7 +62,8 @@ class TransactionDecoder:
             decoded = self._decode_all([raws[index] for index in missing])
             for index, one in zip(missing, decoded, strict=True):
                 found[index] = one
-            self._remember(decoded)
+            if is_remembered:
+                self._remember(decoded)
         return [one for one in found if one is not None]
 
     async def decode_soon(self, raws: Sequence[bytes]) -> list[Decoded]:
@@ -74,6 +83,6 @@ class TransactionDecoder:
                 self._transaction_by_hash[one.hash] = one
                 self._size_bytes += len(one.raw)
             while self._size_bytes > REMEMBERED_SIZE_BYTES_MAX or len(self._transaction_by_raw) > REMEMBERED_COUNT_MAX:
-                oldest = self._transaction_by_raw.pop(next(iter(self._transaction_by_raw)))
+                _, oldest = self._transaction_by_raw.popitem(last=False)
                 del self._transaction_by_hash[oldest.hash]
                 self._size_bytes -= len(oldest.raw)

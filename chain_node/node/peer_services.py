@@ -86,7 +86,7 @@ class PeerServices:
         return await self._driver.decode(self._decode_blocks, encoded)
 
     def _decode_blocks(self, encoded: Sequence[bytes]) -> list[Block]:
-        return [decode_block(one, self._intake.decoder.decode) for one in encoded]
+        return [decode_block(one, self._intake.decoder.decode_included) for one in encoded]
 
     def on_message(self, message: Message) -> None:
         """A consensus message, decoded, its author recovered."""

@@ -82,6 +82,10 @@ class SenderRule:
         """Take a reader of the Consortium's storage slots; None where there is no Consortium."""
         self._read_slot = read_slot
         self._account_by_address: dict[Address, EnrolledAccount | None] = {}
+        self._permitted_at = -1
+        """The timestamp that was judged by last."""
+        self._permitted: set[tuple[Address, Address | None]] = set()
+        """Senders with their targets that were found permitted at that time."""
 
     @property
     def is_in_force(self) -> bool:
@@ -104,11 +108,17 @@ class SenderRule:
         """
         if self._read_slot is None:
             return
+        if timestamp != self._permitted_at:
+            self._permitted_at = timestamp
+            self._permitted.clear()
+        if (sender, to) in self._permitted:
+            return
         if sender not in self._account_by_address:
             self._account_by_address[sender] = self._read_account(sender, self._read_slot)
         reason = refusal_reason(self._account_by_address[sender], to, timestamp)
         if reason is not None:
             raise SenderNotPermittedError(sender, reason)
+        self._permitted.add((sender, to))
 
     @staticmethod
     def _read_account(sender: Address, read_slot: Callable[[int], int]) -> EnrolledAccount | None:
