@@ -25,7 +25,7 @@ REMEMBERED_COUNT_MAX = 32_768
 REMEMBERED_SIZE_BYTES_MAX = 32 * 1024 * 1024
 """Bytes of all that are remembered; the oldest go first."""
 
-_INLINE_COUNT_MAX = 8
+_INLINE_COUNT_MAX = 16
 """So few are decoded at once where they are asked for: a thread would cost more than it saves."""
 
 
