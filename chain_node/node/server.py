@@ -7,6 +7,7 @@ import errno
 import gc
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -31,6 +32,9 @@ _KEEP_ALIVE_SECONDS = 60
 
 _COLLECTION_COUNT = 50_000
 """New objects between two collections: transactions that wait are many, and none of them is garbage in a cycle."""
+
+_SWITCH_SECONDS = 0.001
+"""How long the event loop, with votes to pass on, may have to wait for a thread that computes in Python."""
 
 _GRACE_SECONDS = 3
 """How long open requests may take to finish at shutdown."""
@@ -64,16 +68,21 @@ def _run(config: NodeConfig) -> None:
     try:
         node = build_node(config)
         try:
-            # What lives as long as the process need not be looked at again by every collection.
-            gc.collect()
-            gc.freeze()
-            gc.set_threshold(_COLLECTION_COUNT, *gc.get_threshold()[1:])
+            _tune_interpreter()
             _run_loop(node, listener)
         finally:
             node.close()
     finally:
         listener.close()
     _log.info("node_stopped")
+
+
+def _tune_interpreter() -> None:
+    # What lives as long as the process need not be looked at again by every collection.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_COLLECTION_COUNT, *gc.get_threshold()[1:])
+    sys.setswitchinterval(_SWITCH_SECONDS)
 
 
 def _run_loop(node: Node, listener: socket.socket) -> None:

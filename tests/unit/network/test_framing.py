@@ -2,12 +2,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chain_node.core import rlp
 from chain_node.core.errors import DecodeError
-from chain_node.core.types import Hash32, Height
+from chain_node.core.types import Hash32, Height, Round
 from chain_node.network import frames as frames_module
 from chain_node.network.frames import Blocks, ConsensusMessage, Frame, Goodbye, Ping, VaultMessage, encode_frame
 from chain_node.network.framing import NEED_DATA, FrameEncoder, FrameReader
 from chain_node.network.misdeeds import OversizeFrameError, UnexpectedFrameError, UnknownFrameError
+from chain_node.network.proposal_frames import CompactProposal, GetProposalTransactions, ProposalTransactions
 from tests.unit.network.memory_listener import HELLO
 
 CODES = sorted(frames_module._TYPES)
@@ -17,6 +19,12 @@ SPOKEN: list[Frame] = [
     VaultMessage(bytes(3_000)),
     ConsensusMessage(12, b"signed"),
     Blocks(4, (b"block", b"other")),
+    CompactProposal(
+        height=Height(7), round=Round(2), header=b"h", hashes=b"t" * 64, signature=b"s" * 65, justification=b"j"
+    ),
+    GetProposalTransactions(number=3, signature=b"s" * 65, indices=(0, 5, 70_000)),
+    GetProposalTransactions(number=4, signature=b"s" * 65, indices=()),
+    ProposalTransactions(3, (b"one", b"two")),
     frames_module.Status(Height(3), Hash32(bytes(32)), (b"k" * 32,)),
     Goodbye("enough"),
 ]
@@ -126,3 +134,19 @@ def test_encoder_same_frame_again_is_encoded_once() -> None:
     assert encoder.encode(frame) is first
     assert encoder.encode(Ping(6)) == encode_frame(Ping(6))
     assert encoder.encode(frame) == first
+
+
+@pytest.mark.parametrize(
+    ("code", "items"),
+    [
+        pytest.param(0x12, [b"\x01", b"", b"h", b"t" * 33, b"s" * 65, b"j"], id="half a hash"),
+        pytest.param(0x12, [b"\x01", b"", b"h", b"t" * 32, b"s" * 64, b"j"], id="short signature"),
+        pytest.param(0x13, [b"\x01", b"s" * 65, b"\0" * 3], id="half an index"),
+        pytest.param(0x13, [b"\x01", b"s" * 65, b"\0\0\0\2\0\0\0\2"], id="an index twice"),
+        pytest.param(0x13, [b"\x01", b"s" * 65, b"\0\0\0\2\0\0\0\1"], id="indices falling"),
+        pytest.param(0x14, [b"\x01", b"no list"], id="no list"),
+    ],
+)
+def test_malformed_frame_about_a_proposal_is_refused(code: int, items: list[rlp.Item]) -> None:
+    with pytest.raises(DecodeError):
+        frames_module.decode_payload(code, rlp.encode(items))

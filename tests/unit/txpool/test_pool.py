@@ -1,6 +1,10 @@
 """The pool: limits, replacement, order, and what a new head takes out of it."""
 
+from contextlib import suppress
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chain_node.core.types import Transaction
 from chain_node.txpool import Pool, PoolFullError, PoolLimits, TransactionNotAdmittedError
@@ -156,3 +160,24 @@ def test_drop_takes_out_by_hash_and_ignores_the_unknown() -> None:
     pool.drop([make_transaction().hash, make_transaction(sender=9).hash])
     assert len(pool) == 0
     assert pool.size_bytes == 0
+
+
+@given(st.lists(st.tuples(st.integers(1, 3), st.integers(0, 7)), max_size=30), st.integers(0, 4))
+def test_candidates_of_one_price_come_in_the_order_that_sorting_would_give(
+    arrivals: list[tuple[int, int]], included: int
+) -> None:
+    pool = Pool()
+    for sender, nonce in arrivals:
+        with suppress(TransactionNotAdmittedError):
+            add(pool, make_transaction(sender=sender, nonce=nonce))
+    pool.on_block(list(pool.candidates())[:included])
+    assert list(pool.candidates()) == list(pool._candidates_by_tip(0))
+
+
+def test_pool_of_one_sender_takes_what_its_limit_says() -> None:
+    pool = Pool(PoolLimits(per_sender=3_000))
+    for nonce in range(3_000):
+        add(pool, make_transaction(nonce=nonce))
+    assert pool.next_nonce(sender_address(1), 0) == 3_000
+    pool.on_block(list(pool.candidates())[:2_999])
+    assert [transaction.nonce for transaction in pool.candidates()] == [2_999]
