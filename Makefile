@@ -70,11 +70,12 @@ lint-native: ## rustfmt, clippy and the tests of the crate; needs cargo
 sim: .venv/dev.stamp ## simulate consortia with faults: SEEDS=10000 of them, from FIRST=0
 	@$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),1000) --first $(or $(FIRST),0) --jobs $$(nproc)
 
-lint: .venv/dev.stamp ## ruff, mypy --strict, import layering, solhint
+lint: .venv/dev.stamp ## ruff, mypy --strict, import layering, solhint, rustfmt
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python scripts/lint_contracts.py
+	@if command -v rustfmt >/dev/null; then cd $(NATIVE) && cargo fmt --check; fi
 
 format: .venv/dev.stamp ## format the Python sources
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .

@@ -109,7 +109,7 @@ impl View {
                 .map(|(nonce, balance, code)| account_leaf(nonce, balance, code, &storage));
             changes.push((account_key(*address), leaf));
         }
-        changes.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        changes.sort_unstable_by_key(|change| change.0);
         let (root, root_id) = root_of(&updater.update(self.root_child(), &changes)?);
         let Updater { nodes, stale, .. } = updater;
         let codes = delta.codes.clone();
@@ -149,7 +149,7 @@ impl View {
             .iter()
             .map(|(&slot, &value)| (slot_key(slot), slot_leaf(value)))
             .collect();
-        slots.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        slots.sort_unstable_by_key(|slot| slot.0);
         updater.update(before, &slots)
     }
 
