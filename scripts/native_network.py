@@ -40,6 +40,7 @@ GAS = ("--gas-limit", "400000000", "--per-tx-gas-limit", "8000000")
 _REGISTRY = "0x0000000000000000000000000000000000007C03"
 _FILL = keccak(b"fill(uint256,uint256)")[:4]
 _SLOTS_PER_FILL = 340
+_LONG_BLOCK_MS = 1_500
 _WAITING_MAX = 15_000
 """Below what a pool holds."""
 
@@ -81,9 +82,23 @@ class NativeNetwork:
         workload = Workload(name="fill", meaning="slots of a contract", gas=7_990_000, artifact=RECORD_STORE, make=make)
         missing = slots - self.slots
         if missing > 0:
-            self._run(replace(self._plan(workload, -(-missing // _SLOTS_PER_FILL), CONNECTIONS), patience_s=120))
+            with self._long_blocks():
+                self._run(replace(self._plan(workload, -(-missing // _SLOTS_PER_FILL), CONNECTIONS), patience_s=120))
             self.slots = slots
         return time.perf_counter() - started
+
+    @contextmanager
+    def _long_blocks(self) -> Iterator[None]:
+        """Run the only node with blocks that may take long: the more slots at once, the less each costs."""
+        node = self.nodes[0]
+        usual = node.options
+        config = self.network.directory / "long_blocks.toml"
+        config.write_text(f"build_budget_ms = {_LONG_BLOCK_MS}\n")
+        node.options = [*usual, "--config", str(config)]
+        self.network.restart(0)
+        yield
+        node.options = usual
+        self.network.restart(0)
 
     def _plan(self, workload: Workload, transactions: int, connections: int) -> Plan:
         return Plan(
