@@ -70,7 +70,7 @@ def _sampled(native: NativeNetwork) -> tuple[dict[str, Any], Counter[str]]:
     pids = ",".join(str(node.process.pid) for node in native.nodes if node.process is not None)
     with tempfile.TemporaryDirectory() as directory:
         data = Path(directory) / "perf.data"
-        options = ("-F", str(SAMPLES_PER_S), "-p", pids, "-o", str(data))
+        options = ("-e", "cpu-clock", "-F", str(SAMPLES_PER_S), "-p", pids, "-o", str(data))
         with subprocess.Popen(["perf", "record", *options], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as perf:
             report = native.put(TRANSACTIONS)
             perf.terminate()
