@@ -74,11 +74,15 @@ def _sampled(native: NativeNetwork) -> tuple[dict[str, Any], Counter[str]]:
         with subprocess.Popen(["perf", "record", *options], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as perf:
             report = native.put(TRANSACTIONS)
             perf.terminate()
+            _, said = perf.communicate()  # it writes its file now
         form = ("--stdio", "--no-children", "-F", "sample,dso,symbol", "--sort", "dso,symbol", "-t", "|")
         printed = subprocess.run(
             ["perf", "report", "-i", str(data), *form], capture_output=True, text=True, check=True
         ).stdout
-    return report, count_kinds(printed)
+    samples = count_kinds(printed)
+    if not samples:
+        raise SystemExit(f"perf took no samples: {said.decode()}")
+    return report, samples
 
 
 def count_kinds(printed: str) -> Counter[str]:
