@@ -106,6 +106,7 @@ def _compare_calls(where: str, sides: dict[str, Side], drawn: RandomChain, rando
             nonce=random.choice((None, 9)),
             code=random.choice((None, None, b"", SMALL["call"][1])),
             storage={random.randrange(4): random.choice((0, 77)) for _ in range(2)},
+            is_storage_replaced=random.random() < 0.3,
         )
     }
     contexts = {name: side.context(base_fee=drawn.base_fee, coinbase=COINBASE) for name, side in sides.items()}
