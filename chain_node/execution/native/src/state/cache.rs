@@ -1,4 +1,4 @@
-//! Decoded nodes kept in memory, bounded in bytes. Only nodes with children: leaves are too many to be met again.
+//! Decoded nodes kept in memory, bounded in bytes.
 
 use super::node::{Node, NodeId};
 use std::collections::HashMap;
@@ -49,9 +49,7 @@ impl NodeCache {
 
     /// Keep a node.
     pub fn put(&self, id: NodeId, node: &Arc<Node>) {
-        if !matches!(**node, Node::Leaf { .. }) {
-            self.with_shard(id, |shard| shard.put(id, node.clone()));
-        }
+        self.with_shard(id, |shard| shard.put(id, node.clone()));
     }
 
     /// Forget a node that is unlikely to be asked for again.

@@ -59,6 +59,12 @@ impl Database {
         Ok(View::new(self.nodes.clone(), root, self.root_id(root)?))
     }
 
+    /// Root of the state of a block; None if there is none or it is forgotten.
+    pub fn state_root(&self, height: u64) -> Result<Option<B256>> {
+        let found = self.get(|tables| tables.roots, &height.to_be_bytes())?;
+        Ok(found.and_then(|root| B256::try_from(&root[..]).ok()))
+    }
+
     /// Read every leaf of a state and compute its root anew; an error of kind `unreadable` if it differs. O(state).
     pub fn rebuild(&self, root: B256) -> Result<Census> {
         rebuild(&*self.nodes, root, self.root_id(root)?)
