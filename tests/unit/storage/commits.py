@@ -8,7 +8,8 @@ IDENTITY = StoreIdentity(genesis_hash=Hash32(b"\x01" * 32), engine_name="some en
 
 
 def address(number: int) -> Address:
-    return Address(number.to_bytes(20, "big"))
+    """An address above those of precompiled contracts."""
+    return Address((0x1000 + number).to_bytes(20, "big"))
 
 
 def make_commit(height: int, *, node_count: int = 5, node_size_bytes: int = 100) -> BlockCommit:

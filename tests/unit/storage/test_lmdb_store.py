@@ -1,8 +1,5 @@
 """What only the store on disk can do: be somebody else's, be in use, grow, fill its disk."""
 
-import os
-import subprocess
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -96,20 +93,6 @@ def test_map_at_its_greatest_size_refuses_the_block_and_keeps_the_rest(tmp_path:
     store.commit_block(make_commit(1))
     assert store.block(Height(1)) == make_commit(1).block
     store.close()
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 4 MB."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small tmpfs needs root")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk], capture_output=True, check=False)
-    if mounted.returncode != 0:
-        pytest.skip(f"mounting a small tmpfs is not allowed here: {mounted.stderr.decode().strip()}")
-    yield disk
-    subprocess.run(["umount", "--lazy", disk], check=True)
 
 
 def large_commit(height: int) -> BlockCommit:

@@ -1,7 +1,8 @@
 //! Decoded nodes kept in memory, bounded in bytes.
 
 use super::node::{Node, NodeId};
-use std::collections::HashMap;
+use alloy_primitives::B256;
+use alloy_primitives::map::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Locks, so that threads rarely wait for one another.
@@ -14,8 +15,8 @@ pub struct NodeCache {
 
 #[derive(Default)]
 struct Shard {
-    young: HashMap<NodeId, Arc<Node>>,
-    old: HashMap<NodeId, Arc<Node>>,
+    young: HashMap<NodeId, (B256, Arc<Node>)>,
+    old: HashMap<NodeId, (B256, Arc<Node>)>,
     young_bytes: usize,
     young_bytes_max: usize,
 }
@@ -35,27 +36,28 @@ impl NodeCache {
         Self { shards }
     }
 
-    /// The node with this number, if it is kept.
-    pub fn get(&self, id: NodeId) -> Option<Arc<Node>> {
-        self.with_shard(id, |shard| {
-            if let Some(node) = shard.young.get(&id) {
-                return Some(node.clone());
+    /// The node with this number and hash, if it is kept.
+    pub fn get(&self, hash: B256, id: NodeId) -> Option<Arc<Node>> {
+        let found = self.with_shard(id, |shard| {
+            if let Some(found) = shard.young.get(&id) {
+                return Some(found.clone());
             }
-            let node = shard.old.remove(&id)?;
-            shard.put(id, node.clone());
-            Some(node)
-        })
+            let found = shard.old.remove(&id)?;
+            shard.put(id, found.clone());
+            Some(found)
+        });
+        found.filter(|(kept, _)| *kept == hash).map(|(_, node)| node)
     }
 
     /// Keep a node.
-    pub fn put(&self, id: NodeId, node: &Arc<Node>) {
-        self.with_shard(id, |shard| shard.put(id, node.clone()));
+    pub fn put(&self, hash: B256, id: NodeId, node: &Arc<Node>) {
+        self.with_shard(id, |shard| shard.put(id, (hash, node.clone())));
     }
 
     /// Forget a node that is unlikely to be asked for again.
     pub fn forget(&self, id: NodeId) {
         self.with_shard(id, |shard| {
-            if let Some(node) = shard.young.remove(&id) {
+            if let Some((_, node)) = shard.young.remove(&id) {
                 shard.young_bytes -= cost(&node);
             }
             shard.old.remove(&id);
@@ -69,13 +71,13 @@ impl NodeCache {
 }
 
 impl Shard {
-    fn put(&mut self, id: NodeId, node: Arc<Node>) {
-        let added = cost(&node);
+    fn put(&mut self, id: NodeId, found: (B256, Arc<Node>)) {
+        let added = cost(&found.1);
         if self.young_bytes + added > self.young_bytes_max {
             self.old = std::mem::take(&mut self.young);
             self.young_bytes = 0;
         }
-        if self.young.insert(id, node).is_none() {
+        if self.young.insert(id, found).is_none() {
             self.young_bytes += added;
         }
     }
@@ -83,5 +85,5 @@ impl Shard {
 
 /// The node with its entry in the table.
 fn cost(node: &Node) -> usize {
-    node.size_bytes() + 2 * size_of::<(NodeId, Arc<Node>)>()
+    node.size_bytes() + 2 * size_of::<(NodeId, B256, Arc<Node>)>()
 }

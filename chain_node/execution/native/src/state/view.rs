@@ -153,8 +153,15 @@ impl View {
         updater.update(before, &slots)
     }
 
-    fn root_child(&self) -> Child {
+    /// The state trie.
+    pub(crate) fn root_child(&self) -> Child {
         root_child(self.root, self.root_id)
+    }
+
+    /// The storage trie of an account.
+    #[cfg(test)]
+    pub(crate) fn storage_root(&self, address: Address) -> Result<Child> {
+        Ok(self.find_account(address)?.map_or(Child::None, |(_, storage)| storage))
     }
 
     fn find_account(&self, address: Address) -> Result<Option<(AccountRecord, Child)>> {

@@ -1,9 +1,10 @@
 //! Reading blocks, receipts, and where things are.
 
+use super::checksum::{check, damaged};
 use super::database::Database;
-use super::tables::{Table, number};
+use super::tables::{Table, Tables, number};
 use super::types::Location;
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use alloy_primitives::{Address, B256, Bytes};
 use alloy_rlp::{Decodable, Header};
 use std::ops::Bound;
@@ -14,12 +15,12 @@ type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
 impl Database {
     /// The encoded block.
     pub fn block(&self, height: u64) -> Result<Option<Bytes>> {
-        self.get(|tables| tables.blocks, &height.to_be_bytes())
+        self.get_at(|tables| tables.blocks, height)
     }
 
     /// The hash of the block at this height.
     pub fn block_hash(&self, height: u64) -> Result<Option<B256>> {
-        let found = self.get(|tables| tables.block_hashes, &height.to_be_bytes())?;
+        let found = self.get_at(|tables| tables.block_hashes, height)?;
         found
             .map(|hash| B256::try_from(&hash[..]).map_err(|_| damaged("a block hash")))
             .transpose()
@@ -27,14 +28,21 @@ impl Database {
 
     /// The height of a block.
     pub fn height_of(&self, block_hash: B256) -> Result<Option<u64>> {
-        Ok(self
+        let Some(height) = self
             .get(|tables| tables.heights, block_hash.as_slice())?
-            .map(|height| number(&height)))
+            .map(|height| number(&height))
+        else {
+            return Ok(None);
+        };
+        if self.block_hash(height)? != Some(block_hash) {
+            return Err(damaged("the height of a block"));
+        }
+        Ok(Some(height))
     }
 
     /// The encoded receipts of a block.
     pub fn receipts(&self, height: u64) -> Result<Option<Vec<Bytes>>> {
-        let found = self.get(|tables| tables.receipts, &height.to_be_bytes())?;
+        let found = self.get_at(|tables| tables.receipts, height)?;
         found
             .map(|list| split_list(&list).map_err(|_| damaged("a list of receipts")))
             .transpose()
@@ -48,21 +56,32 @@ impl Database {
                 .get(8..)
                 .and_then(|index| index.try_into().ok())
                 .map(u32::from_be_bytes);
-            Ok(Location {
+            let location = Location {
                 height: number(&place),
                 index: index.ok_or_else(|| damaged("a location"))?,
-            })
+            };
+            if self.head().is_none_or(|head| head.height < location.height) {
+                return Err(damaged("a location"));
+            }
+            Ok(location)
         };
         found.map(read).transpose()
     }
 
     /// Height and filter of each block of the range, both ends included.
     pub fn logs_blooms(&self, first: u64, last: u64) -> Result<Vec<(u64, Bytes)>> {
+        let Some(head) = self.head().filter(|head| first <= head.height) else {
+            return Ok(Vec::new());
+        };
+        let last = last.min(head.height);
         let pairs = self.range(|tables| tables.blooms, &first.to_be_bytes(), &last.to_be_bytes())?;
-        Ok(pairs
-            .into_iter()
-            .map(|(height, bloom)| (number(&height), bloom.into()))
-            .collect())
+        if !pairs.iter().map(|(height, _)| number(height)).eq(first..=last) {
+            return Err(damaged("the list of filters"));
+        }
+        pairs
+            .iter()
+            .map(|(height, bloom)| Ok((number(height), check(bloom, "a filter")?)))
+            .collect()
     }
 
     /// Heights in the range, both ends included, at which the contract logged; ascending.
@@ -72,17 +91,23 @@ impl Database {
         Ok(pairs.iter().map(|(key, _)| number(&key[20..])).collect())
     }
 
-    pub(super) fn get(&self, table: impl Fn(&super::tables::Tables) -> Table, key: &[u8]) -> Result<Option<Bytes>> {
+    /// A value with a checksum that every height up to the head has.
+    fn get_at(&self, table: impl Fn(&Tables) -> Table, height: u64) -> Result<Option<Bytes>> {
+        match self.get(table, &height.to_be_bytes())? {
+            Some(stored) => Ok(Some(check(&stored, &format!("what is stored of block {height}"))?)),
+            None if self.head().is_some_and(|head| height <= head.height) => {
+                Err(damaged(&format!("the list of blocks at {height}")))
+            }
+            None => Ok(None),
+        }
+    }
+
+    pub(super) fn get(&self, table: impl Fn(&Tables) -> Table, key: &[u8]) -> Result<Option<Bytes>> {
         self.environment()
             .read(|transaction, tables| Ok(table(tables).get(transaction, key)?.map(Bytes::copy_from_slice)))
     }
 
-    pub(super) fn range(
-        &self,
-        table: impl Fn(&super::tables::Tables) -> Table,
-        first: &[u8],
-        last: &[u8],
-    ) -> Result<Pairs> {
+    pub(super) fn range(&self, table: impl Fn(&Tables) -> Table, first: &[u8], last: &[u8]) -> Result<Pairs> {
         if first > last {
             return Ok(Vec::new());
         }
@@ -103,11 +128,4 @@ fn split_list(list: &[u8]) -> alloy_rlp::Result<Vec<Bytes>> {
         items.push(Bytes::decode(&mut rest)?);
     }
     Ok(items)
-}
-
-fn damaged(what: &str) -> Error {
-    Error::new(
-        Kind::Unreadable,
-        format!("{what} does not decode; restore the store from a copy"),
-    )
 }

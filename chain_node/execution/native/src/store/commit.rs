@@ -1,5 +1,6 @@
 //! Writing a block: one transaction, durable when it returns.
 
+use super::checksum::protect;
 use super::database::Database;
 use super::meta::Tip;
 use super::prune::StaleRecord;
@@ -7,7 +8,7 @@ use super::seals::drop_old_seals;
 use super::tables::{Table, Tables};
 use super::types::{BlockRecord, Head};
 use crate::error::{Error, Kind, Result};
-use crate::state::TrieUpdate;
+use crate::state::{Node, TrieUpdate};
 use heed::{PutFlags, RwTxn};
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -42,8 +43,12 @@ impl Database {
         })?;
         self.nodes.next_id.store(tip.next_id, Ordering::Release);
         *self.tip.write().unwrap_or_else(PoisonError::into_inner) = Some(tip);
-        for new in &update.nodes {
-            self.nodes.cache.put(new.id, &new.node);
+        for new in update
+            .nodes
+            .iter()
+            .filter(|new| !matches!(*new.node, Node::Leaf { .. }))
+        {
+            self.nodes.cache.put(new.hash, new.id, &new.node);
         }
         for &id in &update.stale {
             self.nodes.cache.forget(id);
@@ -76,6 +81,7 @@ impl Database {
 /// What can be done before the store is locked.
 struct EncodedBlock {
     height: [u8; 8],
+    block: Vec<u8>,
     receipts: Vec<u8>,
     locations: Vec<([u8; 32], [u8; 12])>,
 }
@@ -96,18 +102,24 @@ impl EncodedBlock {
         locations.sort_unstable();
         Self {
             height,
-            receipts,
+            block: protect(&block.block),
+            receipts: protect(&receipts),
             locations,
         }
     }
 
     fn put(&self, transaction: &mut RwTxn<'_>, tables: &Tables, block: &BlockRecord) -> heed::Result<()> {
         let height = &self.height;
-        append(tables.blocks, transaction, height, &block.block)?;
-        append(tables.block_hashes, transaction, height, block.block_hash.as_slice())?;
+        append(tables.blocks, transaction, height, &self.block)?;
+        append(
+            tables.block_hashes,
+            transaction,
+            height,
+            &protect(block.block_hash.as_slice()),
+        )?;
         tables.heights.put(transaction, block.block_hash.as_slice(), height)?;
         append(tables.receipts, transaction, height, &self.receipts)?;
-        append(tables.blooms, transaction, height, &block.logs_bloom)?;
+        append(tables.blooms, transaction, height, &protect(&block.logs_bloom))?;
         for (hash, location) in &self.locations {
             tables.transactions.put(transaction, hash, location)?;
         }
@@ -138,7 +150,7 @@ fn put_state(transaction: &mut RwTxn<'_>, tables: &Tables, height: u64, update: 
     if stale.is_empty() {
         Ok(())
     } else {
-        append(tables.stale, transaction, &height, &stale.encode())
+        append(tables.stale, transaction, &height, &protect(&stale.encode()))
     }
 }
 

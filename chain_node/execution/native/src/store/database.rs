@@ -1,5 +1,6 @@
 //! A store in a directory.
 
+use super::checksum::damaged;
 use super::environment::Environment;
 use super::meta::{Tip, check_identity, read_tip};
 use super::nodes::StoredNodes;
@@ -62,7 +63,9 @@ impl Database {
     /// Root of the state of a block; None if there is none or it is forgotten.
     pub fn state_root(&self, height: u64) -> Result<Option<B256>> {
         let found = self.get(|tables| tables.roots, &height.to_be_bytes())?;
-        Ok(found.and_then(|root| B256::try_from(&root[..]).ok()))
+        found
+            .map(|root| B256::try_from(&root[..]).map_err(|_| damaged("a state root")))
+            .transpose()
     }
 
     /// Read every leaf of a state and compute its root anew; an error of kind `unreadable` if it differs. O(state).

@@ -1,5 +1,6 @@
 //! The table that says what a store belongs to, and where it ends.
 
+use super::checksum::{check, damaged, protect};
 use super::environment::Environment;
 use super::tables::number;
 use super::types::{Head, Identity};
@@ -55,7 +56,7 @@ impl Tip {
 
     /// Write it with the block.
     pub fn put(&self, transaction: &mut heed::RwTxn<'_>, tables: &super::tables::Tables) -> heed::Result<()> {
-        tables.meta.put(transaction, HEAD_KEY, &self.encode())
+        tables.meta.put(transaction, HEAD_KEY, &protect(&self.encode()))
     }
 }
 
@@ -92,9 +93,8 @@ pub fn check_identity(environment: &Environment, identity: &Identity) -> Result<
 pub fn read_tip(environment: &Environment) -> Result<Option<Tip>> {
     let found =
         environment.read(|transaction, tables| Ok(tables.meta.get(transaction, HEAD_KEY)?.map(<[u8]>::to_vec)))?;
-    let damaged = || Error::new(Kind::Unreadable, "the head does not decode");
     found
-        .map(|encoded| Tip::decode(&encoded).ok_or_else(damaged))
+        .map(|stored| Tip::decode(&check(&stored, "the head")?).ok_or_else(|| damaged("the head")))
         .transpose()
 }
 

@@ -4,6 +4,7 @@
 //! `commit` writes a block, `blocks` and `seals` read, `prune` forgets old states.
 
 mod blocks;
+mod checksum;
 mod commit;
 mod database;
 mod environment;
@@ -13,6 +14,8 @@ mod prune;
 mod seals;
 mod system;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod types;
 
 pub use database::Database;

@@ -20,7 +20,7 @@ pub struct StoredNodes {
 
 impl NodeSource for StoredNodes {
     fn node(&self, hash: B256, id: NodeId) -> Result<Arc<Node>> {
-        if let Some(node) = self.cache.get(id) {
+        if let Some(node) = self.cache.get(hash, id) {
             return Ok(node);
         }
         let loaded = self.environment.read(|transaction, tables| {
@@ -39,7 +39,7 @@ impl NodeSource for StoredNodes {
             Some(node) => node.filter(|node| node.hash() == hash),
         };
         let node = Arc::new(node.ok_or_else(|| damaged(hash))?);
-        self.cache.put(id, &node);
+        self.cache.put(hash, id, &node);
         Ok(node)
     }
 

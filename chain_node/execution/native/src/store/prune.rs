@@ -1,5 +1,6 @@
 //! Forgetting old states, on demand. Blocks, receipts and codes stay; by default every state does too.
 
+use super::checksum::{check, damaged};
 use super::database::Database;
 use super::meta::{put_pruned, read_pruned};
 use super::tables::{Tables, number};
@@ -106,13 +107,9 @@ impl Database {
         let Some(encoded) = self.get(|tables| tables.stale, &height.to_be_bytes())? else {
             return Ok(Vec::new());
         };
-        let damaged = || {
-            Error::new(
-                Kind::Unreadable,
-                format!("the list of stale nodes of {height} does not decode"),
-            )
-        };
-        let StaleRecord { mut nodes, tries } = StaleRecord::decode(&encoded).ok_or_else(damaged)?;
+        let what = format!("the list of stale nodes of {height}");
+        let StaleRecord { mut nodes, tries } =
+            StaleRecord::decode(&check(&encoded, &what)?).ok_or_else(|| damaged(&what))?;
         for (hash, id) in tries {
             visit_nodes(&*self.nodes, &Child::Stored { hash, id }, &mut |id| {
                 nodes.push(id);
