@@ -73,6 +73,9 @@ impl NodeCache {
 impl Shard {
     fn put(&mut self, id: NodeId, found: (B256, Arc<Node>)) {
         let added = cost(&found.1);
+        if added > self.young_bytes_max {
+            return;
+        }
         if self.young_bytes + added > self.young_bytes_max {
             self.old = std::mem::take(&mut self.young);
             self.young_bytes = 0;

@@ -72,7 +72,7 @@ const KIND_BRANCH: u8 = 3;
 impl Node {
     /// The node's encoding, which is what its hash is taken of.
     pub fn encode(&self) -> Vec<u8> {
-        let mut encoded = Vec::with_capacity(600);
+        let mut encoded = Vec::with_capacity(self.room());
         self.encode_to(&mut encoded);
         encoded
     }
@@ -108,7 +108,7 @@ impl Node {
 
     /// The form in which the store keeps the node.
     pub fn store(&self) -> Vec<u8> {
-        let mut stored = Vec::with_capacity(STORED_CHILD_BYTES * 16 + 5);
+        let mut stored = Vec::with_capacity(self.room());
         self.store_to(&mut stored);
         stored
     }
@@ -176,6 +176,17 @@ impl Node {
                 rest.is_empty().then_some(Self::Branch(children))
             }
             _ => None,
+        }
+    }
+
+    /// Enough bytes for both encodings, so that most are written without growing.
+    fn room(&self) -> usize {
+        match self {
+            Self::Leaf { leaf, .. } => 48 + leaf.value.len(),
+            Self::Extension { .. } => 80,
+            Self::Branch(children) => {
+                24 + children.iter().filter(|child| **child != Child::None).count() * STORED_CHILD_BYTES
+            }
         }
     }
 

@@ -18,6 +18,8 @@ pub type Change = (Nibbles, Option<Leaf>);
 pub struct NewNode {
     /// Its number.
     pub id: NodeId,
+    /// Its hash.
+    pub hash: B256,
     /// As the store keeps it.
     pub stored: Vec<u8>,
     /// The node itself.
@@ -265,6 +267,7 @@ impl<'a> Updater<'a> {
         self.next_id += 1;
         self.nodes.push(NewNode {
             id,
+            hash,
             stored: node.store(),
             node: Arc::new(node),
         });

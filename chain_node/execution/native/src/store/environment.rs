@@ -12,6 +12,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 /// Transactions that may read at one time.
@@ -27,6 +28,8 @@ const DISK_FULL_BYTES: u64 = 64 * 1024;
 pub struct Environment {
     path: PathBuf,
     map_bytes_max: usize,
+    // After a failed write the system may believe pages to be on the disk that are not: nothing is written on top.
+    has_failed: AtomicBool,
     // LMDB may only resize or leave its map while no transaction is open, so transactions hold this for reading.
     open: RwLock<Option<Open>>,
 }
@@ -60,6 +63,7 @@ impl Environment {
         Ok(Self {
             path: path.to_owned(),
             map_bytes_max: limits.map_bytes_max,
+            has_failed: AtomicBool::new(false),
             open,
         })
     }
@@ -81,7 +85,15 @@ impl Environment {
     }
 
     /// Write in one transaction, durable on return. `act` is called again after the map has grown.
+    ///
+    /// After an error of kind `failed` every write is refused until the store is opened again.
     pub fn write(&self, mut act: impl FnMut(&mut RwTxn<'_>, &Tables) -> heed::Result<()>) -> Result<()> {
+        if self.has_failed.load(Ordering::Acquire) {
+            return Err(Error::new(
+                Kind::Failed,
+                "an earlier write failed; check the disk and open the store again",
+            ));
+        }
         loop {
             let guard = self.guard();
             let open = self.expect_open(&guard)?;
@@ -93,7 +105,11 @@ impl Environment {
             match result {
                 Ok(()) => return Ok(()),
                 Err(heed::Error::Mdb(MdbError::MapFull)) => self.grow_map()?,
-                Err(error) => return Err(self.translate(error, Kind::Failed)),
+                Err(error) => {
+                    let error = self.translate(error, Kind::Failed);
+                    self.has_failed.fetch_or(error.kind == Kind::Failed, Ordering::AcqRel);
+                    return Err(error);
+                }
             }
         }
     }

@@ -267,15 +267,28 @@ fn closed_store_answers_with_errors_and_may_be_opened_again() {
     let folder = Folder::new();
     let mut chain = Chain::new(&folder, small());
     chain.commit(30).unwrap();
-    let view = chain.database.view(chain.roots[0]).unwrap();
     assert_eq!(kind(open(&folder, small())), Kind::Locked);
     chain.database.close();
     assert_eq!(kind(chain.database.block(0)), Kind::Failed);
+    assert_eq!(kind(chain.database.put_seals(&[])), Kind::Failed);
+    assert_eq!(open(&folder, small()).unwrap().head().unwrap().height, 0);
+}
+
+#[test]
+fn nothing_is_written_after_the_medium_failed_until_the_store_is_opened_again() {
+    let folder = Folder::new();
+    let mut chain = Chain::new(&folder, small());
+    chain.commit(30).unwrap();
+    let failure = || heed::Error::Io(std::io::ErrorKind::Other.into());
     assert_eq!(
-        kind(view.storage(Address::with_last_byte(1), U256::from(1))),
+        kind(chain.database.environment().write(|_, _| Err(failure()))),
         Kind::Failed
     );
-    assert_eq!(open(&folder, small()).unwrap().head().unwrap().height, 0);
+    assert_eq!(kind(chain.commit(30)), Kind::Failed);
+    chain.database.rebuild(chain.roots[0]).unwrap();
+    chain.database.close();
+    chain.database = open(&folder, small()).unwrap();
+    chain.commit(30).unwrap();
 }
 
 #[test]
