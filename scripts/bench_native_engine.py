@@ -42,7 +42,7 @@ _T = TypeVar("_T")
 
 def native_engine_tps() -> dict[str, Figure]:
     """Blocks of calls that store one record each: recovery, execution, roots, durable commit."""
-    with tempfile.TemporaryDirectory(dir=".") as directory:
+    with _scratch_directory() as directory:
         bench = EngineBench(Path(directory), SLOTS)
         bench.run(1)
         runs = [bench.run(BLOCKS) for _ in range(RUNS)]
@@ -137,6 +137,13 @@ class EngineBench:
 _PUT = keccak(b"put(uint256,bytes32)")[:4]
 
 
+def _scratch_directory() -> tempfile.TemporaryDirectory[str]:
+    """On the disk of the working copy, because /tmp may be memory."""
+    build = Path(__file__).parent.parent / "build"
+    build.mkdir(exist_ok=True)
+    return tempfile.TemporaryDirectory(dir=build)
+
+
 def rate_of(run: dict[str, float]) -> float:
     """Transactions per second of a run."""
     return 1e6 / sum(run[part] for part in PARTS)
@@ -164,7 +171,7 @@ def main() -> None:
     arguments = parser.parse_args()
     print("      slots     tx/s  " + "  ".join(f"{part:>8}" for part in (*PARTS, CPU)) + "  (us per transaction)")
     for slots in arguments.slots:
-        with tempfile.TemporaryDirectory(dir=".") as directory:
+        with _scratch_directory() as directory:
             bench = EngineBench(Path(directory), slots)
             bench.run(1)
             runs = [bench.run(arguments.blocks) for _ in range(RUNS)]
