@@ -15,7 +15,18 @@ from typing import Any
 from bench_figure import Figure, median_figure, worst_figure
 from bench_network import FINALITY_COUNT, FINALITY_PER_SECOND, measure_finality
 from bench_node import read_rss_anon_mb
-from native_network import CONNECTIONS, ENGINE, GAS, RUNS, SENDERS, TRANSACTIONS, check_engine, describe, native_network
+from native_network import (
+    CONNECTIONS,
+    ENGINE,
+    GAS,
+    RUNS,
+    SENDERS,
+    TRANSACTIONS,
+    check_engine,
+    check_library,
+    describe,
+    native_network,
+)
 from network_load import Caller, resident_mb, running_network
 
 SYNC_TRANSACTIONS = 100_000
@@ -83,6 +94,7 @@ def native_finality_ms() -> dict[str, Figure]:
     """From a transaction sent to one of three validators until this node says that its block is byzantine_final."""
     tails: list[float] = []
     halves: list[float] = []
+    check_library()
     with running_network(3, "--block-period-ms", "100", *GAS, node_options=ENGINE) as loaded:
         check_engine(loaded.network.nodes)
         callers = [Caller(node) for node in loaded.network.nodes]

@@ -25,6 +25,7 @@ from native_network import NativeNetwork, native_network  # noqa: E402
 
 SAMPLES_PER_S = 499
 TRANSACTIONS = 20_000
+_SHOWN_US_MIN = 0.5
 PICTURE = ROOT / "docs" / "performance_profile.png"
 LOAD = "load generator, whole process"
 KINDS = (
@@ -59,6 +60,7 @@ def profile(validators: int) -> dict[str, Any]:
         native.put(TRANSACTIONS)
         report, samples = _sampled(native)
     us_by_kind = {kind: 1e6 * count / SAMPLES_PER_S / TRANSACTIONS for kind, count in samples.items()}
+    us_by_kind = {kind: us for kind, us in us_by_kind.items() if us >= _SHOWN_US_MIN}
     us_by_kind[LOAD] = report["generator"]["cpu_us_per_transaction"]
     return {
         "throughput_tps": report["throughput_tps"],

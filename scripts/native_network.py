@@ -18,6 +18,7 @@ from typing import Any
 
 from eth_account.signers.local import LocalAccount
 
+from chain_node.execution.native.library import LibraryMissingError, load_library
 from client.bench.accounts import Sender
 from client.bench.prepare import Plan, prepare
 from client.bench.report import make_report
@@ -125,6 +126,7 @@ class NativeNetwork:
 @contextmanager
 def native_network(count: int, *options: str, gas: Sequence[str] = GAS) -> Iterator[NativeNetwork]:
     """Validators with these options of `tranchain-node genesis`, in a temporary directory, at work."""
+    check_library()
     accounts = [account_number(number) for number in range(SENDERS)]
     with tempfile.TemporaryDirectory(prefix="bench-native-", dir=_directory()) as directory:
         made = make_network_of(
@@ -135,6 +137,14 @@ def native_network(count: int, *options: str, gas: Sequence[str] = GAS) -> Itera
             chain = ChainClient(network.nodes[0].url, _REGISTRY)
             contract = chain.create(RECORD_STORE, [], network.deployer)
             yield NativeNetwork(network=network, accounts=accounts, chain=chain, contract=contract)
+
+
+def check_library() -> None:
+    """End the program where the native engine is not built."""
+    try:
+        load_library()
+    except LibraryMissingError as error:
+        raise SystemExit(f"native figures are for the native engine alone: {error}") from error
 
 
 def check_engine(nodes: Sequence[NodeProcess]) -> None:

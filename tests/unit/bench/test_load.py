@@ -135,6 +135,14 @@ def test_rate_is_not_exceeded() -> None:
     assert sent.sent_s[-1] - sent.sent_s[0] >= 0.18
 
 
+def test_nothing_is_sent_while_too_much_waits() -> None:
+    free_at = time.perf_counter() + 0.1
+    options = {"may_send": lambda: time.perf_counter() > free_at}
+    sent = run_with(lambda request: ok({"id": request["id"], "result": "0x"}), send(3, **options))
+    assert sent.sent_count == 3
+    assert min(sent.sent_s) > free_at
+
+
 def test_node_gives_results_in_the_order_of_the_calls() -> None:
     def answer(request: Any) -> bytes:
         return ok([{"id": each["id"], "result": each["method"]} for each in reversed(request)])
