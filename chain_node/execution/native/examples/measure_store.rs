@@ -4,6 +4,8 @@
 //! One account holds all slots; every block reads and writes 2,000 of them and has 2,000 transactions. What an earlier run
 //! filled is used again. Prints microseconds per written slot, of the clock and of the processor.
 
+#![allow(clippy::unwrap_used, reason = "a measurement stops at the first error")]
+
 use _native::state::{AccountChange, StateDelta};
 use _native::store::{BlockRecord, Database, Identity, Limits};
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};

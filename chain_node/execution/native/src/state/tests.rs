@@ -136,7 +136,7 @@ fn changes_that_change_nothing_make_no_nodes() {
     for digit in 0..200 {
         again.push((Nibbles::unpack([digit; 32]), None));
     }
-    again.sort_by(|a, b| a.0.cmp(&b.0));
+    again.sort_by_key(|change| change.0);
     again.dedup_by(|a, b| a.0 == b.0);
     let mut updater = Updater::new(&memory, memory.next_id());
     assert_eq!(updater.update(root.clone(), &again).unwrap(), root);
