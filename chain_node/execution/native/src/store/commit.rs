@@ -13,7 +13,7 @@ use heed::{PutFlags, RwTxn};
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
-/// Files that stay mapped after a commit, in bytes; more are given back to the system's page cache.
+/// Pages of the store that stay mapped after a commit, in bytes; more are given back to the system's page cache.
 const MAPPED_BYTES_MAX: usize = 256 << 20;
 
 impl Database {
@@ -53,7 +53,7 @@ impl Database {
         for &id in &update.stale {
             self.nodes.cache.forget(id);
         }
-        super::system::release_mapped(&self.data_path, MAPPED_BYTES_MAX);
+        self.data.release_above(MAPPED_BYTES_MAX);
         Ok(())
     }
 

@@ -4,13 +4,14 @@ use super::checksum::damaged;
 use super::environment::Environment;
 use super::meta::{Tip, check_identity, read_tip};
 use super::nodes::StoredNodes;
+use super::system::MappedFile;
 use super::tables::number;
 use super::types::{Head, Identity, Limits};
 use crate::error::{Error, Result};
 use crate::state::{Census, NodeCache, NodeId, View, rebuild};
 use alloy_primitives::B256;
 use alloy_trie::EMPTY_ROOT_HASH;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -19,7 +20,7 @@ pub struct Database {
     pub(super) nodes: Arc<StoredNodes>,
     pub(super) tip: RwLock<Option<Tip>>,
     pub(super) writer: Mutex<()>,
-    pub(super) data_path: PathBuf,
+    pub(super) data: MappedFile,
 }
 
 impl Database {
@@ -41,7 +42,7 @@ impl Database {
             nodes: Arc::new(nodes),
             tip: RwLock::new(tip),
             writer: Mutex::new(()),
-            data_path: path.join("data.mdb"),
+            data: MappedFile::new(path.join("data.mdb")),
         })
     }
 

@@ -3,7 +3,8 @@
 use std::ffi::CString;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Bytes that may still be written to the file system of a path.
 pub fn free_bytes(path: &Path) -> Option<u64> {
@@ -20,13 +21,36 @@ pub fn free_bytes(path: &Path) -> Option<u64> {
     Some(space.f_bavail as u64 * space.f_frsize as u64)
 }
 
-/// Give mapped pages of a file back once the process has more than `bytes_max` of files mapped.
-///
-/// They stay in the system's page cache, where they cost nothing that others may not take; without this, every page of
-/// the store that was ever read would count as memory of the process. Does nothing where the system does not tell.
-pub fn release_mapped(path: &Path, bytes_max: usize) {
-    if mapped_bytes().is_some_and(|bytes| bytes > bytes_max) {
-        release(path);
+/// The pages of one mapped file that are in memory.
+pub struct MappedFile {
+    path: PathBuf,
+    /// Bytes of all files that were mapped when this one's pages were last given back, or fewer.
+    floor_bytes: AtomicUsize,
+}
+
+impl MappedFile {
+    /// A file that is or will be mapped, read only.
+    pub fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            floor_bytes: AtomicUsize::new(0),
+        }
+    }
+
+    /// Give its pages back once the process has `bytes_max` more of files mapped than when it last did.
+    ///
+    /// They stay in the system's page cache, where they cost nothing that others may not take; without this, every page
+    /// of the store that was ever read would count as memory of the process. Other mapped files count until they are
+    /// found to stay. Does nothing where the system does not tell.
+    pub fn release_above(&self, bytes_max: usize) {
+        let Some(bytes) = mapped_bytes() else {
+            return;
+        };
+        let floor = self.floor_bytes.fetch_min(bytes, Ordering::Relaxed).min(bytes);
+        if bytes - floor > bytes_max {
+            release(&self.path);
+            self.floor_bytes.store(mapped_bytes().unwrap_or(0), Ordering::Relaxed);
+        }
     }
 }
 
