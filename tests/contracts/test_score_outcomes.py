@@ -45,6 +45,7 @@ def expected_of(scene: Scene) -> ScoreCounts:
     return ScoreCounts(totals=tuple(lists[0]), defaults=tuple(lists[1]), open=tuple(lists[2]))
 
 
+@pytest.mark.slow
 def test_outcomes_follow_the_periods_of_a_monitored_pack(scene: Scene, chain: ChainClient) -> None:
     manifest = manifest_of(chain, scene)
     with pytest.raises(InvalidInputError, match="no closed period"):

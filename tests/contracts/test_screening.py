@@ -123,7 +123,7 @@ def test_ten_levels_have_twelve_thousand_ppm(suite: Suite) -> None:
     assert figures["phase"] == Phase.DONE
 
 
-@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize("mode", [Mode.PER_LEVEL, pytest.param(Mode.WHOLE_PACK, marks=pytest.mark.slow)])
 def test_step_to_the_end_screens_the_pack(suite: Suite, scored: Scored, mode: Mode) -> None:
     policy = replace(POLICY, mode=mode, profile_ppm=tuple(100_000 * level for level in range(1, 11)))
     run, result = screen_pack(suite, scored, policy)
