@@ -40,7 +40,7 @@ _KEPT_MAX = 4
 """Proposals whose transactions can be asked for."""
 
 _ASKED_MAX = 3
-"""How often one peer may ask for parts of one proposal: for what it misses, and for the whole, and once by bad luck."""
+"""How often one peer is answered each time a proposal is told: what it misses, the whole, and once by bad luck."""
 
 _PENDING_PER_PEER_MAX = 2
 _BAD_QUESTION_PENALTY, _UNASKED_PENALTY = 20, 20
@@ -55,7 +55,7 @@ class _Kept:
 
     proposal: Proposal
     asked: Counter[bytes] = field(default_factory=Counter)
-    """Questions of each peer, by its key."""
+    """Questions of each peer since the proposal was last told, by its key."""
 
 
 @dataclass(slots=True, eq=False)
@@ -142,7 +142,7 @@ class ProposalExchange:
         """A peer misses something.
 
         Raises:
-            RemoteProtocolError: there is no such transaction, or it asks again and again.
+            RemoteProtocolError: there is no such transaction.
         """
         kept = self._kept.get(frame.signature)
         if kept is None:
@@ -150,7 +150,7 @@ class ProposalExchange:
             return
         kept.asked[peer.key] += 1
         if kept.asked[peer.key] > _ASKED_MAX:
-            raise RemoteProtocolError("the same proposal again and again", penalty=_BAD_QUESTION_PENALTY)
+            return  # its answers get lost; it will hear of the proposal again, or of the decided block
         if not frame.indices:
             peer.link.send(ConsensusMessage.of(kept.proposal))
             return
@@ -256,7 +256,10 @@ class ProposalExchange:
             del self._pending[pending.frame.signature]
 
     def _keep(self, proposal: Proposal) -> None:
-        if proposal.signature not in self._kept:
+        kept = self._kept.get(proposal.signature)
+        if kept is not None:
+            kept.asked.clear()
+        else:
             self._kept[proposal.signature] = _Kept(proposal)
             if len(self._kept) > _KEPT_MAX:
                 self._kept.popitem(last=False)

@@ -6,6 +6,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from eth_tester.exceptions import TransactionFailed
+from hexbytes import HexBytes
+from web3 import Web3
+from web3.exceptions import Web3Exception
+from web3.types import RPCEndpoint
+
 from client.sdk.chain import ChainClient
 from client.sdk.monitoring import Asset, Entry, Pool, PoolPeriod, State, Terms, Totals
 from client.sdk.monitoring.entries import ASSETS_PER_CHUNK, decode_entries, encode_entries
@@ -252,4 +258,22 @@ def client_of(suite: Suite) -> ChainClient:
     """A client of the suite's chain."""
     client = ChainClient("http://127.0.0.1:1", suite.ContractRegistry.address)
     client.web3 = suite.chain.w3
+    client.nodes = SuiteNodes(suite.chain.w3)  # type: ignore[assignment]  # no node, a chain in this process
     return client
+
+
+class SuiteNodes:
+    """Many questions at once to the chain of a suite."""
+
+    def __init__(self, w3: Web3) -> None:
+        self._w3 = w3
+
+    def ask_many(self, method: str, params: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
+        return [self._ask(method, each) for each in params]
+
+    def _ask(self, method: str, params: Sequence[Any]) -> dict[str, Any]:
+        try:
+            answer = self._w3.manager.request_blocking(RPCEndpoint(method), list(params))
+            return {"result": HexBytes(answer).to_0x_hex()}
+        except (Web3Exception, TransactionFailed) as error:
+            return {"error": {"message": str(error)}}

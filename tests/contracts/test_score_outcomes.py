@@ -11,7 +11,7 @@ from client.roles.risk_control.score_outcomes import read_outcomes
 from client.sdk.chain import ChainClient
 from client.sdk.errors import InvalidInputError, TamperedError
 from client.sdk.monitoring import Entry, State
-from tests.contracts.monitoring_scene import Scene, make_assets, monitor_pack
+from tests.contracts.monitoring_scene import Scene, client_of, make_assets, monitor_pack
 from tests.contracts.suite import Suite
 
 
@@ -23,9 +23,7 @@ def scene(module_suite: Suite) -> Scene:
 @pytest.fixture(scope="module")
 def chain(module_suite: Suite) -> ChainClient:
     """A client of the chain in memory: no node in between."""
-    client = ChainClient("http://127.0.0.1:1", module_suite.ContractRegistry.address)
-    client.web3 = module_suite.chain.w3
-    return client
+    return client_of(module_suite)
 
 
 def manifest_of(chain: ChainClient, scene: Scene) -> bytes:

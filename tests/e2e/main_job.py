@@ -12,7 +12,7 @@ from scripts.demo_consortium import ORIGINATOR
 from tests.e2e.consortium import Consortium
 from tests.e2e.pack_files import CREDIT_MAPPING, PackFiles, Row, credit_rows, example_loans, write_pack, write_rows
 
-BORROWERS_WITH_FILES = 1_100
+BORROWERS_WITH_FILES = 1_210
 """The first loans of the example; the bureau has the credit files of their borrowers."""
 MAIN_LOANS = (0, 300)
 PRODUCT = "SMALL-1"

@@ -10,7 +10,7 @@ from tests.e2e.consortium import Consortium, assert_one_line
 from tests.e2e.node_kit import account_number
 from tests.e2e.pack_files import LOANS_MAPPING, example_loans, write_pack
 
-FIRST_LOAN = 700
+FIRST_LOAN = 1_095
 """Loans from here on are pledged by no other test, and their borrowers have credit files."""
 PNG = b"\x89PNG\r\n\x1a\n"
 

@@ -37,10 +37,6 @@ BRINGS_IT_ITSELF = ("test_ExtraDataToPOAMiddleware", "test_async_extradata_poa_m
 """Tests of this middleware."""
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "asyncio: of web3.py's asynchronous suites, which anyio's plugin runs")
-
-
 @pytest.fixture(autouse=True)
 def _skip_what_is_not_of_this_chain(request: pytest.FixtureRequest) -> None:
     reason = REASON_BY_TEST.get(request.node.originalname)

@@ -204,10 +204,16 @@ def test_questions_about_one_proposal_are_bounded_and_must_fit_it() -> None:
         to_one.send(GetProposalTransactions(number=2, signature=bytes(65), indices=(0,)))
         await asyncio.sleep(0.1)
         assert to_curious.sent[-1] == ProposalTransactions(2, ())
-        for number in range(3, 7):
+        to_curious.sent.clear()
+        for number in range(3, 9):
             to_one.send(GetProposalTransactions(number=number, signature=signature, indices=(0,)))
         await asyncio.sleep(0.1)
-        assert len(to_curious.misdeeds) > 1
+        assert [frame.number for frame in sent(to_curious, ProposalTransactions)] == [3]
+        one.peers.send_to_validators(make_proposal())
+        to_one.send(GetProposalTransactions(number=9, signature=signature, indices=(0,)))
+        await asyncio.sleep(0.1)
+        assert [frame.number for frame in sent(to_curious, ProposalTransactions)] == [3, 9]
+        assert len(to_curious.misdeeds) == 1
 
     play(scene())
 
