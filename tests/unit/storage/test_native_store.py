@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -128,4 +129,28 @@ def test_state_that_was_never_committed_is_missing(tmp_path: Path) -> None:
     commit_blocks(chain, 2)
     with pytest.raises(MissingStateError):
         chain.engine.open_state(Hash32(b"\x07" * 32)).account(IDENTITY.genesis_hash[:20])
+    chain.store.close()
+
+
+def test_block_that_is_being_added_is_not_called_damaged(tmp_path: Path) -> None:
+    chain = NativeChain(tmp_path)
+    commit_blocks(chain, 1)
+    wanted: list[Hash32] = []
+    is_over = False
+
+    def read() -> int:
+        found = 0
+        while not is_over:
+            for transaction_hash in wanted[-1:]:
+                found += chain.store.transaction_location(transaction_hash) is not None
+        return found
+
+    with ThreadPoolExecutor(1) as pool:
+        reader = pool.submit(read)
+        for height in range(1, 200):
+            commit = chain.make_commit(height)
+            wanted.append(commit.transaction_hashes[0])
+            chain.store.commit_block(commit)
+        is_over = True
+        assert reader.result() > 0
     chain.store.close()

@@ -16,7 +16,6 @@ from chain_node.storage import (
     VoteRecordCorruptError,
     vote_record,
 )
-from tests.unit.storage.test_lmdb_store import small_disk  # noqa: F401 - a fixture
 
 PAYLOADS = st.lists(st.binary(max_size=40), max_size=8)
 
@@ -136,7 +135,7 @@ def test_file_disk_cuts_a_torn_end(tmp_path: Path) -> None:
     assert (tmp_path / "record").read_bytes() == record_bytes(b"one")
 
 
-def test_full_disk_refuses_the_vote_and_keeps_the_earlier_ones(small_disk: Path) -> None:  # noqa: F811 - the fixture
+def test_full_disk_refuses_the_vote_and_keeps_the_earlier_ones(small_disk: Path) -> None:
     disk = FileDisk(small_disk / "record")
     with pytest.raises(StoreFullError, match="free some space"):
         write(disk, [bytes(300_000)] * 20)
