@@ -8,6 +8,7 @@ import pytest
 from eth_utils import keccak
 from web3.logs import DISCARD
 
+from client.roles.oracle.service import reveal_gas
 from tests.contracts import journey
 from tests.contracts.chain import refused
 from tests.contracts.journey import HASH, commit_report, hash_chunks, make_assets, make_hash, make_scores, reveal_report
@@ -100,6 +101,19 @@ def test_round_from_opening_to_scores(suite: Suite, queried: dict[str, int]) -> 
     assert rounds.round(round_id).call()[12:] == (1, 1, 3, report_hash)
     assert rounds.roundCount().call() == rounds.finalRoundOf(queried["pack"]).call() == round_id
     assert rounds.reportersOf(round_id).call() == [suite.oracle_a, suite.oracle_b]
+
+
+def test_reveal_that_a_quorum_agrees_with_takes_more_gas_than_one_before_and_no_more_than_oracles_give(
+    suite: Suite, queried: dict[str, int]
+) -> None:
+    round_id = open_round(suite, queried)
+    for oracle in journey.ORACLES:
+        commit_report(suite, round_id, oracle, SCORES)
+    reveal = suite.ScoringRounds.functions.revealReport(round_id, make_hash("oracle_b"), hash_chunks(SCORES))
+    needed_before = reveal_report(suite, round_id, "oracle_a", SCORES)["gasUsed"]
+    receipt = suite.send("oracle_b", reveal, gas=reveal_gas(len(hash_chunks(SCORES))))
+    assert suite.event("ScoringRounds", "RoundAgreed", receipt)
+    assert receipt["gasUsed"] > needed_before + needed_before // 4 + 20_000  # as much as a client gives an estimate
 
 
 def test_open_for_a_pack_that_is_not_ready_is_refused(suite: Suite, queried: dict[str, int]) -> None:

@@ -31,8 +31,6 @@ PUBLISH_TURN_S = 5.0
 """How long an oracle leaves the publishing to each one before it, in the order of their addresses."""
 CLOCK_MARGIN_S = 2
 """How far validators' clocks may be behind this one's when a window ends by the clock alone."""
-_REVEAL_GAS, _REVEAL_CHUNK_GAS = 400_000, 60_000
-"""More than a reveal takes, where it cannot be estimated because the head's second is too old."""
 _PUBLISH_GAS, _PUBLISH_BYTE_GAS = 400_000, 330
 """More than publishing a chunk takes: several are under way at a time, and the last one ends the round."""
 _NAME_GAS = 1_000_000
@@ -136,7 +134,7 @@ class OracleService:
         if own.reportHash == _NOTHING:
             if not opens_at or (not is_open and time.time() < opens_at + CLOCK_MARGIN_S):
                 return False
-            self._reveal(round_id, is_open=bool(is_open))
+            self._reveal(round_id)
             yield Step(round_id=round_id, did="revealed")
             return False
         if current.status == _AGREED and own.reportHash == bytes(current.reportHash):
@@ -194,12 +192,12 @@ class OracleService:
                 )
         return package
 
-    def _reveal(self, round_id: int, *, is_open: bool) -> None:
+    def _reveal(self, round_id: int) -> None:
         """Reveal; on a chain at rest no block tells that the window has passed, so the reveal makes that block."""
         stored = self._stored(round_id)
         hashes = chunk_hashes(stored.report)
-        gas = None if is_open else _REVEAL_GAS + _REVEAL_CHUNK_GAS * len(hashes)
-        self._chain.send("ScoringRounds", "revealReport", [round_id, stored.salt, hashes], self._oracle, gas=gas)
+        arguments = [round_id, stored.salt, hashes]
+        self._chain.send("ScoringRounds", "revealReport", arguments, self._oracle, gas=reveal_gas(len(hashes)))
 
     def _is_turn_to_publish(self, round_id: int, current: Any) -> bool:
         """Return whether those before this oracle had their time since the last chunk; one publisher is enough."""
@@ -263,6 +261,15 @@ class OracleService:
                 f"report of round {round_id}", got="none in this database", expected="the one that was committed"
             )
         return stored
+
+
+def reveal_gas(chunk_count: int) -> int:
+    """Return more gas than any reveal takes.
+
+    An estimate may be too low: after another oracle's reveal, in a block before, this may be the one that a quorum
+    agrees with, which keeps the hashes; or the head's second may be too old for any.
+    """
+    return 400_000 + 60_000 * chunk_count
 
 
 def chunk_hashes(report: bytes) -> list[bytes]:
