@@ -33,7 +33,7 @@ _LIMITS = BlockLimits(gas_per_transaction=0, size_bytes=1 << 24, should_stop=lam
 _T = TypeVar("_T")
 CONTRACT = Address(bytes.fromhex("00000000000000000000000000000000000bec40"))
 BYTECODE = Path(__file__).parent.parent / "tests" / "unit" / "execution" / "contracts" / "Bench.hex"
-INIT_CODE = bytes.fromhex(BYTECODE.read_text())
+_CREATION = CallRequest(to=None, gas=10_000_000, data=bytes.fromhex(BYTECODE.read_text()))
 
 
 def main() -> None:
@@ -54,7 +54,7 @@ def main() -> None:
 def bench_blocks(directory: Path, block_count: int, transaction_count: int) -> None:
     store = LmdbStore(directory, StoreIdentity(genesis_hash=Hash32(bytes(32)), engine_name=PyEvmEngine.name))
     engine = _make_engine(store)
-    alloc = engine.create_at({}, address=CONTRACT, init_code=INIT_CODE, sender=Address(bytes(20)), context=_context(0))
+    alloc = engine.run_on_alloc({}, _CREATION, _context(0), create_at=CONTRACT)
     genesis = engine.initialise(alloc)
     _commit(store, 0, (), genesis)
     root = genesis.state_root
@@ -84,7 +84,7 @@ def bench_blocks(directory: Path, block_count: int, transaction_count: int) -> N
 def bench_loops() -> None:
     source = _Nodes()
     engine = _make_engine(source)
-    alloc = engine.create_at({}, address=CONTRACT, init_code=INIT_CODE, sender=Address(bytes(20)), context=_context(0))
+    alloc = engine.run_on_alloc({}, _CREATION, _context(0), create_at=CONTRACT)
     genesis = engine.initialise(alloc)
     source.nodes.update(genesis.changes.nodes)
     source.codes.update(genesis.changes.codes)

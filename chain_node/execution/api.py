@@ -79,32 +79,27 @@ class ExecutionEngine(Protocol):
         """
         ...
 
-    def create_at(
+    def run_on_alloc(
         self,
         alloc: Mapping[Address, GenesisAccount],
-        *,
-        address: Address,
-        init_code: bytes,
-        sender: Address,
+        request: CallRequest,
         context: BlockContext,
+        *,
+        create_at: Address | None = None,
     ) -> dict[Address, GenesisAccount]:
-        """Run a constructor as if it were deployed at a chosen address, for writing a genesis allocation.
+        """Run one call on a genesis allocation and keep what it changed, for writing a genesis.
 
-        The code sees `address` as its own, so immutables that hold it are right, and calls to other contracts of
-        `alloc` work.
+        Args:
+            create_at: where a creation puts its contract; by default where the sender's next one would go. The code
+                sees it as its own address, so immutables that hold it are right, and calls to other contracts of
+                `alloc` work.
 
         Returns:
             A new allocation with the code and storage this left, in ascending order of address.
 
         Raises:
-            CreationFailedError: the constructor failed, or the address has code.
+            CreationFailedError: the call failed, or the place of the contract has code.
         """
-        ...
-
-    def apply_to_alloc(
-        self, alloc: Mapping[Address, GenesisAccount], *, request: CallRequest, context: BlockContext
-    ) -> dict[Address, GenesisAccount]:
-        """Run one call on a genesis allocation and keep what it changed; errors as `create_at`."""
         ...
 
     def open_state(self, root: Hash32) -> StateView:

@@ -139,40 +139,21 @@ class PyEvmEngine:
         """The state that a genesis allocation describes, as the result of a block without transactions."""
         return initial_result(alloc, self._reader)
 
-    def create_at(
-        self,
-        alloc: Mapping[Address, GenesisAccount],
-        *,
-        address: Address,
-        init_code: bytes,
-        sender: Address,
-        context: BlockContext,
-    ) -> dict[Address, GenesisAccount]:
-        """Run a constructor as if it were deployed at a chosen address, for writing a genesis allocation."""
-        request = CallRequest(to=None, gas=context.gas_limit, sender=sender, data=init_code)
-        return self._run_on_alloc(alloc, request, context, create_address=address)
-
-    def apply_to_alloc(
-        self, alloc: Mapping[Address, GenesisAccount], *, request: CallRequest, context: BlockContext
-    ) -> dict[Address, GenesisAccount]:
-        """Run one call on a genesis allocation and keep what it changed."""
-        return self._run_on_alloc(alloc, request, context, create_address=None)
-
-    def _run_on_alloc(
+    def run_on_alloc(
         self,
         alloc: Mapping[Address, GenesisAccount],
         request: CallRequest,
         context: BlockContext,
         *,
-        create_address: Address | None,
+        create_at: Address | None = None,
     ) -> dict[Address, GenesisAccount]:
+        """Run one call on a genesis allocation and keep what it changed."""
         state = self._make_state(self.open_state(EMPTY_TRIE_ROOT), context)
         write_alloc(state, alloc)
         fork = self._schedule.fork_at(context.height)
-        result = make_call_result(apply_call(state, request, fork, create_address=create_address))
+        result = make_call_result(apply_call(state, request, fork, create_address=create_at))
         if result.error is not None:
-            address = create_address or request.to or request.sender
-            raise CreationFailedError(address, result.error, result.return_data)
+            raise CreationFailedError(create_at or request.to or request.sender, result.error, result.return_data)
         return read_alloc(state)
 
     def _make_state(self, view: TrieStateView, context: BlockContext) -> State:

@@ -19,7 +19,7 @@ from chain_node.core.errors import ConfigError
 from chain_node.core.genesis import QBFT_MIX_HASH, Fork, ForkSchedule, GenesisAccount
 from chain_node.core.hashing import keccak
 from chain_node.core.types import FIRST_ROUND, ZERO_ADDRESS, Address, Height
-from chain_node.execution import BlockContext
+from chain_node.execution import BlockContext, CallRequest
 from chain_node.execution.errors import CreationFailedError
 from chain_node.execution.pyevm_engine import PyEvmEngine
 from chain_node.node.engine_choice import EngineName
@@ -151,7 +151,8 @@ def _run_constructors(members: Sequence[Member], parameters: NetworkParameters) 
     ):
         init_code = bytes.fromhex(artifact["bytecode"].removeprefix("0x")) + arguments
         try:
-            alloc = engine.create_at(alloc, address=address, init_code=init_code, sender=ZERO_ADDRESS, context=context)
+            request = CallRequest(to=None, gas=context.gas_limit, data=init_code)
+            alloc = engine.run_on_alloc(alloc, request, context, create_at=address)
         except CreationFailedError as error:
             reason = _describe_error(consortium, error.return_data) or error.reason
             raise ConfigError("members", f"the contract at 0x{address.hex()} refuses them: {reason}") from error

@@ -128,23 +128,16 @@ class PairedEngine:
         """Record one transaction step by step."""
         return self._first.trace_transaction(parent_root, transactions, context, options)
 
-    def create_at(
+    def run_on_alloc(
         self,
         alloc: Mapping[Address, GenesisAccount],
-        *,
-        address: Address,
-        init_code: bytes,
-        sender: Address,
+        request: CallRequest,
         context: BlockContext,
+        *,
+        create_at: Address | None = None,
     ) -> dict[Address, GenesisAccount]:
-        """Run a constructor for a genesis allocation."""
-        return self._first.create_at(alloc, address=address, init_code=init_code, sender=sender, context=context)
-
-    def apply_to_alloc(
-        self, alloc: Mapping[Address, GenesisAccount], *, request: CallRequest, context: BlockContext
-    ) -> dict[Address, GenesisAccount]:
-        """Run one call on a genesis allocation."""
-        return self._first.apply_to_alloc(alloc, request=request, context=context)
+        """Run one call on a genesis allocation and keep what it changed."""
+        return self._first.run_on_alloc(alloc, request, context, create_at=create_at)
 
     def _agree(
         self,

@@ -11,7 +11,7 @@ from web3 import Web3
 
 from chain_node.core.genesis import ForkSchedule, GenesisAccount
 from chain_node.core.types import Address, Height
-from chain_node.execution import BlockContext
+from chain_node.execution import BlockContext, CallRequest
 from chain_node.execution.pyevm_engine import PyEvmEngine
 from chain_node.storage import MemoryStore
 from tests.contracts.chain import ARTIFACTS, GENESIS_SECOND, Chain, load_artifact, selector_of
@@ -150,8 +150,8 @@ def genesis_alloc(accounts: dict[str, str]) -> dict[bytes, dict[str, Any]]:
         (registry["address"], "ERC1967Proxy", _proxy_arguments(registry["implementation"], registry_call)),
     ):
         init_code = bytes.fromhex(load_artifact(artifact)["bytecode"][2:]) + arguments
-        place = Address(bytes.fromhex(address[2:]))
-        alloc = engine.create_at(alloc, address=place, init_code=init_code, sender=Address(bytes(20)), context=context)
+        request = CallRequest(to=None, gas=context.gas_limit, data=init_code)
+        alloc = engine.run_on_alloc(alloc, request, context, create_at=Address(bytes.fromhex(address[2:])))
     return {
         address: {"balance": a.balance, "nonce": a.nonce, "code": a.code, "storage": a.storage}
         for address, a in alloc.items()

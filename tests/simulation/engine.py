@@ -219,11 +219,11 @@ class MemoryEngine:
         """Transactions of a sender that a state includes; for clients."""
         return self._ledger(root).nonces.get(sender, 0)
 
-    def create_at(self, *args: object, **kwargs: object) -> NoReturn:
+    def run_on_alloc(self, *args: object, **kwargs: object) -> NoReturn:
         """Not asked for by a node at work."""
         raise NotImplementedError
 
-    apply_to_alloc = trace_transaction = create_at
+    trace_transaction = run_on_alloc
 
     def _ledger(self, root: Hash32) -> Ledger:
         raw = self._source.read_node(root)

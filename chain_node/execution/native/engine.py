@@ -165,33 +165,15 @@ class NativeEngine:
         """The state that a genesis allocation describes, as the result of a block without transactions."""
         return make_result(self._border.call(self._database.initialise, plain_alloc(alloc)))
 
-    def create_at(
-        self,
-        alloc: Mapping[Address, GenesisAccount],
-        *,
-        address: Address,
-        init_code: bytes,
-        sender: Address,
-        context: BlockContext,
-    ) -> dict[Address, GenesisAccount]:
-        """Run a constructor as if it were deployed at a chosen address, for writing a genesis allocation."""
-        request = CallRequest(to=None, gas=context.gas_limit, sender=sender, data=init_code)
-        return self._run_on_alloc(alloc, request, context, create_at=address)
-
-    def apply_to_alloc(
-        self, alloc: Mapping[Address, GenesisAccount], *, request: CallRequest, context: BlockContext
-    ) -> dict[Address, GenesisAccount]:
-        """Run one call on a genesis allocation and keep what it changed."""
-        return self._run_on_alloc(alloc, request, context, create_at=None)
-
-    def _run_on_alloc(
+    def run_on_alloc(
         self,
         alloc: Mapping[Address, GenesisAccount],
         request: CallRequest,
         context: BlockContext,
         *,
-        create_at: Address | None,
+        create_at: Address | None = None,
     ) -> dict[Address, GenesisAccount]:
+        """Run one call on a genesis allocation and keep what it changed."""
         (_, return_data, _, error), changed = self._border.call(
             self._border.library.run_on_alloc,
             self._chain_id,

@@ -52,14 +52,15 @@ def _attempt(side: Side, alloc: Alloc, random: Random) -> Any:
         if random.random() < 0.5:
             address = Address(bytes(18) + bytes((0xDD, random.randrange(6))))
             init_code = random.choice((PHOENIX, random_program(random), b"", b"\x60\x01\x60\x00\xf3"))
-            return side.engine.create_at(alloc, address=address, init_code=init_code, sender=CREATOR, context=context)
+            request = CallRequest(to=None, gas=context.gas_limit, data=init_code, sender=CREATOR)
+            return side.engine.run_on_alloc(alloc, request, context, create_at=address)
         name = random.choice(("store", "create2", "create"))
         targets = (Address(random.choice(CONTRACTS)), SMALL[name][0])
         data = random.randrange(4).to_bytes(32, "big") + random.randrange(2).to_bytes(32, "big") + PHOENIX
         request = CallRequest(
             to=random.choice(targets), gas=random.choice((20_000, 400_000)), sender=CREATOR, data=data
         )
-        return side.engine.apply_to_alloc(alloc, request=request, context=context)
+        return side.engine.run_on_alloc(alloc, request, context)
     except CreationFailedError as error:
         return error.address, error.return_data, str(error)
     except TransactionRefusedError as error:

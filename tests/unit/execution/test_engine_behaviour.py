@@ -48,6 +48,7 @@ KEY = key_of("alice")
 ALICE = address_of(KEY)
 BOB = address_of(key_of("bob"))
 NOBODY = Address(bytes(19) + b"\x99")
+CREATE_PROBE = CallRequest(to=None, gas=10_000_000, data=PROBE_CODE, sender=NOBODY)
 POWER = Address(bytes(19) + b"\x05")
 
 
@@ -59,9 +60,7 @@ class Chain:
         self.ground = make_ground(fork)
         self.engine = self.ground.engine
         rich = GenesisAccount(balance=10**18, nonce=0, code=b"", storage={})
-        alloc = self.engine.create_at(
-            {ALICE: rich}, address=PROBE, init_code=PROBE_CODE, sender=NOBODY, context=self.context(0)
-        )
+        alloc = self.engine.run_on_alloc({ALICE: rich}, CREATE_PROBE, self.context(0), create_at=PROBE)
         genesis = self.engine.initialise(alloc)
         self.ground.keep(genesis)
         self.roots = [genesis.state_root]
@@ -511,32 +510,28 @@ def prove(root: Hash32, key: bytes, nodes: Sequence[bytes]) -> bytes:
     return value
 
 
-def test_create_at_runs_the_constructor_at_the_chosen_address(make_ground: GroundMaker) -> None:
+def test_run_on_alloc_runs_a_constructor_at_the_chosen_address(make_ground: GroundMaker) -> None:
     engine = make_ground("london").engine
-    alloc = engine.create_at({}, address=PROBE, init_code=PROBE_CODE, sender=NOBODY, context=context_at(0, "london"))
+    alloc = engine.run_on_alloc({}, CREATE_PROBE, context_at(0, "london"), create_at=PROBE)
     assert list(alloc) == [PROBE]
     assert alloc[PROBE].storage == {0: 5}
     assert alloc[PROBE].nonce == 1
     assert alloc[PROBE].code.count(PROBE) >= 1
 
 
-def test_apply_to_alloc_keeps_what_the_call_changed(make_ground: GroundMaker) -> None:
+def test_run_on_alloc_keeps_what_the_call_changed(make_ground: GroundMaker) -> None:
     engine = make_ground("berlin").engine
-    alloc = engine.create_at({}, address=PROBE, init_code=PROBE_CODE, sender=NOBODY, context=context_at(0))
+    alloc = engine.run_on_alloc({}, CREATE_PROBE, context_at(0), create_at=PROBE)
     request = CallRequest(to=PROBE, gas=1_000_000, data=call_data("set(uint256)", 0), sender=NOBODY)
-    after = engine.apply_to_alloc(alloc, request=request, context=context_at(0))
+    after = engine.run_on_alloc(alloc, request, context_at(0))
     assert after[PROBE].storage == {}
     assert alloc[PROBE].storage == {0: 5}
     assert list(after) == [PROBE]
 
 
-def test_create_at_with_a_failing_constructor_names_the_address(make_ground: GroundMaker) -> None:
+def test_run_on_alloc_with_a_failing_constructor_names_the_address(make_ground: GroundMaker) -> None:
     engine = make_ground("berlin").engine
     with pytest.raises(CreationFailedError, match=r"alloc\.0x0+0be0: execution reverted \(0x2a\)"):
-        engine.create_at(
-            {},
-            address=PROBE,
-            init_code=bytes.fromhex("602a60005360016000fd"),
-            sender=NOBODY,
-            context=context_at(0),
+        engine.run_on_alloc(
+            {}, replace(CREATE_PROBE, data=bytes.fromhex("602a60005360016000fd")), context_at(0), create_at=PROBE
         )
