@@ -173,64 +173,34 @@ def math_contract(w3: Web3, math_contract_deploy_txn_hash: HexBytes) -> Contract
     return w3.eth.contract(address=receipt["contractAddress"], abi=ARTIFACTS["MathContract"]["abi"])
 
 
-@pytest.fixture(scope="module")
-def emitter_contract(w3: Web3) -> Contract:
-    return contract(w3, "EmitterContract")
+def deployed(name: str) -> Any:
+    """A fixture: a new contract of a module."""
+    return pytest.fixture(scope="module")(lambda w3: contract(w3, name))
 
 
-@pytest.fixture(scope="module")
-def storage_contract(w3: Web3) -> Contract:
-    return contract(w3, "StorageContract")
+emitter_contract = deployed("EmitterContract")
+storage_contract = deployed("StorageContract")
+revert_contract = deployed("RevertContract")
+panic_errors_contract = deployed("PanicErrorsContract")
+offchain_lookup_contract = deployed("OffchainLookup")
 
 
-@pytest.fixture(scope="module")
-def revert_contract(w3: Web3) -> Contract:
-    return contract(w3, "RevertContract")
+def asynchronous(fixture: str) -> Any:
+    """A fixture: the same contract for an asynchronous connection."""
+
+    def again(async_w3: AsyncWeb3[Any], request: pytest.FixtureRequest) -> AsyncContract:
+        same: Contract = request.getfixturevalue(fixture)
+        return async_w3.eth.contract(address=same.address, abi=same.abi)
+
+    return pytest.fixture(again)
 
 
-@pytest.fixture(scope="module")
-def panic_errors_contract(w3: Web3) -> Contract:
-    return contract(w3, "PanicErrorsContract")
-
-
-@pytest.fixture(scope="module")
-def offchain_lookup_contract(w3: Web3) -> Contract:
-    return contract(w3, "OffchainLookup")
-
-
-def again(async_w3: AsyncWeb3[Any], deployed: Contract) -> AsyncContract:
-    """The same contract for an asynchronous connection."""
-    return async_w3.eth.contract(address=deployed.address, abi=deployed.abi)
-
-
-@pytest.fixture
-def async_math_contract(async_w3: AsyncWeb3[Any], math_contract: Contract) -> AsyncContract:
-    return again(async_w3, math_contract)
-
-
-@pytest.fixture
-def async_emitter_contract(async_w3: AsyncWeb3[Any], emitter_contract: Contract) -> AsyncContract:
-    return again(async_w3, emitter_contract)
-
-
-@pytest.fixture
-def async_storage_contract(async_w3: AsyncWeb3[Any], storage_contract: Contract) -> AsyncContract:
-    return again(async_w3, storage_contract)
-
-
-@pytest.fixture
-def async_revert_contract(async_w3: AsyncWeb3[Any], revert_contract: Contract) -> AsyncContract:
-    return again(async_w3, revert_contract)
-
-
-@pytest.fixture
-def async_panic_errors_contract(async_w3: AsyncWeb3[Any], panic_errors_contract: Contract) -> AsyncContract:
-    return again(async_w3, panic_errors_contract)
-
-
-@pytest.fixture
-def async_offchain_lookup_contract(async_w3: AsyncWeb3[Any], offchain_lookup_contract: Contract) -> AsyncContract:
-    return again(async_w3, offchain_lookup_contract)
+async_math_contract = asynchronous("math_contract")
+async_emitter_contract = asynchronous("emitter_contract")
+async_storage_contract = asynchronous("storage_contract")
+async_revert_contract = asynchronous("revert_contract")
+async_panic_errors_contract = asynchronous("panic_errors_contract")
+async_offchain_lookup_contract = asynchronous("offchain_lookup_contract")
 
 
 @pytest.fixture(scope="module", name="math_contract_address")
