@@ -4,17 +4,14 @@ Prints machine, commit, workload and medians, and keeps them in build/bench.json
 """
 
 import argparse
-import csv
 import json
 import os
 import platform
-import random
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -22,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
 import numpy as np  # noqa: E402 - the path is set above
+from bench_consortium import STEPS, running_consortium, upload_invented  # noqa: E402 - the path is set above
 from bench_failover import kill_figures  # noqa: E402
 from bench_figure import Figure, median_figure  # noqa: E402
 from bench_model import measure_model  # noqa: E402
@@ -49,10 +47,8 @@ from bench_pack import pack_10k_three_bureaus_seconds  # noqa: E402
 from bench_scoring import score_1m  # noqa: E402
 from bench_screening import screen_growth  # noqa: E402
 from bench_tapes import import_csv_rows_per_s, import_xml_rows_per_s  # noqa: E402
-from demo import EXAMPLES, run_main_job  # noqa: E402
-from demo_consortium import MEMBERS, NODE_NAMES  # noqa: E402
-from demo_network import found_network, start_network  # noqa: E402
-from demo_stage import Demo, find_port, stopping  # noqa: E402
+from demo import run_main_job  # noqa: E402
+from demo_consortium import NODE_NAMES  # noqa: E402
 
 RESULTS = ROOT / "build" / "bench.json"
 UPLOAD_RECORDS = 30_000
@@ -71,17 +67,8 @@ def node_put_tps() -> dict[str, Figure]:
 
 def upload_records_per_s() -> dict[str, Figure]:
     """Credit records read, encrypted, in the vault and committed on the chain, as one command does it."""
-    rates = []
     with running_consortium() as demo:
-        for run in range(3):
-            path = demo.directory / f"credit_{run}.csv"
-            _write_credit_files(path, UPLOAD_RECORDS, run)
-            mapping = str(EXAMPLES / "mapping_credit_files.toml")
-            database = str(demo.directory / f"bureau_{run}.db")
-            demo.run(
-                "tranchain", "bureau", "upload", str(path), "--mapping", mapping, "--db", database, account="bureau"
-            )
-            rates.append(UPLOAD_RECORDS / demo.seconds_by_command["bureau upload"])
+        rates = [UPLOAD_RECORDS / upload_invented(demo, UPLOAD_RECORDS, run) for run in range(3)]
     conditions = f"{UPLOAD_RECORDS:,} rows per run, whole process of `tranchain bureau upload`, SQLite, embedded vault"
     return {"upload_records_per_s": median_figure(rates, "records/s", ">= 3000", conditions)}
 
@@ -103,20 +90,11 @@ def net3_pack_6069_seconds() -> dict[str, Figure]:
 
 def _measure_main_job(*, node_count: int) -> tuple[float, float, str]:
     """Give seconds, memory of the first node in MB, and the conditions."""
-    steps = (
-        "risk query",
-        "risk score",
-        "risk screen",
-        "pack bring-down",
-        "pack assign",
-        "exchange accept",
-        "exchange issue",
-    )
     with running_consortium(node_count) as demo:
         run_main_job(demo)
-        total = sum(demo.seconds_by_command[step] for step in steps)
+        total = sum(demo.seconds_by_command[step] for step in STEPS)
         memory_mb = read_rss_anon_mb(demo.daemons[NODE_NAMES[demo.organisations[0]]].process.pid)
-    each = ", ".join(f"{step} {demo.seconds_by_command[step]:.1f}" for step in steps)
+    each = ", ".join(f"{step} {demo.seconds_by_command[step]:.1f}" for step in STEPS)
     return total, memory_mb, f"nodes: {node_count}, whole processes, 200 ms blocks: {each}"
 
 
@@ -220,18 +198,6 @@ BENCHES: dict[str, Callable[[], dict[str, Figure]]] = {
 }
 
 
-@contextmanager
-def running_consortium(node_count: int = 1) -> Iterator[Demo]:
-    """Give the demo's consortium, founded and empty, in a temporary directory; the first members run nodes."""
-    with tempfile.TemporaryDirectory(prefix="bench-", dir=_build_directory()) as directory:
-        urls = {name: f"http://127.0.0.1:{find_port()}" for name in list(MEMBERS)[:node_count]}
-        demo = Demo(Path(directory).resolve(), urls, registrar=f"http://127.0.0.1:{find_port()}")
-        with stopping(demo):
-            start_network(demo)
-            found_network(demo)
-            yield demo
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("key", nargs="?", choices=sorted(BENCHES), help="one figure; default: all")
@@ -253,18 +219,6 @@ def main() -> None:
             results[key] = asdict(figure) | stamp
             _build_directory()
             RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-
-
-def _write_credit_files(path: Path, count: int, seed: int) -> None:
-    """Write a file of invented people whose figures are drawn from the example's rows."""
-    with (ROOT / EXAMPLES / "credit_files.csv").open(newline="") as file:
-        header, *rows = csv.reader(file)
-    generator = random.Random(seed)
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(header)
-        for number in range(count):
-            writer.writerow([f"B{seed}{number:09}", *generator.choice(rows)[1:]])
 
 
 def _build_directory() -> Path:

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import os
-import random
 import shutil
 import time
 from collections.abc import Sequence
@@ -13,21 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from bench_figure import Figure, median_figure, worst_figure
-from bench_network import FINALITY_COUNT, FINALITY_PER_SECOND, measure_finality
+from bench_network import measure_finality
 from bench_node import read_rss_anon_mb
 from native_network import (
     CONNECTIONS,
-    ENGINE,
     GAS,
     RUNS,
     SENDERS,
     TRANSACTIONS,
-    check_engine,
-    check_library,
     describe,
     native_network,
 )
-from network_load import Caller, resident_mb, running_network
+from network_load import Caller, resident_mb
 
 SYNC_TRANSACTIONS = 100_000
 MEMORY_TRANSACTIONS = 1_000_000
@@ -92,22 +88,7 @@ def native_growth() -> dict[str, Figure]:
 
 def native_finality_ms() -> dict[str, Figure]:
     """From a transaction sent to one of three validators until this node says that its block is byzantine_final."""
-    tails: list[float] = []
-    halves: list[float] = []
-    check_library()
-    with running_network(3, "--block-period-ms", "100", *GAS, node_options=ENGINE) as loaded:
-        check_engine(loaded.network.nodes)
-        callers = [Caller(node) for node in loaded.network.nodes]
-        generator = random.Random(4)
-        for _ in range(RUNS):
-            times_ms = measure_finality(loaded, callers, generator)
-            halves.append(times_ms[len(times_ms) // 2])
-            tails.append(times_ms[len(times_ms) * 95 // 100])
-    conditions = (
-        f"three validators, native engine, 100 ms blocks (none while nothing waits), {FINALITY_COUNT} puts per run, "
-        f"{FINALITY_PER_SECOND} per second at random moments, each node in turn; polled every 3 ms; "
-        f"load average {os.getloadavg()[0]:.1f}"
-    )
+    halves, tails, conditions = measure_finality("native", *GAS)
     return {
         "native_finality_p50_ms": median_figure(halves, "ms", "none", conditions),
         "native_finality_p95_ms": median_figure(tails, "ms", "<= 150", conditions),

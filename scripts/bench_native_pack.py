@@ -6,27 +6,22 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import json
-import random
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
-from bench_figure import Figure, median_figure  # noqa: E402 - the path is set above
-from bench_pack import STEPS, run_pack, start_others, submit, write_files  # noqa: E402
-from bench_usage import Usage, UsageMeter  # noqa: E402
+from bench_consortium import STEPS, meter_of, running_consortium, upload_invented  # noqa: E402 - the path is set above
+from bench_figure import Figure, median_figure  # noqa: E402
+from bench_pack import run_pack, start_others, submit, write_files  # noqa: E402
+from bench_usage import Usage  # noqa: E402
 from demo import EXAMPLES, run_main_job  # noqa: E402
-from demo_consortium import MEMBERS  # noqa: E402
-from demo_network import found_network, start_network  # noqa: E402
-from demo_stage import Demo, find_port, stopping  # noqa: E402
+from demo_stage import Demo  # noqa: E402
 
 GENESIS = ("--block-period-ms", "100", "--gas-limit", "400000000")
 UPLOAD_RECORDS = 200_000
@@ -37,16 +32,11 @@ RUNS = 3
 def native_upload_records_per_s() -> dict[str, Figure]:
     """Credit records read, encrypted, in the vault and committed on the chain, as one command does it."""
     rates, parts = [], []
-    with consortium() as demo:
+    with native_consortium() as demo:
         meter = meter_of(demo)
         for run in range(RUNS):
-            path = demo.directory / f"credit_{run}.csv"
-            write_credit_files(path, UPLOAD_RECORDS, run)
-            mapping = ("--mapping", str(EXAMPLES / "mapping_credit_files.toml"))
-            database = ("--db", str(demo.directory / f"bureau_{run}.db"))
             with meter.measured() as usage:
-                demo.run("tranchain", "bureau", "upload", str(path), *mapping, *database, account="bureau")
-            rates.append(UPLOAD_RECORDS / demo.seconds_by_command["bureau upload"])
+                rates.append(UPLOAD_RECORDS / upload_invented(demo, UPLOAD_RECORDS, run))
             parts.append(usage)
     used = ", ".join(f"{name} {1e6 * each.cpu_s / UPLOAD_RECORDS:.0f}" for name, each in parts[-1].items())
     conditions = (
@@ -60,7 +50,7 @@ def native_pack_6069_seconds() -> dict[str, Figure]:
     """The main job from `risk query` to `exchange issue` across three nodes, sum over the commands."""
     totals = []
     for _ in range(RUNS):
-        with consortium(node_count=3) as demo:
+        with native_consortium(node_count=3) as demo:
             run_main_job(demo)
             seconds = {step: demo.seconds_by_command[step] for step in STEPS}
         totals.append(sum(seconds.values()))
@@ -114,7 +104,7 @@ class PackRun:
 
 def measure_pack(loan_count: int) -> PackRun:
     """Upload the credit files, submit a pack, and measure it from the query to the issue."""
-    with consortium() as demo:
+    with native_consortium() as demo:
         meter = meter_of(demo)
         write_files(demo.directory, loan_count)
         setup_s: dict[str, float] = {}
@@ -139,35 +129,9 @@ def measure_pack(loan_count: int) -> PackRun:
         )
 
 
-@contextmanager
-def consortium(*, node_count: int = 1) -> Iterator[Demo]:
-    """Give the demo's consortium, founded and empty, on nodes with large blocks."""
-    (ROOT / "build").mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="bench-native-", dir=ROOT / "build") as directory:
-        urls = {name: f"http://127.0.0.1:{find_port()}" for name in list(MEMBERS)[:node_count]}
-        registrar = f"http://127.0.0.1:{find_port()}"
-        demo = Demo(Path(directory).resolve(), urls, registrar=registrar, genesis_options=GENESIS)
-        with stopping(demo):
-            start_network(demo)
-            found_network(demo)
-            yield demo
-
-
-def meter_of(demo: Demo) -> UsageMeter:
-    """Return a meter of the demo's processes."""
-    return UsageMeter(daemons=lambda: {name: each.process.pid for name, each in demo.daemons.items()})
-
-
-def write_credit_files(path: Path, count: int, seed: int) -> None:
-    """Write a file of invented people whose figures are drawn from the example's rows."""
-    with (ROOT / EXAMPLES / "credit_files.csv").open(newline="") as file:
-        header, *rows = csv.reader(file)
-    generator = random.Random(seed)
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(header)
-        for number in range(count):
-            writer.writerow([f"B{seed}{number:09}", *generator.choice(rows)[1:]])
+def native_consortium(node_count: int = 1) -> AbstractContextManager[Demo]:
+    """The demo's consortium on the native engine, with large blocks."""
+    return running_consortium(node_count, engine="native", genesis_options=GENESIS)
 
 
 def main() -> None:

@@ -17,6 +17,8 @@ from bench_figure import Figure, median_figure, worst_figure
 from bench_node import CONNECTION_COUNT, SENDER_COUNT, read_rss_anon_mb, send_all, sign_puts
 from network_load import Caller, Loaded, SteadyLoad, cpu_seconds, in_background, resident_mb, running_network
 
+from chain_node.node.engine_choice import EngineName
+
 RUNS = 5
 PUTS_PER_RUN = 4_000
 FINALITY_COUNT = 200
@@ -91,27 +93,28 @@ def _check_all_succeeded(loaded: Loaded, expected: int) -> None:
 
 def finality_ms() -> dict[str, Figure]:
     """From a transaction sent to one of three validators until this node says that its block is byzantine_final."""
-    halves: list[float] = []
-    tails: list[float] = []
-    with running_network(3, "--block-period-ms", "100") as loaded:
-        callers = [Caller(node) for node in loaded.network.nodes]
-        generator = random.Random(4)
-        for _ in range(RUNS):
-            times_ms = measure_finality(loaded, callers, generator)
-            halves.append(times_ms[len(times_ms) // 2])
-            tails.append(times_ms[len(times_ms) * 95 // 100])
-    conditions = (
-        f"three validators, 100 ms blocks (none while nothing waits), {FINALITY_COUNT} puts per run, "
-        f"{FINALITY_PER_SECOND} per second at random moments, each node in turn; polled every 3 ms{_load()}"
-    )
+    halves, tails, conditions = measure_finality("py-evm")
     return {
         "finality_p50_ms": median_figure(halves, "ms", "<= 150", conditions),
         "finality_p95_ms": median_figure(tails, "ms", "<= 400", conditions),
     }
 
 
-def measure_finality(loaded: Loaded, callers: list[Caller], generator: random.Random) -> list[float]:
-    """Times of all transactions, ascending."""
+def measure_finality(engine: EngineName, *options: str) -> tuple[list[float], list[float], str]:
+    """Give p50 and p95 of each run in milliseconds, and the conditions."""
+    with running_network(3, "--block-period-ms", "100", *options, engine=engine) as loaded:
+        callers = [Caller(node) for node in loaded.network.nodes]
+        generator = random.Random(4)
+        runs = [_times_to_finality_ms(loaded, callers, generator) for _ in range(RUNS)]
+    conditions = (
+        f"three validators, {engine}, 100 ms blocks (none while nothing waits), {FINALITY_COUNT} puts per run, "
+        f"{FINALITY_PER_SECOND} per second at random moments, each node in turn; polled every 3 ms{_load()}"
+    )
+    return [run[len(run) // 2] for run in runs], [run[len(run) * 95 // 100] for run in runs], conditions
+
+
+def _times_to_finality_ms(loaded: Loaded, callers: list[Caller], generator: random.Random) -> list[float]:
+    """Of all transactions, ascending."""
     times_ms = []
     due = time.perf_counter()
     for number in range(FINALITY_COUNT):

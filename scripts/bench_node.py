@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,6 +55,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--transactions", type=int, default=4000, help="per run, at most 6400")
+    parser.add_argument("--engine", choices=("py-evm", "native"), default="py-evm")
     parser.add_argument("--node-options", nargs="*", default=[], help="further options of `tranchain-node run`")
     arguments = parser.parse_args()
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
@@ -62,20 +63,27 @@ def main() -> None:
     print(f"commit        {commit.stdout.strip()}")
     print(
         f"workload      {arguments.runs} runs of {arguments.transactions} puts (3 slots, 1 event) of {SENDER_COUNT} "
-        f"senders, single transactions over {CONNECTION_COUNT} HTTP connections, 1 s blocks"
+        f"senders, single transactions over {CONNECTION_COUNT} HTTP connections, 1 s blocks, {arguments.engine}"
     )
-    figures = bench_node(runs=arguments.runs, transactions=arguments.transactions, node_options=arguments.node_options)
+    figures = bench_node(
+        runs=arguments.runs,
+        transactions=arguments.transactions,
+        engine=arguments.engine,
+        node_options=arguments.node_options,
+    )
     print(f"node_put_tps  {statistics.median(figures.put_tps):.0f} tx/s  (runs: {[round(x) for x in figures.put_tps]})")
     print(f"send          p50 {figures.send_p50_ms:.1f} ms, p99 {figures.send_p99_ms:.1f} ms")
     print(f"node_rss_mb   {figures.rss_anon_mb:.0f} MB")
 
 
-def bench_node(*, runs: int = 3, transactions: int = 4000, node_options: list[str] | None = None) -> NodeFigures:
+def bench_node(
+    *, runs: int = 3, transactions: int = 4000, engine: str = "py-evm", node_options: Sequence[str] = ()
+) -> NodeFigures:
     """Run the benchmark in a temporary directory; raises SystemExit when a transaction is refused or fails."""
     senders = [account_number(number) for number in range(SENDER_COUNT)]
     with tempfile.TemporaryDirectory(prefix="bench-node-") as directory:
         network = make_network(Path(directory), [Enrolled(sender) for sender in senders])
-        with NodeProcess(network, options=node_options or ()) as node:
+        with NodeProcess(network, options=("--engine", engine, *node_options)) as node:
             contract = deploy(node, network.deployer)
             rates: list[float] = []
             latencies_ms: list[float] = []

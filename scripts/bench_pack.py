@@ -4,30 +4,20 @@ from __future__ import annotations
 
 import csv
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from bench_consortium import STEPS, running_consortium
 from bench_figure import Figure, median_figure
 from demo import EXAMPLES
 from demo_bureaus import admit_bureau
-from demo_consortium import AUDITOR_BY_ORACLE, MEMBERS, ORIGINATOR
-from demo_network import found_network, start_network
-from demo_stage import ROOT, Demo, find_port, stopping
+from demo_consortium import AUDITOR_BY_ORACLE, ORIGINATOR
+from demo_stage import ROOT, Demo
 
 LOANS = 10_000
 BUREAUS = {"bank-bureau": "bank", "card-bureau": "card", "account-bureau": "account"}
 """Each bureau's part of the example's credit files, by the name of its mapping."""
-STEPS = (
-    "risk query",
-    "risk score",
-    "risk screen",
-    "pack bring-down",
-    "pack assign",
-    "exchange accept",
-    "exchange issue",
-)
 
 
 def pack_10k_three_bureaus_seconds() -> dict[str, Figure]:
@@ -45,18 +35,11 @@ def pack_10k_three_bureaus_seconds() -> dict[str, Figure]:
 @contextmanager
 def three_bureaus(loan_count: int) -> Iterator[tuple[Demo, str]]:
     """Give a consortium with three bureaus, three oracles and a submitted pack of enlarged real loans."""
-    (ROOT / "build").mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="bench-pack-", dir=ROOT / "build") as directory:
-        urls = {next(iter(MEMBERS)): f"http://127.0.0.1:{find_port()}"}
-        registrar = f"http://127.0.0.1:{find_port()}"
-        demo = Demo(Path(directory).resolve(), urls, registrar=registrar, has_all_oracles=True)
-        with stopping(demo):
-            start_network(demo)
-            found_network(demo)
-            write_files(demo.directory, loan_count)
-            start_bureaus(demo)
-            start_others(demo)
-            yield demo, submit(demo)
+    with running_consortium(has_all_oracles=True) as demo:
+        write_files(demo.directory, loan_count)
+        start_bureaus(demo)
+        start_others(demo)
+        yield demo, submit(demo)
 
 
 def write_files(directory: Path, loan_count: int) -> None:

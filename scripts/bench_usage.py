@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+from client.bench.resources import cpu_seconds
+
 _PAUSE_S = 0.2
 
 
@@ -82,10 +83,9 @@ def _resident_mb(pid: int) -> float:
 
 def _cpu_s(pid: int) -> float:
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return cpu_seconds(Path(f"/proc/{pid}"))
     except OSError:
         return 0.0
-    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
 
 
 def _children_cpu_s() -> float:

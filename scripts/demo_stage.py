@@ -20,6 +20,8 @@ from typing import IO, Any
 
 from demo_consortium import AUDITOR_BY_ORACLE, NODE_BY_ACCOUNT, ORGANISATION_BY_ACCOUNT, DemoConsortium
 
+from chain_node.node.engine_choice import EngineName
+
 ROOT = Path(__file__).resolve().parents[1]
 _STOP_S = 20
 
@@ -45,6 +47,8 @@ class Demo:
     """Whether organisations without a node have an oracle too, which then uses another's node."""
     genesis_options: tuple[str, ...] = ("--block-period-ms", "200")
     """Of `tranchain-node genesis`."""
+    engine: EngineName | None = None
+    """What the nodes run; None: what the environment says, else the native engine where it is installed."""
     started: float = field(default_factory=time.monotonic)
     daemons: dict[str, Daemon] = field(default_factory=dict)
     """By name."""
@@ -88,6 +92,7 @@ class Demo:
             "TRANCHAIN_VAULT": self.urls_of(account),
             "TRANCHAIN_REGISTRAR": self.registrar,
             "TRANCHAIN_PASSWORD_FILE": str(self.consortium.password_file),
+            **({} if self.engine is None else {"TRANCHAIN_ENGINE": self.engine}),
             "PYTHONUNBUFFERED": "1",
             "PYTHONDONTWRITEBYTECODE": "",  # an installed command is compiled already
         }

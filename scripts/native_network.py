@@ -1,7 +1,6 @@
 """Networks whose nodes run the native engine, under the load of `tranchain bench`: where native figures are taken.
 
-The nodes are told to run it (`--engine native`), so that they do not start where it is missing; what they wrote is
-looked at besides.
+The nodes are told to run it (`--engine native`), so that they do not start where it is missing.
 """
 
 from __future__ import annotations
@@ -16,9 +15,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from bench_consortium import check_library
 from eth_account.signers.local import LocalAccount
 
-from chain_node.execution.native.library import LibraryMissingError, load_library
 from client.bench.accounts import Sender
 from client.bench.prepare import Plan, prepare
 from client.bench.report import make_report
@@ -36,7 +35,6 @@ TRANSACTIONS = 20_000
 SENDERS = 400
 """So many that none has more transactions waiting than a node holds of one account."""
 CONNECTIONS = 32
-ENGINE = ("--engine", "native")
 GAS = ("--gas-limit", "400000000", "--per-tx-gas-limit", "8000000")
 _REGISTRY = "0x0000000000000000000000000000000000007C03"
 _FILL = keccak(b"fill(uint256,uint256)")[:4]
@@ -130,28 +128,17 @@ def native_network(count: int, *options: str, gas: Sequence[str] = GAS) -> Itera
     accounts = [account_number(number) for number in range(SENDERS)]
     with tempfile.TemporaryDirectory(prefix="bench-native-", dir=_directory()) as directory:
         made = make_network_of(
-            Path(directory), count, *gas, *options, accounts=[Enrolled(each) for each in accounts], node_options=ENGINE
+            Path(directory),
+            count,
+            *gas,
+            *options,
+            accounts=[Enrolled(each) for each in accounts],
+            node_options=("--engine", "native"),
         )
         with made as network:
-            check_engine(network.nodes)
             chain = ChainClient(network.nodes[0].url, _REGISTRY)
             contract = chain.create(RECORD_STORE, [], network.deployer)
             yield NativeNetwork(network=network, accounts=accounts, chain=chain, contract=contract)
-
-
-def check_library() -> None:
-    """End the program where the native engine is not built."""
-    try:
-        load_library()
-    except LibraryMissingError as error:
-        raise SystemExit(f"native figures are for the native engine alone: {error}") from error
-
-
-def check_engine(nodes: Sequence[NodeProcess]) -> None:
-    """End the program where a node's chain store is not one that the native engine wrote."""
-    for node in nodes:
-        if not (node.network.data_dir / "chain" / "native").exists():
-            raise SystemExit(f"{node.url} does not run the native engine: these figures are for that alone")
 
 
 def describe(reports: Sequence[dict[str, Any]]) -> str:

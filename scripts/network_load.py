@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+from bench_consortium import check_library
 from bench_node import SENDER_COUNT, deploy, sign_put
 from eth_account.signers.local import LocalAccount
 
+from chain_node.node.engine_choice import EngineName
+from client.bench import resources
 from tests.e2e.network_kit import NetworkOf, make_network_of
 from tests.e2e.node_kit import Enrolled, NodeProcess, account_number
 
 _WATCH_SECONDS = 0.02
-_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(kw_only=True)
@@ -44,12 +45,14 @@ class Loaded:
 
 
 @contextmanager
-def running_network(count: int, *options: str, node_options: Sequence[str] = ()) -> Iterator[Loaded]:
-    """Validators with these options of `tranchain-node genesis`, in a temporary directory, at work."""
+def running_network(count: int, *options: str, engine: EngineName = "py-evm") -> Iterator[Loaded]:
+    """Validators with these options of `tranchain-node genesis` and this engine, in a temporary directory, at work."""
+    if engine == "native":
+        check_library()
     senders = [account_number(number) for number in range(SENDER_COUNT)]
     with tempfile.TemporaryDirectory(prefix="bench-network-") as directory:
         accounts = [Enrolled(sender) for sender in senders]
-        made = make_network_of(Path(directory), count, *options, accounts=accounts, node_options=node_options)
+        made = make_network_of(Path(directory), count, *options, accounts=accounts, node_options=("--engine", engine))
         with made as network:
             contract = deploy(network.nodes[0], network.deployer)
             yield Loaded(network=network, senders=senders, contract=contract)
@@ -169,8 +172,7 @@ def in_background(turn: Callable[[], None], pause_seconds: float = _WATCH_SECOND
 
 def cpu_seconds(node: NodeProcess) -> float:
     """Processor time that a node's process has used."""
-    fields = Path(f"/proc/{_process_id(node)}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND
+    return resources.cpu_seconds(Path(f"/proc/{_process_id(node)}"))
 
 
 def resident_mb(node: NodeProcess) -> float:

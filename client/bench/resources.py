@@ -73,11 +73,10 @@ class ProcessMeter:
     async def look(self) -> None:
         """Take a sample; none when the process has ended."""
         try:
-            fields = (self._directory / "stat").read_text().rsplit(")", 1)[1].split()
+            cpu_s = cpu_seconds(self._directory)
             memory_pages = int((self._directory / "statm").read_text().split()[1])
         except OSError:
             return
-        cpu_s = (int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND
         memory_mb = memory_pages * os.sysconf("SC_PAGE_SIZE") / 2**20
         self.usage.samples.append(Sample(time.perf_counter(), cpu_s, memory_mb))
 
@@ -103,6 +102,16 @@ class MetricsMeter:
 
 
 Meter = ProcessMeter | MetricsMeter
+
+
+def cpu_seconds(process: Path) -> float:
+    """Processor time that a process has used; OSError when it has ended.
+
+    Args:
+        process: its directory in /proc.
+    """
+    fields = (process / "stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND
 
 
 def make_meters(targets: Sequence[Target], pids: Sequence[int]) -> list[Meter]:
