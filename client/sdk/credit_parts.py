@@ -15,6 +15,8 @@ from client.sdk.errors import DecodeError, TamperedError
 
 PART_COUNT_MAX: Final = 16_384
 """Subjects of one request, and entries of one bundle, that are not in parts."""
+_WORTH_COUNT: Final = 1_024
+"""Entries of a batch from which on one proof for all of them, in a part, is opened sooner than a proof for each."""
 _SIZE: Final = 32
 """Of a handle, a key, a salt, a hash."""
 _INDEX_SIZE: Final = 4
@@ -41,6 +43,11 @@ def cut(handles: Sequence[bytes], receipts: Sequence[bytes]) -> Iterator[tuple[S
     """Yield handles and receipts of each part of a request."""
     for start in range(0, len(handles), PART_COUNT_MAX):
         yield handles[start : start + PART_COUNT_MAX], receipts[start : start + PART_COUNT_MAX]
+
+
+def is_in_parts(entry_count: int, *, batch_count: int) -> bool:
+    """Return whether a bundle of entries from so many batches is made in parts."""
+    return entry_count > PART_COUNT_MAX or entry_count >= _WORTH_COUNT * max(1, batch_count)
 
 
 def encrypt_part(part_key: bytes, part: BundlePart) -> bytes:

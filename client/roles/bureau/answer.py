@@ -13,7 +13,7 @@ from client.roles.bureau.query import Query
 from client.roles.bureau.tables import BATCHES, RECORDS, BatchState, RecordState
 from client.sdk import cipher
 from client.sdk.credit_bundle import Bundle, BundleEntry, encode_answer, encode_bundle
-from client.sdk.credit_parts import PART_COUNT_MAX, BundlePart, encrypt_part
+from client.sdk.credit_parts import BundlePart, encrypt_part, is_in_parts
 from client.sdk.encryption_keys import KeyDirectory
 from client.sdk.hashing import keccak
 from client.sdk.merkle import MerkleTree, join_proof
@@ -69,10 +69,10 @@ def records_to_give(bureau: Bureau, subjects: Sequence[bytes], *, now: int, toda
 def make_bundle(
     bureau: Bureau, query: Query, given_by_handle: Mapping[bytes, Sequence[Given]], refused: Sequence[bytes]
 ) -> Bundle:
-    """Return what opens the records given; of many records the parts that have it are in the vaults then."""
+    """Return what opens the records given; where that is in parts, they are in the vaults then."""
     bundle = Bundle(query_id=query.id, pack_id=query.pack_id, entries=(), refused_handles=tuple(refused))
-    count = sum(map(len, given_by_handle.values()))
-    if count <= PART_COUNT_MAX:
+    batch_ids = [one.batch_id for given in given_by_handle.values() for one in given]
+    if not is_in_parts(len(batch_ids), batch_count=len(set(batch_ids))):
         return replace(bundle, entries=tuple(_entries(bureau, given_by_handle)))
     part_key = cipher.new_key()
     return replace(bundle, part_key=part_key, part_hashes=tuple(_put_parts(bureau, query, given_by_handle, part_key)))

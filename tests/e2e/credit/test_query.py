@@ -356,7 +356,7 @@ def test_query_in_parts_brings_what_a_whole_one_brings_and_what_was_erased_since
     market: Market, monkeypatch: pytest.MonkeyPatch
 ):
     network, erased = market.network, market.known[2]
-    for module in ("sdk.credit_parts", "roles.risk_control.query", "roles.bureau.answer"):
+    for module in ("sdk.credit_parts", "roles.risk_control.query"):
         monkeypatch.setattr(f"client.{module}.PART_COUNT_MAX", 40)
     query = market.ask(Purpose.MONITORING)
     (handled,) = [one for one in market.daemon().step() if one.query_id == query]

@@ -16,7 +16,7 @@ from client.sdk.credit_bundle import (
     open_request_part,
     request_parts,
 )
-from client.sdk.credit_parts import BundlePart, check_proof, decrypt_part, encrypt_part, open_records
+from client.sdk.credit_parts import BundlePart, check_proof, decrypt_part, encrypt_part, is_in_parts, open_records
 from client.sdk.errors import DecodeError, InvalidInputError, TamperedError
 from client.sdk.hashing import keccak
 from client.sdk.leaf import leaf
@@ -150,3 +150,19 @@ def test_request_in_parts_leads_to_what_was_asked() -> None:
         open_request(REQUEST_KEY, blob)
     whole = encode_request(opened[0], REQUEST_KEY, sealed)
     assert request_parts(REQUEST_KEY, whole) == ()
+
+
+@pytest.mark.parametrize(
+    ("entries", "batches", "expected"),
+    [
+        (0, 0, False),
+        (1_023, 1, False),
+        (1_024, 1, True),
+        (2_047, 2, False),
+        (2_048, 2, True),
+        (16_384, 17, False),
+        (16_385, 400, True),
+    ],
+)
+def test_bundle_is_in_parts_where_one_proof_for_many_is_worth_it(entries: int, batches: int, *, expected: bool) -> None:
+    assert is_in_parts(entries, batch_count=batches) is expected
