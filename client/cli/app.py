@@ -42,6 +42,7 @@ Example: tranchain --rpc http://127.0.0.1:8545 admin status
 def main() -> None:
     """Run the command line of this process."""
     gc.freeze()
+    gc.enable()
     gc.set_threshold(_GC_ALLOCATIONS, 20, 20)
     sys.exit(run(sys.argv[1:]))
 

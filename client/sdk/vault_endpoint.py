@@ -19,6 +19,7 @@ from client.sdk.errors import (
     UnavailableError,
 )
 from client.sdk.hashing import address_text
+from client.sdk.http_client import open_http
 from client.sdk.signed_request import RequestScope, sign_request
 
 _UNAVAILABLE_STATUSES = (429, 502, 503, 504)
@@ -44,7 +45,7 @@ class VaultEndpoint:
         if not url.startswith(("http://", "https://")):
             raise ConfigError("vault URL", got=url, expected="http:// or https://")
         self._account, self._chain_id, self._registry = account, chain_id, address_text(registry)
-        self._http = httpx.Client(base_url=url.rstrip("/"), timeout=timeout_s)
+        self._http = open_http(url, timeout_s=timeout_s)
 
     @cached_property
     def info(self) -> VaultInfo:

@@ -9,6 +9,7 @@ import httpx
 from eth_account.signers.local import LocalAccount
 
 from client.sdk.errors import DecodeError, RequestRefusedError, UnavailableError
+from client.sdk.http_client import open_http
 from client.sdk.signed_request import REGISTRAR_SERVICE, RequestScope, sign_request
 
 ATTEST_PATH = "/registrar/v1/attest"
@@ -33,7 +34,7 @@ class RegistrarClient:
         """Use the registrar at `url`; nothing is sent yet."""
         self._account = account
         self._scope = RequestScope(chain_id=chain_id, registry=registry, service=REGISTRAR_SERVICE)
-        self._http = httpx.Client(base_url=url.rstrip("/"), timeout=timeout_s)
+        self._http = open_http(url, timeout_s=timeout_s)
 
     def attest(self, *, pack_id: int, first_index: int, rows: Sequence[tuple[str, bytes, bytes]]) -> AttestedChunk:
         """Have one chunk attested; `rows` are (subject id, canonical row, salt) in index order.
