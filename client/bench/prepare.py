@@ -89,9 +89,9 @@ def prepare(
     if address is None and plan.workload.artifact is not None:
         address = chain.create(plan.workload.artifact, [], deployer)
     if address is not None and plan.workload.artifact == BENCH_TOKEN:
-        token = chain.contract_at(BENCH_TOKEN, address)
+        chain.place(BENCH_TOKEN, address)
         for holders in holders_in_calls([str(each.address) for each in accounts]):
-            chain.send(token, "issue", [holders, TOKENS_EACH], deployer)
+            chain.send(BENCH_TOKEN, "issue", [holders, TOKENS_EACH], deployer)
     senders = ask(first, lambda node: look_up(node, accounts))  # anew: one of them may have sent the above
     value_wei = int(min(each.balance_wei for each in senders) > gas_wei + plan.transactions)
     made = _make_calls(plan, senders, address, value_wei)

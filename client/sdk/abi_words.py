@@ -1,4 +1,4 @@
-"""Arguments of calls that are integers and bytes, encoded without looking at every element by itself. Pure: no I/O.
+"""Arguments of calls that are single words or bytes, encoded without looking at every element by itself. Pure: no I/O.
 
 A chunk of a pack has five hundred hashes; the general encoder takes longer for them than everything else of a
 submission. Source: Solidity's contract ABI specification, "Formal Specification of the Encoding".
@@ -7,11 +7,13 @@ submission. Source: Solidity's contract ABI specification, "Formal Specification
 from collections.abc import Sequence
 from typing import Any
 
+from eth_utils.address import is_checksum_address
+
 _WORD = 32
 
 
 def encode_words(kinds: Sequence[str], values: Sequence[Any]) -> bytes | None:
-    """Return the encoding of values of the types `uintN`, `bytes32`, `bytes32[]` and `bytes`.
+    """Return the encoding of values of the types `uintN`, `bytes32`, `address`, `bool`, `bytes32[]` and `bytes`.
 
     None for other types, and for a value that does not fit its type exactly: the general encoder says what is wrong.
     """
@@ -39,6 +41,10 @@ def _encoded(kind: str, value: Any) -> tuple[bytes | None, bytes | None]:
         return (value.to_bytes(_WORD, "big") if fits else None), None
     if kind == "bytes32":
         return (value if _is_word(value) else None), None
+    if kind == "address":
+        return (bytes(12) + bytes.fromhex(value[2:]) if is_checksum_address(value) else None), None
+    if kind == "bool":
+        return (int(value).to_bytes(_WORD, "big") if type(value) is bool else None), None
     if kind == "bytes" and type(value) is bytes:
         return None, len(value).to_bytes(_WORD, "big") + value + bytes(-len(value) % _WORD)
     if kind == "bytes32[]" and isinstance(value, list | tuple) and all(map(_is_word, value)):

@@ -10,24 +10,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from eth_abi.abi import decode as abi_decode
 from eth_account.signers.local import LocalAccount
-from eth_utils.abi import (
-    function_abi_to_4byte_selector,
-    function_signature_to_4byte_selector,
-    get_abi_input_types,
-    get_abi_output_types,
-)
 from web3 import Web3
 from web3.contract import Contract
 from web3.exceptions import BadFunctionCallOutput, ContractLogicError, MismatchedABI, Web3Exception
-from web3.types import BlockIdentifier, TxParams, TxReceipt
+from web3.types import TxParams, TxReceipt
 
 from client.sdk import event_log, revert, rpc
 from client.sdk.abi_words import encode_words
 from client.sdk.artifacts import load_artifact
 from client.sdk.errors import ConfigError, ContractRefusedError, InvalidInputError, RefusedError, UnavailableError
 from client.sdk.event_log import Event
+from client.sdk.function_codec import find_codec
 from client.sdk.hashing import address_text
 from client.sdk.nodes import NodePool
 from client.sdk.role import role_text
@@ -97,6 +91,7 @@ class ChainClient:
         self.nodes = NodePool(rpc_url, timeout_s=timeout_s, warn=warn)
         self.web3 = rpc.connect(self.nodes)
         self._registry = address_text(registry) if registry else None
+        self._addresses: dict[str, str] = {}
         self._contracts: dict[str, Contract] = {}
         self.receipt_timeout_s = 120.0
 
@@ -154,13 +149,19 @@ class ChainClient:
             return int(self.web3.eth.get_transaction_count(address_text(account)))
 
     def address_of(self, name: str) -> str:
-        """Return the address registered for a contract; RefusedError when none is."""
-        return self.contract(name).address
+        """Return the address registered for a contract, looked up once; RefusedError when none is."""
+        if name not in self._addresses:
+            self._addresses[name] = address_text(self._look_up(name))
+        return self._addresses[name]
+
+    def place(self, name: str, address: str) -> None:
+        """Use the contract at an address under a name that the registry does not know."""
+        self._addresses[name] = address_text(address)
 
     def contract(self, name: str) -> Contract:
-        """Return the contract of this name; its address is looked up once."""
+        """Return the contract of this name."""
         if name not in self._contracts:
-            self._contracts[name] = self.contract_at(name, self._look_up(name))
+            self._contracts[name] = self.contract_at(name, self.address_of(name))
         return self._contracts[name]
 
     def contract_at(self, name: str, address: str) -> Contract:
@@ -171,69 +172,69 @@ class ChainClient:
             decode_tuples=True,
         )
 
-    def call(self, contract: str | Contract, function: str, *args: Any, block: int | None = None) -> Any:
+    def call(self, contract: str, function: str, *args: Any, block: int | None = None) -> Any:
         """Read a view function at the latest block or at `block`; structs come as named tuples.
 
         Raises:
             ContractRefusedError: it reverted.
             InvalidInputError: the arguments do not fit the function.
         """
-        return self._call(contract, function, args, {}, "latest" if block is None else block)
+        return next(self._ask(contract, function, [args], {}, block))
 
     def call_many(
         self, contract: str, function: str, arguments: Sequence[Sequence[Any]], *, block: int | None = None
     ) -> Iterator[Any]:
-        """Read a view function with each of these arguments, many to a request; yields the answers in order.
+        """Read a view function with each of these arguments, many to a request; yields the answers of `call` in order.
 
-        An answer is the one value of the function or a tuple of its values; structs are plain tuples. Errors as of
-        `call`, for the first arguments that have one.
+        Errors as of `call`, for the first arguments that have one.
         """
-        bound = self.contract(contract)
-        abi = bound.get_function_by_name(function).abi
-        outputs = get_abi_output_types(abi)
+        return self._ask(contract, function, arguments, {}, block)
+
+    def call_as(self, sender: str, contract: str, function: str, *args: Any) -> Any:
+        """Ask a function what it would answer this account at the latest block; errors as of `call`."""
+        return next(self._ask(contract, function, [args], {"from": Web3.to_checksum_address(sender)}, None))
+
+    def _ask(
+        self,
+        contract: str,
+        function: str,
+        arguments: Sequence[Sequence[Any]],
+        transaction: TxParams,
+        block: int | None,
+    ) -> Iterator[Any]:
+        codec, address = find_codec(contract, function), self.address_of(contract)
         at = "latest" if block is None else hex(block)
         for start in range(0, len(arguments), CALLS_PER_REQUEST):
             some = arguments[start : start + CALLS_PER_REQUEST]
-            data = ("0x" + self.encode(bound, function, args, name=contract).hex() for args in some)
+            data = ["0x" + self.encode(contract, function, args).hex() for args in some]
             with translated():
-                answers = self.nodes.ask_many("eth_call", [[{"to": bound.address, "data": each}, at] for each in data])
+                answers = self.nodes.ask_many(
+                    "eth_call", [[{**transaction, "to": address, "data": each}, at] for each in data]
+                )
             for args, answer in zip(some, answers, strict=True):
-                if "error" in answer or answer["result"] in (None, "0x"):
-                    yield self._call(bound, function, args, {}, "latest" if block is None else block)
-                    continue
-                values = abi_decode(outputs, bytes.fromhex(answer["result"][2:]))
-                yield values[0] if len(values) == 1 else values
+                if answer.get("result") in (None, "0x"):  # web3 finds out why
+                    yield self._call(contract, function, args, transaction, block)
+                else:
+                    yield codec.decode(bytes.fromhex(answer["result"][2:]))
 
-    def call_as(self, sender: str, contract: str | Contract, function: str, *args: Any) -> Any:
-        """Ask a function what it would answer this account at the latest block; errors as of `call`."""
-        transaction: TxParams = {"from": Web3.to_checksum_address(sender)}
-        return self._call(contract, function, args, transaction, "latest")
-
-    def _call(
-        self,
-        contract: str | Contract,
-        function: str,
-        args: Sequence[Any],
-        transaction: TxParams,
-        block: BlockIdentifier,
-    ) -> Any:
-        bound, name = self._bound(contract)
+    def _call(self, contract: str, function: str, args: Sequence[Any], transaction: TxParams, block: int | None) -> Any:
+        bound = self.contract(contract)
         try:
             prepared = bound.functions[function](*args)
             with translated():
-                return prepared.call(transaction, block_identifier=block)
+                return prepared.call(transaction, block_identifier="latest" if block is None else block)
         except ContractLogicError as error:
-            raise self._refusal(error, bound, name, function) from error
+            raise self._refusal(error, contract, function) from error
         except MismatchedABI as error:
-            raise InvalidInputError(f"arguments of {name}.{function}", got=_first_line(error)) from error
+            raise InvalidInputError(f"arguments of {contract}.{function}", got=_first_line(error)) from error
         except UnavailableError as error:
             if isinstance(error.__cause__, BadFunctionCallOutput):
-                raise ConfigError(name, got=f"no such contract at {bound.address}") from error
+                raise ConfigError(contract, got=f"no such contract at {bound.address}") from error
             raise
 
     def send(
         self,
-        contract: str | Contract,
+        contract: str,
         function: str,
         args: Sequence[Any],
         account: LocalAccount,
@@ -248,8 +249,7 @@ class ChainClient:
             UnavailableError: no node, or no block in time.
             InvalidInputError: the arguments do not fit the function.
         """
-        bound, name = self._bound(contract)
-        return self._settle(self._submit(bound, name, function, args, account, gas), bound, name, function)
+        return self._settle(self._submit(contract, function, args, account, gas), contract, function)
 
     def create(self, name: str, args: Sequence[Any], account: LocalAccount) -> str:
         """Create a contract directly, as on a network without a ContractRegistry; return its address.
@@ -279,11 +279,10 @@ class ChainClient:
         A lost connection is waited out within the receipt timeout. On the first failure the error of `send` is raised
         and nothing further is sent; those in flight may still take effect, so a caller resumes from the chain's state.
         """
-        under_way: deque[tuple[Submission, Contract, str, str]] = deque()
+        under_way: deque[tuple[Submission, str, str]] = deque()
         for call in calls:
-            bound = self.contract(call.contract)
-            submission = self._submit(bound, call.contract, call.function, call.args, account, call.gas)
-            under_way.append((submission, bound, call.contract, call.function))
+            submission = self._submit(call.contract, call.function, call.args, account, call.gas)
+            under_way.append((submission, call.contract, call.function))
             if len(under_way) >= in_flight:
                 yield self._settle(*under_way.popleft())
         while under_way:
@@ -302,10 +301,9 @@ class ChainClient:
 
         `filters` are values of indexed parameters by name.
         """
-        bound = self.contract(contract)
         yield from event_log.scan(
             self.web3,
-            address=bound.address,
+            address=self.address_of(contract),
             abi=load_artifact(contract).abi,
             name=name,
             first_block=first_block,
@@ -313,16 +311,17 @@ class ChainClient:
             filters=filters,
         )
 
-    def encode(self, bound: Contract, function: str, args: Sequence[Any], *, name: str = "the contract") -> bytes:
+    def encode(self, contract: str, function: str, args: Sequence[Any]) -> bytes:
         """Return the calldata of a call; InvalidInputError when the arguments do not fit the function."""
+        codec = find_codec(contract, function)
+        words = encode_words(codec.input_types, args)
+        if words is not None:
+            return codec.selector + words
         try:
-            abi = bound.get_function_by_name(function).abi
-            words = encode_words(get_abi_input_types(abi), args)
-            if words is not None:
-                return function_abi_to_4byte_selector(abi) + words
-            return bytes.fromhex(bound.encode_abi(function, args=list(args)).removeprefix("0x"))
+            interface = self.web3.eth.contract(abi=load_artifact(contract).abi)
+            return bytes.fromhex(interface.encode_abi(function, args=list(args)).removeprefix("0x"))
         except (Web3Exception, ValueError, TypeError) as error:
-            raise InvalidInputError(f"arguments of {name}.{function}", got=_first_line(error)) from error
+            raise InvalidInputError(f"arguments of {contract}.{function}", got=_first_line(error)) from error
 
     def _look_up(self, name: str) -> str:
         if name == "ContractRegistry":
@@ -331,31 +330,23 @@ class ChainClient:
             return str(self.call("ContractRegistry", "authority"))
         return str(self.call("ContractRegistry", "addressOf", name))
 
-    def _bound(self, contract: str | Contract) -> tuple[Contract, str]:
-        if isinstance(contract, str):
-            return self.contract(contract), contract
-        return contract, f"the contract at {contract.address}"
-
     def _submit(
-        self, bound: Contract, name: str, function: str, args: Sequence[Any], account: LocalAccount, gas: int | None
+        self, contract: str, function: str, args: Sequence[Any], account: LocalAccount, gas: int | None
     ) -> Submission:
-        data = self.encode(bound, function, args, name=name)
+        address, data = self.address_of(contract), self.encode(contract, function, args)
         if gas is None:
-            gas = self._estimate(bound, name, function, data, account.address)
-        return self.sender.submit(account, to=bound.address, data=data, gas=gas)
+            try:
+                with translated():
+                    needed = self.web3.eth.estimate_gas({"from": account.address, "to": address, "data": data})
+            except ContractLogicError as error:
+                raise self._refusal(error, contract, function) from error
+            gas = _with_margin(needed)
+        return self.sender.submit(account, to=address, data=data, gas=gas)
 
-    def _estimate(self, bound: Contract, name: str, function: str, data: bytes, sender: str) -> int:
-        try:
-            with translated():
-                needed = self.web3.eth.estimate_gas({"from": sender, "to": bound.address, "data": data})
-        except ContractLogicError as error:
-            raise self._refusal(error, bound, name, function) from error
-        return _with_margin(needed)
-
-    def _settle(self, submission: Submission, bound: Contract, name: str, function: str) -> Receipt:
+    def _settle(self, submission: Submission, contract: str, function: str) -> Receipt:
         receipt = self.sender.wait(submission, timeout_s=self.receipt_timeout_s)
         if receipt["status"] != 1:
-            raise self._failure(submission, receipt, bound, name, function)
+            raise self._failure(submission, receipt, contract, function)
         events = (event_log.decode_log(log) for log in receipt["logs"])
         return Receipt(
             transaction_hash="0x" + submission.transaction_hash.hex(),
@@ -366,18 +357,23 @@ class ChainClient:
         )
 
     def _failure(
-        self, submission: Submission, receipt: TxReceipt, bound: Contract, name: str, function: str
+        self, submission: Submission, receipt: TxReceipt, contract: str, function: str
     ) -> ContractRefusedError:
         """Find out why a transaction in a block failed, by calling again on the state before its block."""
         why = "it failed on what another transaction of the same block changed; try again"
         try:
             with translated():
                 self.web3.eth.call(
-                    {"from": submission.sender, "to": bound.address, "data": submission.data, "gas": submission.gas},
+                    {
+                        "from": submission.sender,
+                        "to": self.address_of(contract),
+                        "data": submission.data,
+                        "gas": submission.gas,
+                    },
                     receipt["blockNumber"] - 1,
                 )
         except ContractLogicError as error:
-            refused = self._refusal(error, bound, name, function)
+            refused = self._refusal(error, contract, function)
             if refused.error:
                 return refused
             why = refused.why
@@ -385,14 +381,16 @@ class ChainClient:
             why = error.why
         if receipt["gasUsed"] >= submission.gas - submission.gas // 16:  # a call inside keeps back 1/64 of its gas
             why = f"{function} ran out of gas ({submission.gas})"
-        return revert.refusal(name, revert.Revert(error="", arguments={}, meaning=why))
+        return revert.refusal(contract, revert.Revert(error="", arguments={}, meaning=why))
 
-    def _refusal(self, error: ContractLogicError, bound: Contract, name: str, function: str) -> ContractRefusedError:
-        refused = self._reverted(error, name)
+    def _refusal(self, error: ContractLogicError, contract: str, function: str) -> ContractRefusedError:
+        refused = self._reverted(error, contract)
         if refused.error != revert.UNAUTHORIZED:
             return refused
-        remedy = self._missing_role(bound, function)
-        return ContractRefusedError(name, refused.why, error=refused.error, arguments=refused.arguments, remedy=remedy)
+        remedy = self._missing_role(contract, function)
+        return ContractRefusedError(
+            contract, refused.why, error=refused.error, arguments=refused.arguments, remedy=remedy
+        )
 
     def _reverted(self, error: ContractLogicError, name: str) -> ContractRefusedError:
         data = error.data if isinstance(error.data, str) and error.data.startswith("0x") else "0x"
@@ -401,13 +399,13 @@ class ChainClient:
             decoded = revert.Revert(error="", arguments={}, meaning=error.message)
         return revert.refusal(name, decoded)
 
-    def _missing_role(self, bound: Contract, function: str) -> str | None:
+    def _missing_role(self, contract: str, function: str) -> str | None:
         """Name the role that a restricted function asks for, as far as the chain says."""
         try:
             with translated():
+                bound = self.contract(contract)
                 manager = self.contract_at("AccessManager", bound.functions["authority"]().call())
-                signature = bound.get_function_by_name(function).signature
-                selector = function_signature_to_4byte_selector(signature)
+                selector = find_codec(contract, function).selector
                 role_id = manager.functions["getTargetFunctionRole"](bound.address, selector).call()
         except (ContractLogicError, RefusedError, InvalidInputError):
             return None

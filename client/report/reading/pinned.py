@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from web3.contract import Contract
-
 from client.sdk.chain import ChainClient
 from client.sdk.errors import InvalidInputError
 from client.sdk.event_log import Event
@@ -40,11 +38,10 @@ class PinnedChain(ChainClient):
         """Return the Unix second of a block, of the pinned one where none is named."""
         return super().block_second(self.block if number is None else number)
 
-    def call(self, contract: str | Contract, function: str, *args: Any, block: int | None = None) -> Any:
+    def call(self, contract: str, function: str, *args: Any, block: int | None = None) -> Any:
         """Read a view function at the pinned block or at an earlier one."""
         at = self.block if block is None else min(block, self.block)
-        name = contract if isinstance(contract, str) else contract.address
-        key = (name, function, repr(args), at)
+        key = (contract, function, repr(args), at)
         if key not in self._answers:
             self._answers[key] = super().call(contract, function, *args, block=at)
         return self._answers[key]

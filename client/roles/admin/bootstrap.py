@@ -55,14 +55,9 @@ def lay_foundation(chain: ChainClient, members: Sequence[MemberFile], deployer: 
     manager, consortium_code, registry_code, consortium, registry = (
         created_address(deployer.address, first + step) for step in range(_STEP_COUNT)
     )
-    initialize_consortium = chain.encode(
-        chain.contract_at("Consortium", consortium),
-        "initialize",
-        (manager, registry, *_genesis_arguments(members)),
-    )
-    initialize_registry = chain.encode(
-        chain.contract_at("ContractRegistry", registry), "initialize", (manager, consortium)
-    )
+    arguments = (manager, registry, *_genesis_arguments(members))
+    initialize_consortium = chain.encode("Consortium", "initialize", arguments)
+    initialize_registry = chain.encode("ContractRegistry", "initialize", (manager, consortium))
     steps: list[tuple[str, str, tuple[Any, ...]]] = [
         (manager, "AccessManager", (consortium,)),
         (consortium_code, "Consortium", ()),

@@ -116,7 +116,7 @@ def registration_calls(chain: ChainClient, plan: Plan, implementations: Mapping[
             continue
         implementation = implementations[planned.name]
         arguments = (chain.address_of("AccessManager"), chain.registry)
-        initialize = chain.encode(chain.contract_at(planned.name, implementation), "initialize", arguments)
+        initialize = chain.encode(planned.name, "initialize", arguments)
         is_new = _registered_version(chain, planned.name) == 0
         args = (planned.name, planned.version, implementation, initialize if is_new else b"")
         calls.append(call_of(chain, "ContractRegistry", "register", args))

@@ -64,10 +64,13 @@ def call_of(
     Raises:
         InvalidInputError: the arguments do not fit the function.
     """
-    bound = chain.contract_at(contract, at) if at else chain.contract(contract)
-    data = chain.encode(bound, function, args)
+    data = chain.encode(contract, function, args)
     shown = ", ".join(f"0x{arg.hex()[:16]}…" if isinstance(arg, bytes) else str(arg) for arg in args)
-    return GovernanceCall(target=bound.address, data=data, meaning=f"{contract}.{function}({shown})")
+    return GovernanceCall(
+        target=address_text(at) if at else chain.address_of(contract),
+        data=data,
+        meaning=f"{contract}.{function}({shown})",
+    )
 
 
 def carry(

@@ -1,5 +1,6 @@
 import pytest
 from eth_abi.abi import encode
+from eth_utils.address import to_checksum_address
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +13,8 @@ VALUES = {
     "bytes32": WORDS,
     "bytes32[]": st.lists(WORDS, max_size=5),
     "bytes": st.binary(max_size=70),
+    "address": st.binary(min_size=20, max_size=20).map(to_checksum_address),
+    "bool": st.booleans(),
 }
 
 
@@ -34,7 +37,9 @@ def test_words_are_those_of_the_general_encoder(data: st.DataObject) -> None:
         ("bytes32[]", [bytes(32), bytes(33)]),
         ("bytes32[]", bytes(64)),
         ("bytes", bytearray(3)),
-        ("address", "0x" + "11" * 20),
+        ("address", "0x" + "ab" * 20),
+        ("address", bytes(20)),
+        ("bool", 1),
         ("uint256[]", [1]),
         ("(uint256)", (1,)),
     ],

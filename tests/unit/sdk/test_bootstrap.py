@@ -32,9 +32,9 @@ def test_foundation_interrupted_after_any_step_is_continued(ready):
 def test_foundation_makes_the_consortium_its_only_administrator(ready):
     chain, members, deployer = ready
     foundation = lay_foundation(chain, members, deployer)
-    manager = chain.contract_at("AccessManager", foundation.access_manager)
-    assert chain.call(manager, "hasRole", 0, foundation.consortium).isMember
-    assert not chain.call(manager, "hasRole", 0, deployer.address).isMember
+    chain.place("AccessManager", foundation.access_manager)
+    assert chain.call("AccessManager", "hasRole", 0, foundation.consortium).isMember
+    assert not chain.call("AccessManager", "hasRole", 0, deployer.address).isMember
 
 
 def test_foundation_by_an_account_of_no_member_is_refused(ready):
@@ -55,10 +55,10 @@ def test_foundation_records_validators_and_nodes_with_their_members(ready):
     validator = created_address(deployer.address, 99)
     members = [first, dataclasses.replace(second, validator=validator, node=node), third]
     foundation = lay_foundation(chain, members, deployer)
-    consortium = chain.contract_at("Consortium", foundation.consortium)
-    assert chain.call(consortium, "getValidators") == [validator]
-    assert chain.call(consortium, "validatorOrganisation", validator) == 2
-    (listed,) = chain.call(consortium, "nodes")
+    chain.place("Consortium", foundation.consortium)
+    assert chain.call("Consortium", "getValidators") == [validator]
+    assert chain.call("Consortium", "validatorOrganisation", validator) == 2
+    (listed,) = chain.call("Consortium", "nodes")
     assert (bytes(listed.tlsKeyHash), listed.validator) == (bytes.fromhex("5f" * 32), validator)
     assert (listed.organisation, listed.endpoint) == (2, "[::1]:30303")
 
