@@ -188,7 +188,7 @@ class _Cycle:
         policy_id = scoring.ensure_policy(chain, identity, policy)
         run_id = screening.start_run(chain, identity, pack_id=pack, round_id=round_id, policy_id=policy_id)
         screening.finish_run(chain, identity, run_id, report=lambda _: None)
-        return screening.check_run(chain, run_id).result.reached
+        return screening.check_run(chain, run_id, screening.compute_reference(chain, run_id)).result.reached
 
 
 def make_pack_report(plan: PackPlan, cycles: Cycles) -> Mapping[str, object]:

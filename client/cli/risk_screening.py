@@ -1,6 +1,7 @@
 """Commands of `tranchain risk` that grade and screen a pack."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Annotated
 
@@ -69,11 +70,16 @@ def screen(
     rules = _rules_of(session, draft, pack, round_id)
     policy_id = scoring.ensure_policy(chain, identity, rules)
     run_id = screening.start_run(chain, identity, pack_id=pack, round_id=round_id, policy_id=policy_id)
-    with session.console.progress("screening on chain") as bar:
+    vault = session.vault
+    with ThreadPoolExecutor() as executor, session.console.progress("screening on chain") as bar:
+        # computed here while the contract does
+        reference = executor.submit(screening.compute_reference, chain, run_id)
+        rows = executor.submit(read_pack, chain, vault, identity, pack, with_receipts=False)
         steps, gas = screening.finish_run(chain, identity, run_id, report=lambda _: bar.advance())
-    screened = screening.check_run(chain, run_id)
-    rows = read_pack(chain, session.vault, identity, pack, with_receipts=False)
-    document = report_of(screened, rules, rows) | _scored_by(chain, run_id) | {"steps_count": steps, "gas_used": gas}
+    screened = screening.check_run(chain, run_id, reference.result())
+    document = (
+        report_of(screened, rules, rows.result()) | _scored_by(chain, run_id) | {"steps_count": steps, "gas_used": gas}
+    )
     session.console.result(document, title=f"Screening of pack {pack}, run {run_id}")
     if not screened.result.reached:
         raise InvalidInputError(
@@ -134,7 +140,7 @@ def show(context: typer.Context, pack: PackId) -> None:
     run_id = int(session.chain.call("Screening", "runOf", pack))
     if not run_id:
         raise InvalidInputError(f"pack {pack}", got="no screening", expected="one", remedy="`tranchain risk screen`")
-    screened = screening.check_run(session.chain, run_id)
+    screened = screening.check_run(session.chain, run_id, screening.compute_reference(session.chain, run_id))
     rows = read_pack(session.chain, session.vault, session.identity, pack)
     policy = read_policy(session.chain, screened.policy_id)
     document = report_of(screened, policy, rows) | _scored_by(session.chain, run_id)
@@ -163,9 +169,10 @@ def _rules_of(session: Session, draft: PolicyDraft, pack: int, round_id: int) ->
 def _ask(
     session: Session, pack: int, round_id: int, rules: Policy, targets: Sequence[int], db: str
 ) -> list[what_if.WhatIf]:
-    from client.sdk.database import open_engine  # here, as other commands need not wait for SQLAlchemy
+    from client.roles.risk_control.what_if_log import WhatIfLog  # here, as other commands need not wait for SQLAlchemy
+    from client.sdk.database import open_engine
 
-    log = what_if.WhatIfLog(open_engine(db), session.chain)
+    log = WhatIfLog(open_engine(db), session.chain)
     rows = read_pack(session.chain, session.vault, session.identity, pack)
     what_if.check_difference(session.chain, log, rows, round_id, rules)
     return [

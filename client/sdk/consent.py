@@ -124,23 +124,30 @@ def parse_receipt(signed: bytes) -> tuple[ConsentReceipt, str]:
     return receipt, signing.recover(signing.personal_digest(body), signature)
 
 
-def check_receipt(
-    signed: bytes, *, handle: bytes, originator: str, purpose: Purpose, recipient_roles: Iterable[Role], day: int
-) -> ConsentReceipt:
-    """Return the receipt if it permits exactly this use on this day; InvalidInputError says which part does not.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentUse:
+    """What a receipt has to permit, and who has to have signed it."""
 
-    Every one of `recipient_roles` must be agreed to, and `originator` must have signed.
-    """
+    originator: str
+    purpose: Purpose
+    recipient_roles: int
+    """Bitmap of roles, bit = Role; every one of them must be agreed to."""
+    day: int
+
+
+def check_receipt(signed: bytes, *, handle: bytes, use: ConsentUse) -> ConsentReceipt:
+    """Return the receipt if it permits exactly this use; InvalidInputError says which part does not."""
     receipt, signer = parse_receipt(signed)
-    wanted = role_bitmap(recipient_roles)
-    problems = (
-        (signer != originator, "is not signed by the pack's originator"),
-        (receipt.handle != handle, "is for another subject"),
-        (not receipt.purposes >> purpose & 1, f"does not cover the purpose {purpose.name.lower()}"),
-        (bool(wanted & ~receipt.recipient_roles), "does not cover every recipient's role"),
-        (not receipt.granted_day <= day < receipt.expires_day, "does not hold on this day"),
-    )
-    for is_wrong, problem in problems:
-        if is_wrong:
-            raise InvalidInputError(f"consent receipt {problem}")
-    return receipt
+    if signer != use.originator:
+        problem = "is not signed by the pack's originator"
+    elif receipt.handle != handle:
+        problem = "is for another subject"
+    elif not receipt.purposes >> use.purpose & 1:
+        problem = f"does not cover the purpose {use.purpose.name.lower()}"
+    elif use.recipient_roles & ~receipt.recipient_roles:
+        problem = "does not cover every recipient's role"
+    elif not receipt.granted_day <= use.day < receipt.expires_day:
+        problem = "does not hold on this day"
+    else:
+        return receipt
+    raise InvalidInputError(f"consent receipt {problem}")

@@ -12,6 +12,7 @@ from client.roles.bureau.context import Bureau
 from client.roles.bureau.query import Query
 from client.roles.bureau.tables import BATCHES, RECORDS, BatchState, RecordState
 from client.sdk import cipher
+from client.sdk.ahead import ahead
 from client.sdk.credit_bundle import Bundle, BundleEntry, encode_answer, encode_bundle
 from client.sdk.credit_parts import BundlePart, encrypt_part, is_in_parts
 from client.sdk.encryption_keys import KeyDirectory
@@ -98,14 +99,16 @@ def _entries(bureau: Bureau, given_by_handle: Mapping[bytes, Sequence[Given]]) -
 def _put_parts(
     bureau: Bureau, query: Query, given_by_handle: Mapping[bytes, Sequence[Given]], part_key: bytes
 ) -> Iterator[bytes]:
-    """Put what opens the records into the vaults, a part for each batch, and yield the hash of each part."""
+    """Put what opens the records into the vaults, a part for each batch, and yield the hash of each part.
+
+    A part is made while the vaults take the one before.
+    """
     by_batch: defaultdict[int, list[tuple[int, bytes, Given]]] = defaultdict(list)
     for handle, given in given_by_handle.items():
         for one in given:
             by_batch[one.batch_id].append((one.position, handle, one))
-    for batch_id in sorted(by_batch):
-        chosen = sorted(by_batch.pop(batch_id), key=lambda each: each[0])
-        blob = encrypt_part(part_key, _part(bureau, batch_id, chosen))
+    made = (_part(bureau, batch_id, sorted(by_batch.pop(batch_id))) for batch_id in sorted(by_batch))
+    for blob in ahead(encrypt_part(part_key, part) for part in made):
         for vault in bureau.vaults:
             vault.put([PackBlob(pack=query.pack_id, readers=query.recipients, blob=blob)])
         yield keccak(blob)

@@ -10,13 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import IntEnum
 
-from client.sdk.consent import Purpose, check_receipt
+from client.sdk.consent import ConsentUse, Purpose, check_receipt
 from client.sdk.credit_bundle import CreditRequest
 from client.sdk.errors import InvalidInputError
 from client.sdk.handle import handles_tree
 from client.sdk.hashing import keccak
 from client.sdk.merkle import compute_root
-from client.sdk.role import Role, roles_of
+from client.sdk.role import Role, role_bitmap, roles_of
 
 RECIPIENT_ROLES = (Role.RISK_CONTROL, Role.BUREAU, Role.TRUSTEE, Role.AUDITOR)
 _DAY_S = 86_400
@@ -117,27 +117,23 @@ def consents(query: Query, request: CreditRequest, standing: Standing, *, origin
     Most of the time goes into signatures, which threads verify beside one another.
     """
     roles = {role for bitmap in standing.recipient_roles for role in roles_of(bitmap) if role in RECIPIENT_ROLES}
-    wanted = [role for role in RECIPIENT_ROLES if role in roles]
+    use = ConsentUse(
+        originator=originator,
+        purpose=Purpose(query.purpose),
+        recipient_roles=role_bitmap(role for role in RECIPIENT_ROLES if role in roles),
+        day=query.day,
+    )
     parts = [slice(start, start + _CHECKED_TOGETHER) for start in range(0, len(request.handles), _CHECKED_TOGETHER)]
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as executor:
-        checked = executor.map(lambda part: _consents_of(query, request, part, wanted, originator), parts)
+        checked = executor.map(lambda part: _consents_of(request, part, use), parts)
         return [each for some in checked for each in some]
 
 
-def _consents_of(
-    query: Query, request: CreditRequest, part: slice, wanted: Sequence[Role], originator: str
-) -> list[bool | None]:
+def _consents_of(request: CreditRequest, part: slice, use: ConsentUse) -> list[bool | None]:
     permitted: list[bool | None] = []
     for handle, receipt in zip(request.handles[part], request.receipts[part], strict=True):
         try:
-            parsed = check_receipt(
-                receipt,
-                handle=handle,
-                originator=originator,
-                purpose=Purpose(query.purpose),
-                recipient_roles=wanted,
-                day=query.day,
-            )
+            parsed = check_receipt(receipt, handle=handle, use=use)
         except InvalidInputError:
             permitted.append(None)
         else:

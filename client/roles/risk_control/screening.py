@@ -40,6 +40,15 @@ _UNDER_WAY = (Phase.SORTING, Phase.LIMITING, Phase.SELECTING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """What a run has to come to."""
+
+    mode: Mode
+    by_mode: dict[Mode, ScreeningResult]
+    assets: Sequence[Asset]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScreenedPack:
     """A finished run of the Screening contract, which equals the reference."""
 
@@ -86,19 +95,24 @@ def finish_run(
             report(step_count)
 
 
-def check_run(chain: ChainClient, run_id: int) -> ScreenedPack:
-    """Read a run and compute it again from the chain's bytes.
-
-    Raises:
-        TamperedError: chain and reference disagree, which would be a defect of one of them.
-    """
+def compute_reference(chain: ChainClient, run_id: int) -> Reference:
+    """Compute a run from the chain's bytes: all that it depends on is there once it has started."""
     run = chain.call("Screening", "run", run_id)
     report = read_report(chain, run.roundId, run.assetCount)
     assets = read_assets(chain, run.packId, report)
     tables, policy = read_tables(chain, run.modelId), read_policy(chain, run.policyId)
     excluded = brought_down_before(chain, run_id, run.assetCount)
     by_mode = compare_modes(assets, policy, tables.pd_ppm, tables.margin_ppm, brought_down=excluded)
-    result = by_mode[policy.mode]
+    return Reference(mode=policy.mode, by_mode=by_mode, assets=assets)
+
+
+def check_run(chain: ChainClient, run_id: int, reference: Reference) -> ScreenedPack:
+    """Compare a finished run with what `compute_reference` gave for it.
+
+    Raises:
+        TamperedError: chain and reference disagree, which would be a defect of one of them.
+    """
+    run, result = chain.call("Screening", "run", run_id), reference.by_mode[reference.mode]
     if run.phase in (Phase.DONE, Phase.UNREACHABLE):
         differing = [
             name
@@ -118,6 +132,6 @@ def check_run(chain: ChainClient, run_id: int) -> ScreenedPack:
         run_id=run_id,
         policy_id=run.policyId,
         result=result,
-        by_mode=by_mode,
-        assets=assets,
+        by_mode=reference.by_mode,
+        assets=reference.assets,
     )

@@ -6,31 +6,22 @@ differ by at least ten: a database of this risk control remembers which it answe
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-
-from sqlalchemy import Column, Engine, Integer, LargeBinary, MetaData, String, Table, insert, select
+from typing import TYPE_CHECKING
 
 from client.sdk.chain import ChainClient
-from client.sdk.database import ensure_schema
 from client.sdk.errors import RefusedError
 from client.sdk.keystore import Identity
 from client.sdk.pack.on_chain import policy_struct, read_assets, read_report
 from client.sdk.pack.reader import PackFile
 from client.sdk.screening import Asset, Binding, Policy, Reason, Tally
 
+if TYPE_CHECKING:
+    from client.roles.risk_control.what_if_log import WhatIfLog
+
 DIFFERENCE_MIN = 10
 """Borrowers by which what may be subtracted differs at least."""
 _REACHED = 4
 """Phase of a run that met its target."""
-
-_METADATA = MetaData()
-_ANSWERED = Table(
-    "what_ifs",
-    _METADATA,
-    Column("chain_id", Integer, primary_key=True),
-    Column("registry", String(42), primary_key=True),
-    Column("pack_id", Integer, primary_key=True),
-    Column("eligible", LargeBinary, primary_key=True),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,28 +41,7 @@ class WhatIf:
     """Of what would be kept, level 1 first."""
 
 
-class WhatIfLog:
-    """The sets of eligible assets that were answered for, by pack: a bit an asset, no borrower."""
-
-    def __init__(self, engine: Engine, chain: ChainClient):
-        """Open or create the table."""
-        ensure_schema(engine, _METADATA, component="what_if", version=1)
-        self._engine = engine
-        self._where = {"chain_id": chain.chain_id, "registry": chain.registry}
-
-    def answered(self, pack_id: int) -> list[bytes]:
-        """Return the bitmaps answered for, the lowest bit of the first byte being asset 0."""
-        query = select(_ANSWERED.c.eligible).filter_by(pack_id=pack_id, **self._where)
-        with self._engine.connect() as connection:
-            return list(connection.scalars(query))
-
-    def keep(self, pack_id: int, eligible: bytes) -> None:
-        """Remember a bitmap."""
-        with self._engine.begin() as connection:
-            connection.execute(insert(_ANSWERED).values(pack_id=pack_id, eligible=eligible, **self._where))
-
-
-def check_difference(chain: ChainClient, log: WhatIfLog, pack: PackFile, round_id: int, policy: Policy) -> None:
+def check_difference(chain: ChainClient, log: "WhatIfLog", pack: PackFile, round_id: int, policy: Policy) -> None:
     """Refuse a what-if whose eligible borrowers differ from those of an earlier one by one to nine.
 
     Raises:

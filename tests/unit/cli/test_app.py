@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import pytest
 import typer
@@ -30,6 +32,13 @@ def test_help_of_every_command_shows_an_example_of_it(path):
     _, found, example = " ".join(result.stdout.split()).partition("Example: tranchain ")
     assert found
     assert " ".join(path) in example
+
+
+@pytest.mark.parametrize("group", ["risk", "pack", "exchange"])
+def test_commands_of_the_main_job_do_not_wait_for_what_they_do_not_use(group):
+    program = f"import sys, client.__main__, client.cli.{group}; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert not {"sqlalchemy", "onnxruntime", "pandas", "py_ecc.optimized_bls12_381"} & set(loaded.stdout.split())
 
 
 def test_groups_of_the_main_job_are_there():

@@ -5,9 +5,9 @@ from eth_account import Account
 from eth_account.messages import encode_defunct
 
 from client.sdk import canonical
-from client.sdk.consent import Purpose, check_receipt, make_receipt, parse_receipt, sign_receipt
+from client.sdk.consent import ConsentUse, Purpose, check_receipt, make_receipt, parse_receipt, sign_receipt
 from client.sdk.errors import DecodeError, InvalidInputError
-from client.sdk.role import Role
+from client.sdk.role import Role, role_bitmap
 
 ORIGINATOR = Account.from_key(b"\x01" * 32)
 HANDLE = b"\x0a" * 32
@@ -21,15 +21,14 @@ RECEIPT = make_receipt(
 )
 
 
-def _check(signed, **changes):
-    use = {
-        "handle": HANDLE,
-        "originator": ORIGINATOR.address,
-        "purpose": Purpose.UNDERWRITING,
-        "recipient_roles": [Role.RISK_CONTROL],
-        "day": 15_500,
-    }
-    return check_receipt(signed, **{**use, **changes})
+def _check(signed, *, handle=HANDLE, **changes):
+    use = ConsentUse(
+        originator=ORIGINATOR.address,
+        purpose=Purpose.UNDERWRITING,
+        recipient_roles=role_bitmap([Role.RISK_CONTROL]),
+        day=15_500,
+    )
+    return check_receipt(signed, handle=handle, use=dataclasses.replace(use, **changes))
 
 
 def test_receipt_permits_what_it_covers():
@@ -54,7 +53,7 @@ def test_signature_is_a_personal_signature_that_other_tools_verify():
         ({"handle": b"\x0b" * 32}, "another subject"),
         ({"originator": Account.from_key(b"\x02" * 32).address}, "not signed by the pack's originator"),
         ({"purpose": Purpose.DISPUTE}, "purpose dispute"),
-        ({"recipient_roles": [Role.RISK_CONTROL, Role.TRUSTEE]}, "every recipient's role"),
+        ({"recipient_roles": role_bitmap([Role.RISK_CONTROL, Role.TRUSTEE])}, "every recipient's role"),
         ({"day": 14_999}, "on this day"),
         ({"day": 16_000}, "on this day"),
     ],

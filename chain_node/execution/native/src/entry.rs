@@ -68,3 +68,26 @@ pub fn address_of(bytes: &[u8]) -> PyResult<Address> {
 pub fn hash_of(bytes: &[u8]) -> PyResult<B256> {
     B256::try_from(bytes).map_err(|_| PyValueError::new_err(format!("got {} bytes, expected 32", bytes.len())))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::guard;
+    use crate::error::{Error, Kind};
+
+    #[test]
+    fn a_panic_is_an_error_that_says_what_it_said() {
+        let words: Vec<u8> = Vec::new();
+        let stopped: Error = guard(|| Ok(words[7])).expect_err("it must panic");
+        assert_eq!(stopped.kind, Kind::Panic);
+        assert!(stopped.message.contains("index out of bounds"), "{}", stopped.message);
+        let formatted: Error = guard::<()>(|| panic!("block {} is wrong", 7)).expect_err("it must panic");
+        assert_eq!(formatted.message, "block 7 is wrong");
+    }
+
+    #[test]
+    fn an_error_and_a_value_come_through_unchanged() {
+        assert_eq!(guard(|| Ok(7)).expect("no error"), 7);
+        let refused = guard::<()>(|| Err(Error::new(Kind::Refused, "no".to_owned()))).expect_err("an error");
+        assert_eq!((refused.kind, refused.message.as_str()), (Kind::Refused, "no"));
+    }
+}
