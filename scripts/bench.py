@@ -21,7 +21,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 import numpy as np  # noqa: E402 - the path is set above
 from bench_consortium import STEPS, running_consortium, upload_invented  # noqa: E402 - the path is set above
 from bench_failover import kill_figures  # noqa: E402
-from bench_figure import Figure, median_figure  # noqa: E402
+from bench_figure import Figure, measure_pace_ms, median_figure  # noqa: E402
 from bench_model import measure_model  # noqa: E402
 from bench_native import (  # noqa: E402
     native_finality_ms,
@@ -208,22 +208,18 @@ def main() -> None:
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     print(f"machine {machine}\ncommit  {commit.stdout.strip()}")
     benches = [BENCHES[chosen]] if chosen else list(dict.fromkeys(BENCHES.values()))
-    for bench in benches:
-        for key, figure in bench().items():
-            print(
-                f"{key:24} {figure.value:>12,.10g} {figure.unit} (bound {figure.bound}; {figure.conditions})",
-                flush=True,
-            )
-            results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-            stamp = {"commit": commit.stdout.strip(), "machine": machine}
-            results[key] = asdict(figure) | stamp
-            _build_directory()
-            RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-
-
-def _build_directory() -> Path:
     RESULTS.parent.mkdir(exist_ok=True)
-    return RESULTS.parent
+    for bench in benches:
+        pace_before_ms = measure_pace_ms()
+        figures = bench()
+        pace = f"pace {pace_before_ms} to {measure_pace_ms()} ms"
+        for key, figure in figures.items():
+            conditions = f"{figure.conditions}; {pace}"
+            print(f"{key:24} {figure.value:>12,.10g} {figure.unit} (bound {figure.bound}; {conditions})", flush=True)
+            results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+            stamp = {"commit": commit.stdout.strip(), "machine": machine, "conditions": conditions}
+            results[key] = asdict(figure) | stamp
+            RESULTS.write_text(json.dumps(results, indent=1) + "\n")
 
 
 if __name__ == "__main__":
