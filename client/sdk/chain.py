@@ -11,10 +11,11 @@ from functools import cached_property
 from typing import Any
 
 from eth_account.signers.local import LocalAccount
+from eth_typing import ChecksumAddress
 from web3 import Web3
 from web3.contract import Contract
 from web3.exceptions import BadFunctionCallOutput, ContractLogicError, MismatchedABI, Web3Exception
-from web3.types import TxParams, TxReceipt
+from web3.types import FilterParams, TxParams, TxReceipt
 
 from client.sdk import event_log, revert, rpc
 from client.sdk.abi_words import encode_words
@@ -91,7 +92,7 @@ class ChainClient:
         self.nodes = NodePool(rpc_url, timeout_s=timeout_s, warn=warn)
         self.web3 = rpc.connect(self.nodes)
         self._registry = address_text(registry) if registry else None
-        self._addresses: dict[str, str] = {}
+        self._addresses: dict[str, ChecksumAddress] = {}
         self._contracts: dict[str, Contract] = {}
         self.receipt_timeout_s = 120.0
 
@@ -148,7 +149,7 @@ class ChainClient:
         with translated():
             return int(self.web3.eth.get_transaction_count(address_text(account)))
 
-    def address_of(self, name: str) -> str:
+    def address_of(self, name: str) -> ChecksumAddress:
         """Return the address registered for a contract, looked up once; RefusedError when none is."""
         if name not in self._addresses:
             self._addresses[name] = address_text(self._look_up(name))
@@ -310,6 +311,19 @@ class ChainClient:
             last_block=self.head() if last_block is None else last_block,
             filters=filters,
         )
+
+    def has_events(self, contracts: Sequence[str], *, first_block: int, last_block: int) -> bool:
+        """Return whether any of the contracts logged anything in a closed range of blocks, by one request.
+
+        Also true where the node finds the range too large to say.
+        """
+        addresses = [self.address_of(each) for each in contracts]
+        try:
+            with translated():
+                terms: FilterParams = {"address": addresses, "fromBlock": first_block, "toBlock": last_block}
+                return len(self.web3.eth.get_logs(terms)) > 0
+        except NodeRefusedError:
+            return True
 
     def encode(self, contract: str, function: str, args: Sequence[Any]) -> bytes:
         """Return the calldata of a call; InvalidInputError when the arguments do not fit the function."""

@@ -27,6 +27,7 @@ EXPIRE_EVERY_S = 3_600.0
 NOTICE_LOOK_EVERY_S = 600.0
 """Pause between two looks whether it is time to tell of queries that are out of date."""
 PAUSE_AFTER_FAILURE_S = 2.0
+_KEYS = "EncryptionKeys"
 _log = logging.getLogger(__name__)
 
 
@@ -85,9 +86,10 @@ class Daemon:
         first, head = self._journal.followed_to() + 1, chain.head()
         handled = self._retry()
         if first <= head:
-            self._challenge_new_keys(first, head)
-            for event in chain.events(CREDIT_FILES, "CreditRequested", first_block=first, last_block=head):
-                handled.append(self._handle(query_of(self._bureau, event)))
+            if chain.has_events([_KEYS, CREDIT_FILES], first_block=first, last_block=head):
+                self._challenge_new_keys(first, head)
+                for event in chain.events(CREDIT_FILES, "CreditRequested", first_block=first, last_block=head):
+                    handled.append(self._handle(query_of(self._bureau, event)))
             self._journal.set_followed_to(head)
         return [one for one in handled if one is not None]
 
@@ -167,9 +169,9 @@ class Daemon:
         chain = self._bureau.chain
         challenged = {
             (event.args["account"], event.args["keyHash"])
-            for event in chain.events("EncryptionKeys", "KeyChallenged", first_block=first, last_block=head)
+            for event in chain.events(_KEYS, "KeyChallenged", first_block=first, last_block=head)
         }
-        for event in chain.events("EncryptionKeys", "KeyAnnounced", first_block=first, last_block=head):
+        for event in chain.events(_KEYS, "KeyAnnounced", first_block=first, last_block=head):
             account, key_hash = event.args["account"], event.args["keyHash"]
             status = self._keys.status(account)
             organisation = chain.call("Consortium", "organisationOf", account)

@@ -201,6 +201,14 @@ def test_events_are_found_by_indexed_values_and_range(founded):
         list(chain.events("Consortium", "Nothing"))
 
 
+def test_whether_contracts_logged_anything_is_one_question(founded):
+    chain = founded.chain
+    [call] = _propose_calls(founded, 1)
+    block = chain.send("Consortium", "propose", call.args, founded.governors[0]).block_number
+    assert chain.has_events(["ContractRegistry", "Consortium"], first_block=block, last_block=block)
+    assert not chain.has_events(["ContractRegistry"], first_block=block, last_block=block)
+
+
 def test_event_scan_halves_its_range_when_the_node_finds_it_too_large(founded, monkeypatch):
     asked = []
     answer = founded.network.answer
