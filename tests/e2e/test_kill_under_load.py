@@ -58,6 +58,7 @@ def assert_nothing_is_lost(network: NetworkOf, load: PutLoad) -> None:
         assert puts_stored(node) == len(load.acknowledged)
 
 
+@pytest.mark.slow
 def test_kill_of_each_in_turn_under_load_loses_nothing(tmp_path: Path) -> None:
     load = kill_in_turn(tmp_path, node_count=3, kill_count=3, period_ms=250)
     assert len(load.acknowledged) > 3 * len(SENDERS)

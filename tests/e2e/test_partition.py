@@ -15,6 +15,8 @@ from tests.e2e.namespaces import Machine, machines_on_a_switch
 from tests.e2e.network_kit import NetworkOf, make_network_of, wait_until
 from tests.e2e.node_kit import NodeProcess
 
+pytestmark = pytest.mark.slow
+
 GAP_SECONDS_MAX = 4.0
 """A silent link is seen after 1.5 s; then nobody waits for it any more. With room for a busy machine."""
 

@@ -14,6 +14,8 @@ from client.sdk.node_certificates import certify_node
 from tests.e2e.network_kit import NetworkOf, make_network_of, wait_until
 from tests.e2e.node_kit import NodeProcess, tranchain_node
 
+pytestmark = pytest.mark.slow
+
 _LAST = 2
 
 

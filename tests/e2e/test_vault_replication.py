@@ -19,6 +19,8 @@ from tests.e2e.consortium import REGISTRY, Consortium, found_consortium
 from tests.e2e.main_job import invite
 from tests.e2e.pack_files import CREDIT_MAPPING, credit_rows, example_loans, write_rows
 
+pytestmark = pytest.mark.slow
+
 ARRIVAL_S_MAX = 20.0
 
 
