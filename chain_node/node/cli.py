@@ -180,9 +180,10 @@ def run(
     run_node(settings)
 
 
-@app.command()
-def engine(
+@app.command("engine")
+def engine_(
     data_dir: Annotated[Path | None, typer.Option(help="Data directory of the node; a new one unless given.")] = None,
+    engine: Annotated[EngineWish, EngineOption] = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Say which engine `run` would choose here, and why.
@@ -191,7 +192,7 @@ def engine(
     """
     from chain_node.node.engine_choice import choose_engine
 
-    choice = choose_engine("auto", data_dir)
+    choice = choose_engine(engine, data_dir)
     if as_json:
         typer.echo(orjson.dumps({"engine": choice.name, "reason": choice.reason}))
     else:

@@ -100,3 +100,8 @@ def _change_nonce(path: Path, *, before: int, after: int) -> None:
         for key, value in found:
             transaction.put(key, value.replace(old, new))
     environment.close()
+
+
+def test_engine_that_the_environment_names_is_the_one_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRANCHAIN_ENGINE", "py-evm")
+    assert json.loads(tranchain_node("engine", "--json").stdout) == {"engine": "py-evm", "reason": "as configured"}
