@@ -34,7 +34,7 @@ CLOCK_MARGIN_S = 2
 _PUBLISH_GAS, _PUBLISH_BYTE_GAS = 400_000, 330
 """More than publishing a chunk takes: several are under way at a time, and the last one ends the round."""
 _NAME_GAS = 1_000_000
-"""More than naming takes, for the same reason."""
+"""More than naming takes, where it cannot be estimated because the head's second is too old."""
 _AGREED, _FINAL, _VOID = 2, 3, 4
 _LATE = 2
 _NOTHING = bytes(32)
