@@ -44,9 +44,8 @@ def read_assets(chain: ChainClient, pack_id: int, report: bytes) -> Sequence[Ass
     classes, buckets = [], []
     chunk_count = -(-len(report) // (WORD_SIZE * ASSETS_PER_CHUNK))
     for chunk in chain.call_many("AssetPackRegistry", "chunk", [(pack_id, index) for index in range(chunk_count)]):
-        _, classes_of_chunk, buckets_of_chunk, _ = chunk
-        classes.append(classes_of_chunk)
-        buckets.append(buckets_of_chunk)
+        classes.append(chunk.classes)
+        buckets.append(chunk.buckets)
     return decode_assets(classes=b"".join(classes), buckets=b"".join(buckets), report=report)
 
 
