@@ -1,7 +1,7 @@
 """The answer to a query: entries that open records, sealed to each recipient. Source: docs/protocol.md, 5."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -72,17 +72,18 @@ def make_bundle(
 ) -> Bundle:
     """Return what opens the records given; where that is in parts, they are in the vaults then."""
     bundle = Bundle(query_id=query.id, pack_id=query.pack_id, entries=(), refused_handles=tuple(refused))
-    batch_ids = [one.batch_id for given in given_by_handle.values() for one in given]
-    if not is_in_parts(len(batch_ids), batch_count=len(set(batch_ids))):
-        return replace(bundle, entries=tuple(_entries(bureau, given_by_handle)))
+    batch_ids = {one.batch_id for given in given_by_handle.values() for one in given}
+    if not is_in_parts(sum(map(len, given_by_handle.values())), batch_count=len(batch_ids)):
+        return replace(bundle, entries=tuple(_entries(bureau, given_by_handle, batch_ids)))
     part_key = cipher.new_key()
     return replace(bundle, part_key=part_key, part_hashes=tuple(_put_parts(bureau, query, given_by_handle, part_key)))
 
 
-def _entries(bureau: Bureau, given_by_handle: Mapping[bytes, Sequence[Given]]) -> Iterator[BundleEntry]:
+def _entries(
+    bureau: Bureau, given_by_handle: Mapping[bytes, Sequence[Given]], batch_ids: Iterable[int]
+) -> Iterator[BundleEntry]:
     """Yield what opens each record, in the order of the handles, with its proof under its batch's root."""
-    batch_ids = {one.batch_id for given in given_by_handle.values() for one in given}
-    trees = {batch_id: MerkleTree(_leaves(bureau, batch_id)) for batch_id in sorted(batch_ids)}
+    trees = {batch_id: MerkleTree(_leaves(bureau, batch_id)) for batch_id in batch_ids}
     for handle, one in ((handle, one) for handle, given in given_by_handle.items() for one in given):
         key, salt = split_secrets(bureau.store.key.open(one.sealed_secrets, one.leaf))
         yield BundleEntry(
