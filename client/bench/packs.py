@@ -163,7 +163,7 @@ class _Cycle:
     def _query(self, pack: int) -> int:
         parties = self._parties
         chain, vault, identity = parties.chain, parties.risk_vault, parties.risk_control
-        rows = read_pack(chain, vault, identity, pack)
+        rows = read_pack(chain, vault, identity, pack, with_receipts=True)
         query_id = queries.open_query(chain, vault, identity, rows, Purpose.UNDERWRITING)
         answers = queries.wait_for_answers(chain, query_id, timeout_s=self._plan.timeout_s)
         return queries.finish_query(chain, vault, identity, query_id, answers).query_id

@@ -64,7 +64,7 @@ def issue(
     chain, identity = session.chain, session.identity
     reading = unlock(reader, session.password)
     with session.vault_as(reading) as vault:
-        rows = read_pack(chain, vault, reading, pack, with_receipts=False)
+        rows = read_pack(chain, vault, reading, pack)
     content = _content(document) if document else None
     receipt = issuance.issue(chain, session.vault, identity, name=name, pack=rows, document=content)
     settled = settle(session, receipt, finality, finality_seconds)

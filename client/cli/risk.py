@@ -91,7 +91,7 @@ def query(
         status = chain.call("AssetPackRegistry", "pack", pack).status
         if why is Purpose.UNDERWRITING:
             check_status(pack, status, PackStatus.SUBMITTED)
-        rows = read_pack(chain, session.vault, identity, pack)
+        rows = read_pack(chain, session.vault, identity, pack, with_receipts=True)
         query_id = queries.open_query(chain, session.vault, identity, rows, why, recipients=recipient or ())
     session.console.note(f"query {query_id}: waiting for the bureaus")
     answers = queries.wait_for_answers(chain, query_id, timeout_s=timeout)

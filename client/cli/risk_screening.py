@@ -74,7 +74,7 @@ def screen(
     with ThreadPoolExecutor() as executor, session.console.progress("screening on chain") as bar:
         # computed here while the contract does
         reference = executor.submit(screening.compute_reference, chain, run_id)
-        rows = executor.submit(read_pack, chain, vault, identity, pack, with_receipts=False)
+        rows = executor.submit(read_pack, chain, vault, identity, pack)
         steps, gas = screening.finish_run(chain, identity, run_id, report=lambda _: bar.advance())
     screened = screening.check_run(chain, run_id, reference.result())
     document = (

@@ -66,9 +66,9 @@ class PackFile:
 
 
 def read_pack(
-    chain: ChainClient, vault: BlobSource, identity: Identity, pack_id: int, *, with_receipts: bool = True
+    chain: ChainClient, vault: BlobSource, identity: Identity, pack_id: int, *, with_receipts: bool = False
 ) -> PackFile:
-    """Read and check all rows of a submitted pack, and keep their receipts unless they are not wanted.
+    """Read and check all rows of a submitted pack, and keep their receipts where they are wanted.
 
     Raises:
         RefusedError: the pack is not submitted, or its rows are not sealed to this account.

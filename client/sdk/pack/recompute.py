@@ -48,7 +48,7 @@ def read_inputs(chain: ChainClient, vault: BlobSource, identity: Identity, round
     scoring = chain.call("ScoringRounds", "round", round_id)
     block = round_block(chain, round_id)
     policy = read_policy(chain, scoring.policyId)
-    pack = read_pack(chain, vault, identity, scoring.packId, with_receipts=False)
+    pack = read_pack(chain, vault, identity, scoring.packId)
     rules = record_rules(chain, policy, cut_off_day=pack.cut_off_day)
     records = read_credit(chain, vault, identity, scoring.queryId, rules=rules, as_of_block=block)
     return RoundInputs(pack=pack, records=records, block=block, policy=policy)

@@ -57,7 +57,7 @@ class Market:
     def ask(self, purpose: Purpose = Purpose.UNDERWRITING) -> int:
         """Open a query about all borrowers of the pack."""
         risk, chain, vault = self.network.identities["risk"], self.network.chain(), self.network.vault("risk")
-        return open_query(chain, vault, risk, read_pack(chain, vault, risk, self.pack), purpose)
+        return open_query(chain, vault, risk, read_pack(chain, vault, risk, self.pack, with_receipts=True), purpose)
 
     def daemon(self, **policy: object) -> Daemon:
         return Daemon(self.network.bureau(self.database), Policy(**policy))

@@ -75,7 +75,9 @@ class Scene:
 
     def file(self) -> PackFile:
         network = self.network
-        return read_pack(network.chain(), network.vault("risk"), network.identities["risk"], self.pack)
+        return read_pack(
+            network.chain(), network.vault("risk"), network.identities["risk"], self.pack, with_receipts=True
+        )
 
     def ask(self, file: PackFile, purpose: Purpose) -> int:
         network = self.network
