@@ -7,12 +7,8 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
 
 from chain_node.core.errors import ConfigError, UnavailableError
-
-if TYPE_CHECKING:
-    pass
 
 _HOW_TO_BUILD = (
     "install Rust (https://rustup.rs) and a C compiler and install the package again, or run "
